@@ -1,0 +1,49 @@
+"""A message: a brief rendered, not yet addressed, with marks where readers differ."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: Where readers differ. Control characters cannot come from a brief, which refuses them.
+MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
+
+#: Fields that are a token: hexadecimal, of fixed width, one for each purpose.
+TOKEN, LEAVE, BOUNCE = "token", "leave", "bounce"
+TOKENS = frozenset({TOKEN, LEAVE, BOUNCE})
+TOKEN_WIDTH = 48
+
+
+@dataclass(frozen=True)
+class Message:
+    """What every reader of a campaign gets.
+
+    `subject` is plain text without marks. `html` and `text` are whole documents;
+    `headers` are name and value of every header line but Subject, To, Date and
+    those of MIME. All three, and `envelope_sender` (the RFC 5321 MAIL FROM), may hold
+    marks. A mark in html stands for its value escaped, elsewhere for the plain value.
+    """
+
+    subject: str
+    html: str
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+    envelope_sender: str = ""
+
+
+def mark(field: str, fallback: str = "") -> str:
+    """Return the mark for a field; the fallback serves readers who have no value."""
+    return f"\x01{field}|{fallback}\x02"
+
+
+def fields(text: str) -> set[str]:
+    """Return the names of the fields that a text has marks for."""
+    return {match[1] for match in MARK.finditer(text)}
+
+
+def fill(text: str, value: Callable[[str], str]) -> str:
+    """Return the text with each mark replaced by `value(field)`, or its fallback.
+
+    The plain way to personalise, for previews and pages; mail goes through
+    `message.mime`, which lays the marks out once for all readers.
+    """
+    return MARK.sub(lambda match: value(match[1]) or match[2], text)

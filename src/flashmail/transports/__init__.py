@@ -1,0 +1,21 @@
+"""Carry: a message and its recipients go out, one receipt each comes back."""
+
+from flashmail.transports.base import (
+    Arm,
+    Fenced,
+    Outcome,
+    Receipt,
+    Recipient,
+    SenderProblem,
+    Transport,
+)
+
+__all__ = [
+    "Arm",
+    "Fenced",
+    "Outcome",
+    "Receipt",
+    "Recipient",
+    "SenderProblem",
+    "Transport",
+]

@@ -1,0 +1,83 @@
+"""What every way out of the house has in common."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from flashmail.errors import FlashmailError
+from flashmail.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address on one message, and its value for each field that is marked.
+
+    `values` are plain text: the transport escapes them for where they stand. The
+    tokens of `message.TOKENS` are among them.
+    """
+
+    subscriber_id: int
+    address: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """What a transport can say of one recipient."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # for good: the address will not take it
+    LATER = "later"  # surely not accepted; the same mail may be handed over again
+    UNKNOWN = "unknown"  # perhaps accepted; only an event can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A transport's word on one recipient, with the server's answer as the reason."""
+
+    subscriber_id: int
+    outcome: Outcome
+    reason: str = ""
+
+
+class SenderProblem(FlashmailError):
+    """The provider turns us away, not the reader: the campaign has to pause.
+
+    Recipients without a receipt were surely not accepted. `receipts` are those of
+    the same batch that came before the trouble.
+    """
+
+    def __init__(self, reason: str, receipts: Sequence[Receipt] = ()) -> None:
+        super().__init__(reason)
+        self.receipts = receipts
+
+
+class Fenced(FlashmailError):
+    """This worker lost its lease: nothing more of the batch may be handed over."""
+
+
+#: Called with subscriber ids right before the bytes that can cause acceptance; returns
+#: when the mark is durable. Raises `Fenced` when the batch is another worker's now.
+Arm = Callable[[Sequence[int]], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """A way out. It stores nothing and decides nothing about readers."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many recipients one call takes at most."""
+        ...
+
+    async def send(
+        self, message: Message, recipients: Sequence[Recipient], arm: Arm
+    ) -> list[Receipt]:
+        """Hand the message over; return a receipt for each recipient, in any order.
+
+        Whoever was armed and got no answer is UNKNOWN; whoever was not armed is LATER.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
