@@ -1,10 +1,10 @@
 """The signed links that leave with a mail and come back with a reader.
 
-A token names one delivery, (campaign, subscriber), and says what it is good for. It is
-24 bytes in hexadecimal: two unsigned 32-bit numbers and 16 bytes of keyed BLAKE2s
-(RFC 7693) over them. The purpose is BLAKE2's personalisation, so a token for one purpose
-is noise for every other. Hexadecimal survives mail servers that fold case (RFC 5321,
-section 2.4) and needs no escape in quoted-printable.
+A token names one delivery, (campaign, subscriber), and says what it is good for. It
+is 24 bytes in hexadecimal: two unsigned 32-bit numbers and 16 bytes of keyed BLAKE2s
+(RFC 7693) over them. The purpose is BLAKE2's personalisation, so a token for one
+purpose is noise for every other. Hexadecimal survives mail servers that fold case
+(RFC 5321, section 2.4) and needs no escape in quoted-printable.
 """
 
 import hmac

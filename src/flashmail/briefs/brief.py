@@ -18,8 +18,8 @@ class SectionKind(StrEnum):
 class Section:
     """A heading and its paragraphs.
 
-    A paragraph is one line of inline Markdown (links, emphasis, strong). One that begins
-    with "- " is an item of a bullet list.
+    A paragraph is one line of inline Markdown (links, emphasis, strong). One that
+    begins with "- " is an item of a bullet list.
     """
 
     heading: str
@@ -47,7 +47,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Something that was read but may have been meant otherwise; line 0 is the whole."""
+    """Something read that may have been meant otherwise; line 0 is the whole."""
 
     line: int
     message: str

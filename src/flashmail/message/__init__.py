@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Where readers differ. Control characters cannot come from a brief, which refuses them.
+#: Where readers differ. No brief can hold these characters: reading drops them.
 MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
 
 #: Fields that are a token: hexadecimal, of fixed width, one for each purpose.
