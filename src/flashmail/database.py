@@ -1,0 +1,74 @@
+"""The database, and the one place where anything is committed."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.pool import StaticPool
+from sqlmodel import Session, create_engine
+
+from flashmail.errors import WrongInput
+
+#: How long a writer waits for another one, in milliseconds.
+BUSY_TIMEOUT = 30_000
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for `sqlite:///FILE`, `sqlite://` (memory) or `postgresql://`.
+
+    SQLite runs in WAL mode with synchronous=FULL: what was committed survives a power
+    cut, which is what a promise not to mail twice rests on.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"))
+    if parsed.get_backend_name() != "sqlite":
+        raise WrongInput(f"{parsed.get_backend_name()} is no database flashmail knows")
+    in_memory = parsed.database in (None, "", ":memory:")
+    kind: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    engine = create_engine(
+        parsed, connect_args={"check_same_thread": False, "timeout": 30}, **kind
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One request, one command, one batch: all of it is kept, or none."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One consistent look that keeps no writer waiting; nothing in it is kept."""
+    bind = engine.execution_options(flashmail_reads=True)
+    with Session(bind, expire_on_commit=False) as session:
+        yield session
+
+
+def is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own BEGIN is deferred: two writers then lose updates silently.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT}",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("flashmail_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,51 @@
+"""The nouns: one table each. Imports nothing else of flashmail."""
+
+from flashmail.model.audit import AuditEntry
+from flashmail.model.campaign import (
+    Campaign,
+    CampaignStatus,
+    Link,
+    Priority,
+    StoredBrief,
+)
+from flashmail.model.delivery import (
+    OPEN,
+    Batch,
+    BatchState,
+    Delivery,
+    DeliveryState,
+)
+from flashmail.model.event import Actor, Event, EventKind
+from flashmail.model.subscriber import (
+    LEFT,
+    Frequency,
+    Subscriber,
+    SubscriberStatus,
+    Subscription,
+    Suppression,
+)
+from flashmail.model.topic import Topic
+
+__all__ = [
+    "LEFT",
+    "OPEN",
+    "Actor",
+    "AuditEntry",
+    "Batch",
+    "BatchState",
+    "Campaign",
+    "CampaignStatus",
+    "Delivery",
+    "DeliveryState",
+    "Event",
+    "EventKind",
+    "Frequency",
+    "Link",
+    "Priority",
+    "StoredBrief",
+    "Subscriber",
+    "SubscriberStatus",
+    "Subscription",
+    "Suppression",
+    "Topic",
+]

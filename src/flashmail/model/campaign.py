@@ -1,0 +1,84 @@
+"""A campaign: one brief on its way to its readers, frozen as approved."""
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Integer
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.columns import Word
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+    MISSED = "missed"  # its time went by while nobody was there to send it
+
+
+class Priority(IntEnum):
+    """The place in the queue; urgent mail takes no other path."""
+
+    NORMAL = 0
+    URGENT = 1
+
+
+class StoredBrief(SQLModel, table=True):
+    """A brief as it was sent, in the Markdown form that flashmail writes."""
+
+    __tablename__ = "brief"
+
+    id: int | None = Field(default=None, primary_key=True)
+    title: str
+    date: str
+    markdown: str
+    digest: str = Field(unique=True)
+    created_at: datetime
+
+
+class Campaign(SQLModel, table=True):
+    """What was approved, kept as it was approved.
+
+    `audience` is the segment as JSON (see `audience.segment`), `headers` a list of
+    [name, value]; `message_digest` is the SHA-256 of the message, the links and the
+    segment; `approved_digest` is what the approver saw, and must equal it.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    brief_id: int | None = Field(default=None, foreign_key="brief.id")
+    template: str
+    status: CampaignStatus = Field(
+        default=CampaignStatus.DRAFT, sa_type=Word(CampaignStatus), index=True
+    )
+    priority: Priority = Field(default=Priority.NORMAL, sa_type=Integer)
+    audience: dict[str, Any] = Field(sa_type=JSON)
+    topics: list[str] = Field(sa_type=JSON)
+    subject: str
+    html: str
+    text: str
+    headers: list[list[str]] = Field(sa_type=JSON)
+    envelope_sender: str
+    message_digest: str
+    created_at: datetime
+    approved_by: str = ""
+    approved_at: datetime | None = None
+    approved_digest: str = ""
+    send_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    note: str = ""  # why it is paused or missed, for people
+
+
+class Link(SQLModel, table=True):
+    """Where the n-th link of a campaign leads, fixed when it was approved."""
+
+    campaign_id: int = Field(foreign_key="campaign.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    url: str

@@ -1,0 +1,76 @@
+"""A delivery: one campaign to one subscriber, at most once; and batches of them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.columns import Word
+
+
+class DeliveryState(StrEnum):
+    """How far one mail has come, as far as we know. Each delivery is in exactly one."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"  # a worker has it in hand
+    ARMED = "armed"  # the bytes that can cause acceptance may be on their way
+    SENT = "sent"  # the provider accepted it
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # with the reason
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"  # perhaps accepted; never handed over again by itself
+
+
+#: States in which something is still to be done.
+OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ARMED})
+
+
+class Delivery(SQLModel, table=True):
+    """The promise that a campaign reaches this subscriber no more than once.
+
+    The key is the pair itself, so a second row cannot exist. There are no foreign keys:
+    a million of them are checked one by one while a campaign is addressed, and the rows
+    outlive what they point to.
+    """
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    campaign_id: int = Field(primary_key=True)
+    subscriber_id: int = Field(primary_key=True)
+    state: DeliveryState = Field(
+        default=DeliveryState.QUEUED, sa_type=Word(DeliveryState)
+    )
+    attempts: int = 0
+    reason: str = ""
+    at: datetime  # when it came into this state
+
+
+class BatchState(StrEnum):
+    """Whether a batch waits for a worker, has one, or holds nothing to do any more."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+class Batch(SQLModel, table=True):
+    """Some hundreds of deliveries that one worker claims at once.
+
+    They are the campaign's deliveries whose subscriber id lies in first..last. The
+    fence grows by one with every claim: who holds an older number can change nothing.
+    """
+
+    __table_args__ = (Index("ix_batch_due", "state", "campaign_id", "ready_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id")
+    first: int
+    last: int
+    state: BatchState = Field(default=BatchState.OPEN, sa_type=Word(BatchState))
+    ready_at: datetime
+    worker: str = ""
+    lease_until: datetime | None = None
+    fence: int = 0

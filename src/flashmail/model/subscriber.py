@@ -1,0 +1,86 @@
+"""Who receives mail, what they asked for, and whom we must leave alone."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, text
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.columns import Word
+
+
+class SubscriberStatus(StrEnum):
+    """Whether a person may be mailed; only ACTIVE gets briefs."""
+
+    ACTIVE = "active"
+    PENDING = "pending"  # asked to join, has not confirmed
+    PAUSED = "paused"  # asked for a rest
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+#: Ways of having left. Nobody comes back from these by an import.
+LEFT = frozenset(
+    {
+        SubscriberStatus.UNSUBSCRIBED,
+        SubscriberStatus.BOUNCED,
+        SubscriberStatus.COMPLAINED,
+    }
+)
+
+
+class Frequency(StrEnum):
+    """How often somebody wants to hear about a topic."""
+
+    INSTANT = "instant"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    URGENT = "urgent only"
+
+
+class Subscriber(SQLModel, table=True):
+    """A person with an address.
+
+    `key` is the address as it is compared: two spellings of one mailbox have one key.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str
+    key: str = Field(unique=True)
+    name: str = ""
+    status: SubscriberStatus = Field(
+        default=SubscriberStatus.ACTIVE, sa_type=Word(SubscriberStatus)
+    )
+    time_zone: str = ""
+    language: str = ""
+    attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime
+
+
+class Subscription(SQLModel, table=True):
+    """A subscriber's wish to read about a topic."""
+
+    __table_args__ = (
+        # The audience asks "who follows this topic?", a profile asks the other way.
+        Index("ix_subscription_topic", "topic_id", "subscriber_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    subscriber_id: int = Field(foreign_key="subscriber.id", primary_key=True)
+    topic_id: int = Field(foreign_key="topic.id", primary_key=True)
+    frequency: Frequency = Field(
+        default=Frequency.INSTANT,
+        sa_type=Word(Frequency),
+        sa_column_kwargs={"server_default": text("'instant'")},
+    )
+
+
+class Suppression(SQLModel, table=True):
+    """An address that gets no more mail. Outlives its subscriber and every import."""
+
+    key: str = Field(primary_key=True)
+    reason: SubscriberStatus = Field(sa_type=Word(SubscriberStatus))
+    since: datetime
+    detail: str = ""
