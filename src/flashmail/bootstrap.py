@@ -1,0 +1,178 @@
+"""Put together from the settings: engine, links, renderer, transport, worker.
+
+The only reader of Settings. A home is the folder with an installation's own files; what
+it lacks is taken from those that travel inside the package.
+"""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2 as httpx
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from flashmail import migrations
+from flashmail.audience.segment import Segment, parse_segments
+from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
+from flashmail.database import connect, transaction
+from flashmail.errors import WrongInput
+from flashmail.links import Links, Tokens
+from flashmail.rendering import Renderer, Site
+from flashmail.sending.compose import Sender
+from flashmail.sending.worker import Worker
+from flashmail.settings import PREFIX, Settings, TransportName, load
+from flashmail.transports import Transport
+from flashmail.transports.outbox import Outbox
+from flashmail.transports.sendgrid import SendGrid
+from flashmail.transports.smtp import Smtp, SmtpSettings
+
+TOPICS, SEGMENTS = "topics.toml", "segments.toml"
+
+
+def packaged(name: str) -> Path:
+    """Return a file or folder that travels with flashmail, in a wheel or a checkout."""
+    here = Path(__file__).parent
+    inside = here / "packaged" / name
+    return inside if inside.exists() else here.parents[1] / name
+
+
+def own(home: Path, name: str) -> Path:
+    """Return the home's own file or folder, or the packaged one where it has none."""
+    mine = home / name
+    return mine if mine.exists() else packaged(name)
+
+
+def initialise(home: Path) -> list[Path]:
+    """Make whatever a home still lacks; return the files that were made.
+
+    Nothing that is there is changed, but the tables are brought up to date.
+    """
+    made = []
+    (home / "subscribers").mkdir(parents=True, exist_ok=True)
+    if not (home / ".env").exists():
+        made.append(_write_env(home / ".env"))
+    for name in (TOPICS, SEGMENTS):
+        mine = home / "subscribers" / name
+        if not mine.exists():
+            mine.write_bytes((packaged("subscribers") / name).read_bytes())
+            made.append(mine)
+    migrations.upgrade(connect(load(home).database))
+    return made
+
+
+def _write_env(path: Path) -> Path:
+    key = "FLASHMAIL_SECRET_KEY="
+    example = packaged(
+        "env.example" if packaged("env.example").exists() else ".env.example"
+    )
+    text = example.read_text().replace(key + "\n", f"{key}{secrets.token_hex(32)}\n")
+    # Made unreadable for others before the secret is in it.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    return path
+
+
+def engine(settings: Settings) -> Engine:
+    """Connect to the database, and give a new one its tables."""
+    made = connect(settings.database)
+    if migrations.is_empty(made):
+        migrations.upgrade(made)
+    migrations.require_current(made)
+    return made
+
+
+def topics(home: Path) -> tuple[TopicEntry, ...]:
+    """Read the home's topics."""
+    return parse_topics(own(home, f"subscribers/{TOPICS}").read_text())
+
+
+def segments(home: Path) -> dict[str, Segment]:
+    """Read the home's segments, by name."""
+    text = own(home, f"subscribers/{SEGMENTS}").read_text()
+    return {each.name: each for each in parse_segments(text)}
+
+
+def segment(home: Path, name: str) -> Segment:
+    """Return a segment of the home by its name."""
+    known = segments(home)
+    if name not in known:
+        raise WrongInput(f"there is no segment {name!r}; there are: {', '.join(known)}")
+    return known[name]
+
+
+def engine_with_topics(settings: Settings) -> Engine:
+    """Connect, and bring the topic table in line with the home's topics."""
+    made = engine(settings)
+    with transaction(made) as session:
+        sync_topics(session, topics(settings.home))
+    return made
+
+
+def load_or_sample(home: Path) -> Settings:
+    """Return the home's settings, or sample ones where none were made yet.
+
+    Enough to look at a brief with; nothing can be sent before 'flashmail init'.
+    """
+    if (home / ".env").exists() or f"{PREFIX}SENDER" in os.environ:
+        return load(home)
+    return Settings(
+        home=home,
+        secret_key=SecretStr(secrets.token_hex(32)),
+        sender="Flash Briefs <briefs@example.org>",
+        postal_address="Your postal address will stand here",
+    )
+
+
+def tokens(settings: Settings) -> Tokens:
+    return Tokens.of(settings.secrets)
+
+
+def links(settings: Settings) -> Links:
+    return Links(settings.base_url)
+
+
+def sender(settings: Settings) -> Sender:
+    return Sender(settings.sender_name, settings.sender_address, settings.mail_domain)
+
+
+def renderer(settings: Settings) -> Renderer:
+    site = Site(settings.sender_name, settings.postal_address, settings.base_url)
+    return Renderer(_template_folders(settings.home), site)
+
+
+def _template_folders(home: Path) -> list[Path]:
+    return list(dict.fromkeys([own(home, "templates"), packaged("templates")]))
+
+
+def outbox(settings: Settings) -> Outbox:
+    return Outbox(settings.home / "outbox")
+
+
+def transport(settings: Settings) -> Transport:
+    """Return the way out that the settings name."""
+    if settings.transport is TransportName.SMTP:
+        assert settings.smtp_url is not None
+        url = SmtpSettings.parse(settings.smtp_url.get_secret_value())
+        return Smtp(url, connections=settings.smtp_connections)
+    if settings.transport is TransportName.SENDGRID:
+        assert settings.sendgrid_api_key is not None
+        key = settings.sendgrid_api_key.get_secret_value()
+        return SendGrid(
+            httpx.AsyncClient(
+                base_url=settings.sendgrid_url,
+                headers={"Authorization": f"Bearer {key}"},
+            )
+        )
+    return outbox(settings)
+
+
+def worker(settings: Settings, made: Engine) -> Worker:
+    return Worker(
+        made,
+        transport(settings),
+        tokens(settings),
+        missed_after=timedelta(seconds=settings.missed_after),
+    )

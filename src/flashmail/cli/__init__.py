@@ -1,0 +1,89 @@
+"""flashmail on the command line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flashmail import __version__
+from flashmail.cli import (
+    audience,
+    brief,
+    campaign,
+    demo,
+    house,
+    send,
+    subscribers,
+    template,
+)
+from flashmail.cli.say import note
+from flashmail.errors import FlashmailError, NeedsDecision, WrongInput
+
+#: What the shell is told: see the README.
+OUR_FAULT, WRONG_INPUT, NEEDS_DECISION = 1, 2, 3
+
+app = typer.Typer(
+    name="flashmail",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Flash Briefs, by email, to those who follow their topics.",
+)
+app.add_typer(brief.app, name="brief")
+app.add_typer(template.app, name="template")
+app.add_typer(subscribers.app, name="subscribers")
+app.add_typer(audience.segments, name="segment")
+app.add_typer(campaign.app, name="campaign")
+app.command("audience")(audience.audience)
+app.command("send")(send.send)
+app.command("init")(house.init)
+app.command("serve")(house.serve)
+app.command("worker")(house.worker)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"flashmail {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FLASHMAIL_HOME",
+            file_okay=False,
+            help="Where .env, templates/, subscribers/, database and outbox lie.",
+        ),
+    ] = None,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Flash Briefs, by email, to those who follow their topics."""
+    context.obj = home or Path()
+
+
+def main() -> None:
+    """Run a command; say in one line what went wrong, and tell the shell whose turn."""
+    try:
+        app()
+    except NeedsDecision as error:
+        _fail(error, NEEDS_DECISION)
+    except (WrongInput, FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        _fail(error, WRONG_INPUT)
+    except FlashmailError as error:
+        _fail(error, OUR_FAULT)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _fail(error: Exception, status: int) -> None:
+    if isinstance(error, OSError):
+        note(f"error: {error.filename}: {error.strerror}")
+    else:
+        note(f"error: {error}")
+    sys.exit(status)

@@ -1,0 +1,85 @@
+"""`flashmail audience` and `flashmail segment`: who would get it, and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flashmail import bootstrap
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import AudienceCount, count
+from flashmail.cli import say
+from flashmail.cli.brief import read
+from flashmail.database import reading
+from flashmail.errors import WrongInput
+from flashmail.settings import load
+
+segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
+
+
+def audience(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(dir_okay=False, help="A brief.")
+    ] = None,
+    segment: Annotated[str, typer.Option(help="Instead of a brief's topics.")] = "",
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="With those who want urgent ones only.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Say how many would get a brief, and why: per topic, and who is left out."""
+    home: Path = context.obj
+    if (file is None) == (not segment):
+        raise WrongInput("name a brief or a --segment, one of the two")
+    chosen = (
+        bootstrap.segment(home, segment)
+        if file is None
+        else Segment(any=read(home, file).topics)
+    )
+    engine = bootstrap.engine_with_topics(load(home))
+    with reading(engine) as session:
+        counted = count(session, chosen, urgent=urgent)
+    if json:
+        say.result(counted.as_json())
+        return
+    show(counted)
+
+
+def show(counted: AudienceCount) -> None:
+    """Print how many are meant, and how many are left out for which reason."""
+    say.out.print(f"{counted.total:,} would get it")
+    if counted.topics:
+        say.table(["followers of", "people"], list(counted.topics.items()))
+    if any(counted.left_out.values()):
+        left_out = [row for row in counted.left_out.items() if row[1]]
+        say.table(["left out", "people"], left_out)
+
+
+@segments.command("list")
+def list_all(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """List the segments with the number of people each means now."""
+    home: Path = context.obj
+    engine = bootstrap.engine_with_topics(load(home))
+    with reading(engine) as session:
+        counts = {
+            name: count(session, segment).total
+            for name, segment in bootstrap.segments(home).items()
+        }
+    if json:
+        say.result([{"name": name, "count": n} for name, n in counts.items()])
+        return
+    say.table(["segment", "people"], list(counts.items()))
+
+
+@segments.command("count")
+def count_one(
+    context: typer.Context,
+    name: str,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Say how many people a segment means now."""
+    audience(context, segment=name, json=json)

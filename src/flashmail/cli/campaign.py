@@ -1,0 +1,151 @@
+"""`flashmail campaign`: what became of what was sent, and what to do about it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Protocol
+
+import typer
+from sqlmodel import Session, col, select
+
+from flashmail import bootstrap
+from flashmail.cli import say
+from flashmail.cli.send import AT_THE_COMMAND_LINE
+from flashmail.cli.wait import show as show_states
+from flashmail.database import reading, transaction
+from flashmail.model import Campaign, EventKind
+from flashmail.reports import campaign as reports
+from flashmail.sending import campaigns
+from flashmail.settings import load
+
+app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
+
+Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+Number = Annotated[int, typer.Argument(help="The campaign's number.")]
+
+#: How many campaigns a list shows.
+LATEST = 50
+
+
+@app.command("list")
+def list_latest(context: typer.Context, json: Json = False) -> None:
+    """List the latest campaigns."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(LATEST)
+        rows = [_line(each) for each in session.exec(latest)]
+    if json:
+        say.result(rows)
+    elif not rows:
+        say.note("there are no campaigns yet; 'flashmail send FILE' makes one")
+    else:
+        say.table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _line(campaign: Campaign) -> dict[str, object]:
+    return {
+        "campaign": campaign.id,
+        "status": campaign.status.value,
+        "send_at": _time(campaign.send_at),
+        "subject": campaign.subject,
+    }
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z" if moment else ""
+
+
+@app.command()
+def show(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Show a campaign: what, to whom, when, approved by whom."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        campaign = campaigns.find(session, number)
+    facts = _line(campaign) | {
+        "template": campaign.template,
+        "topics": ", ".join(campaign.topics),
+        "audience": campaign.audience,
+        "approved_by": campaign.approved_by,
+        "approved_at": _time(campaign.approved_at),
+        "digest": campaign.message_digest,
+        "note": campaign.note,
+    }
+    if json:
+        say.result(facts)
+        return
+    for name, value in facts.items():
+        say.out.print(f"{name + ':':<13}{value}", markup=False)
+
+
+class Action(Protocol):
+    """Something that can be done to a campaign."""
+
+    def __call__(
+        self, session: Session, campaign_id: int, *, who: str, now: datetime
+    ) -> None: ...
+
+
+def _do(context: typer.Context, number: int, action: Action, done: str) -> None:
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        action(session, number, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
+    say.note(f"campaign {number} {done}")
+
+
+@app.command()
+def pause(context: typer.Context, number: Number) -> None:
+    """Stop sending after the batches in hand."""
+    _do(context, number, campaigns.pause, "is paused; 'resume' lets it go on")
+
+
+@app.command()
+def resume(context: typer.Context, number: Number) -> None:
+    """Go on where a paused campaign stopped."""
+    _do(context, number, campaigns.resume, "goes on")
+
+
+@app.command()
+def cancel(context: typer.Context, number: Number) -> None:
+    """Send nothing more of a campaign, for good."""
+    _do(context, number, campaigns.cancel, "is cancelled")
+
+
+@app.command()
+def report(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Tell how a campaign did; the states add up to everyone who was addressed."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        told = reports.report(session, campaigns.find(session, number))
+    if json:
+        say.result(told.as_json())
+        return
+    show_report(told)
+
+
+def show_report(told: reports.Report) -> None:
+    """Print a campaign's deliveries, what people did, and the links they followed."""
+    show_states(told)
+    shown = (
+        EventKind.OPENED,
+        EventKind.CLICKED,
+        EventKind.UNSUBSCRIBED,
+        EventKind.COMPLAINED,
+    )
+    say.table(["people who", ""], [(kind.value, told.people[kind]) for kind in shown])
+    if told.links:
+        rows = [(each.url, each.people, each.clicks) for each in told.links]
+        say.table(["link", "people", "clicks"], rows)
+
+
+@app.command()
+def deliveries(context: typer.Context, number: Number, json: Json = False) -> None:
+    """List every delivery of a campaign: address, state, reason, attempts."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        campaigns.find(session, number)
+        for row in reports.deliveries(session, number):
+            if json:
+                say.result(row)
+            else:
+                say.out.print(
+                    f"{row['address']:<40} {row['state']:<10} {row['reason']}",
+                    markup=False,
+                )

@@ -1,0 +1,55 @@
+"""`flashmail init`, `serve` and `worker`: set up an installation, and run it."""
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from flashmail import bootstrap
+from flashmail.cli import say
+from flashmail.settings import load
+
+
+def init(context: typer.Context) -> None:
+    """Make what a home needs: .env with a fresh key, topics, segments, the tables."""
+    made = bootstrap.initialise(context.obj)
+    for path in made:
+        say.note(f"made {path}")
+    say.note("ready" if made else "everything was there; the tables are up to date")
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen at.")] = 8000,
+) -> None:
+    """Run the web pages, the scheduler and a worker, in one process."""
+    import uvicorn
+
+    from flashmail.web.app import serving
+
+    settings = load(context.obj)
+    say.note(f"flashmail at http://{host}:{port}/ (Ctrl+C ends it)")
+    uvicorn.run(
+        serving(settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+    )
+
+
+def worker(context: typer.Context) -> None:
+    """Send what is due, beside other workers; ends after the batch in hand."""
+    settings = load(context.obj)
+    made = bootstrap.worker(settings, bootstrap.engine(settings))
+    say.note(f"worker {made.name} at work (Ctrl+C ends it)")
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await made.run(stop)
+
+    asyncio.run(run())

@@ -1,0 +1,1 @@
+"""Tell: a campaign in numbers, and delivery by delivery."""

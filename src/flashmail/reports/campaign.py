@@ -1,0 +1,137 @@
+"""How a campaign did. People are counted, not what they did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, distinct, func, select
+
+from flashmail.model import (
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    DeliveryState,
+    Event,
+    EventKind,
+    Link,
+    Subscriber,
+)
+
+
+@dataclass(frozen=True)
+class LinkReport:
+    """One link of a campaign: where it leads and who went there."""
+
+    number: int
+    url: str
+    people: int
+    clicks: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One campaign in numbers. The states add up to everyone who was addressed."""
+
+    campaign_id: int
+    subject: str
+    status: CampaignStatus
+    states: dict[DeliveryState, int]
+    people: dict[EventKind, int]
+    links: tuple[LinkReport, ...]
+
+    @property
+    def addressed(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def accepted(self) -> int:
+        """How many mails the provider took, whatever became of them afterwards."""
+        taken = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
+        return sum(self.states[state] for state in taken)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "campaign": self.campaign_id,
+            "status": self.status,
+            "addressed": self.addressed,
+            "states": {state.value: n for state, n in self.states.items()},
+            "opened": self.people[EventKind.OPENED],
+            "clicked": self.people[EventKind.CLICKED],
+            "unsubscribed": self.people[EventKind.UNSUBSCRIBED],
+            "complained": self.people[EventKind.COMPLAINED],
+            "links": [vars(link) for link in self.links],
+        }
+
+
+def report(session: Session, campaign: Campaign) -> Report:
+    """Count a campaign's deliveries by state, and people by what they did."""
+    assert campaign.id is not None
+    return Report(
+        campaign_id=campaign.id,
+        subject=campaign.subject,
+        status=campaign.status,
+        states=_states(session, campaign.id),
+        people=_people(session, campaign.id),
+        links=tuple(_links(session, campaign.id)),
+    )
+
+
+def deliveries(session: Session, campaign_id: int) -> Iterator[dict[str, Any]]:
+    """Yield {"address", "state", "reason", "attempts"} of each delivery, in order."""
+    rows = session.exec(
+        select(Subscriber.address, Delivery.state, Delivery.reason, Delivery.attempts)
+        .select_from(Delivery)
+        .outerjoin(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(Delivery.campaign_id == campaign_id)
+        .order_by(col(Delivery.subscriber_id))
+        .execution_options(yield_per=1000)
+    )
+    for address, state, reason, attempts in rows:
+        yield {
+            "address": address or "",
+            "state": state,
+            "reason": reason,
+            "attempts": attempts,
+        }
+
+
+def _states(session: Session, campaign_id: int) -> dict[DeliveryState, int]:
+    rows = session.exec(
+        select(Delivery.state, func.count())
+        .where(Delivery.campaign_id == campaign_id)
+        .group_by(col(Delivery.state))
+    )
+    counted = {DeliveryState(state): n for state, n in rows}
+    return dict.fromkeys(DeliveryState, 0) | counted
+
+
+def _people(session: Session, campaign_id: int) -> dict[EventKind, int]:
+    rows = session.exec(
+        select(Event.kind, func.count(distinct(col(Event.subscriber_id))))
+        .where(Event.campaign_id == campaign_id)
+        .group_by(col(Event.kind))
+    )
+    counted = {EventKind(kind): n for kind, n in rows}
+    return dict.fromkeys(EventKind, 0) | counted
+
+
+def _links(session: Session, campaign_id: int) -> Iterator[LinkReport]:
+    rows = session.exec(
+        select(
+            Link.number,
+            Link.url,
+            func.count(distinct(col(Event.subscriber_id))),
+            func.count(col(Event.key)),
+        )
+        .outerjoin(
+            Event,
+            (col(Event.campaign_id) == Link.campaign_id)
+            & (col(Event.kind) == EventKind.CLICKED)
+            & (col(Event.link) == Link.number),
+        )
+        .where(Link.campaign_id == campaign_id)
+        .group_by(col(Link.number), col(Link.url))
+        .order_by(col(Link.number))
+    )
+    for number, url, people, clicks in rows:
+        yield LinkReport(number, url, people, clicks)

@@ -1,0 +1,64 @@
+"""The calendar: scheduled campaigns begin at their time, or are missed."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from flashmail.database import reading, transaction
+from flashmail.model import Campaign, CampaignStatus
+from flashmail.sending.address import address
+from flashmail.sending.campaigns import log, moved
+
+SYSTEM = "flashmail"
+
+
+def begin_due(
+    engine: Engine, *, batch_size: int, missed_after: timedelta, now: datetime
+) -> list[int]:
+    """Begin every campaign whose time has come; return their ids.
+
+    One whose time went by for longer than `missed_after` does not fire by itself: after
+    an outage or a restored backup a person has to say whether it still should go out.
+    Two schedulers at once are harmless, as only one of them can move a campaign.
+    """
+    begun = []
+    for campaign_id in _due(engine, now):
+        if _begin(engine, campaign_id, batch_size, missed_after, now):
+            begun.append(campaign_id)
+    return begun
+
+
+def _due(engine: Engine, now: datetime) -> list[int]:
+    with reading(engine) as session:
+        due = session.exec(
+            select(col(Campaign.id))
+            .where(Campaign.status == CampaignStatus.SCHEDULED)
+            .where(col(Campaign.send_at) <= now)
+            .order_by(col(Campaign.priority).desc(), col(Campaign.send_at))
+        )
+        return [each for each in due if each is not None]
+
+
+def _begin(
+    engine: Engine,
+    campaign_id: int,
+    batch_size: int,
+    missed_after: timedelta,
+    now: datetime,
+) -> bool:
+    with transaction(engine) as session:
+        campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
+        if campaign.status is not CampaignStatus.SCHEDULED or campaign.send_at is None:
+            return False
+        if now - campaign.send_at > missed_after:
+            note = (
+                f"nobody was there to send it at {campaign.send_at:%Y-%m-%d %H:%M} UTC"
+            )
+            moved(session, campaign_id, CampaignStatus.MISSED, note=note)
+            log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
+            return False
+        moved(session, campaign_id, CampaignStatus.SENDING, started_at=now)
+        count = address(session, campaign, batch_size=batch_size, now=now)
+        log(session, campaign_id, "begin", who=SYSTEM, now=now, addressed=count)
+        return True

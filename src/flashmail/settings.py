@@ -1,0 +1,177 @@
+"""The environment, read once and typed; .env.example says what each setting is for."""
+
+import os
+from collections.abc import Mapping
+from email.utils import parseaddr
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from flashmail.errors import WrongInput
+
+PREFIX = "FLASHMAIL_"
+SECRET_LENGTH = 32
+
+
+class TransportName(StrEnum):
+    """The ways out that can be chosen."""
+
+    OUTBOX = "outbox"
+    SMTP = "smtp"
+    SENDGRID = "sendgrid"
+
+
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is an address such as https://briefs.example.org")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("has no query, fragment or user in it")
+    return url.rstrip("/")
+
+
+def _sender(text: str) -> str:
+    name, address = parseaddr(text)
+    if not name or not address or text.count("@") != 1:
+        raise ValueError("is 'Name <address>', as in 'Flash Briefs <briefs@ex.org>'")
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as problem:
+        raise ValueError(f"holds {address!r}: {problem}") from None
+    return text
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SECRET_LENGTH:
+        raise ValueError(f"has at least {SECRET_LENGTH} characters; make one with init")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_long)]
+
+
+class Settings(BaseSettings):
+    """What differs between one installation and the next."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", env_ignore_empty=True
+    )
+
+    home: Path = Path()
+    database_url: Annotated[str, Field(repr=False)] = ""
+    base_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8000"
+    secret_key: Secret
+    old_secret_keys: Annotated[tuple[Secret, ...], NoDecode] = ()
+    sender: Annotated[str, AfterValidator(_sender)]
+    postal_address: Annotated[str, Field(min_length=8)]
+    transport: TransportName = TransportName.OUTBOX
+    smtp_url: SecretStr | None = None
+    smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_url: Annotated[str, AfterValidator(_public_url)] = (
+        "https://api.sendgrid.com"
+    )
+    sendgrid_webhook_key: str = ""
+    bounce_domain: str = ""
+    missed_after: Annotated[int, Field(ge=1)] = 900
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_keys(cls, values: Any) -> Any:
+        old = values.get("old_secret_keys")
+        if isinstance(old, str):
+            values["old_secret_keys"] = tuple(k.strip() for k in old.split(",") if k)
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.transport is TransportName.SMTP and self.smtp_url is None:
+            raise ValueError("smtp_url: is needed while transport is smtp")
+        if self.transport is TransportName.SENDGRID and self.sendgrid_api_key is None:
+            raise ValueError("sendgrid_api_key: is needed while transport is sendgrid")
+        if self.transport is not TransportName.OUTBOX and self.base_url_is_bare:
+            raise ValueError(
+                "base_url: begins with https:// (RFC 8058 asks it of one-click links)"
+            )
+        return self
+
+    @property
+    def base_url_is_bare(self) -> bool:
+        """Whether links would travel without TLS to another machine."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+    @property
+    def sender_name(self) -> str:
+        return parseaddr(self.sender)[0]
+
+    @property
+    def sender_address(self) -> str:
+        return parseaddr(self.sender)[1]
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain of Message-IDs and of the envelope sender."""
+        return self.bounce_domain or self.sender_address.rpartition("@")[2]
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'flashmail.db'}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret key, the newest first."""
+        keys = (self.secret_key, *self.old_secret_keys)
+        return tuple(key.get_secret_value() for key in keys)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address can only be this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read HOME/.env and the environment, which wins; refuse everything wrong at once.
+
+    HOME is the argument, else FLASHMAIL_HOME, else the working directory.
+    """
+    folder = home or Path(environ.get(f"{PREFIX}HOME", "."))
+    _refuse_unknown(folder / ".env")
+    try:
+        return Settings(_env_file=folder / ".env", home=folder)  # type: ignore[call-arg]
+    except ValidationError as problems:
+        raise WrongInput(_complaint(folder, problems)) from None
+
+
+def _refuse_unknown(file: Path) -> None:
+    """A misspelt setting would be passed over in silence, and its default hold."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in dotenv_values(file):
+        if name.startswith(PREFIX) and name not in known:
+            raise WrongInput(f"{file}: {name} is no setting; .env.example has them all")
+
+
+def _complaint(folder: Path, problems: ValidationError) -> str:
+    lines = [_problem(each) for each in problems.errors()]
+    if not (folder / ".env").exists():
+        lines.append("'flashmail init' makes a first .env.")
+    return "\n".join(["these settings have to be mended:", *lines])
+
+
+def _problem(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    where = str(error["loc"][0]) if error["loc"] else ""
+    if not where:
+        where, _, message = message.partition(": ")
+    said = "is missing" if error["type"] == "missing" else message
+    return f"  {PREFIX}{where.upper()} {said}"

@@ -1,0 +1,1 @@
+"""The web edge: readers' links, providers' events, and pages for who sits here."""

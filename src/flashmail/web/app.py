@@ -1,0 +1,105 @@
+"""The web application, put together."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+
+from flashmail import bootstrap
+from flashmail.errors import FlashmailError
+from flashmail.links import BadToken, Tokens
+from flashmail.sending.campaigns import NoSuchCampaign
+from flashmail.settings import Settings
+from flashmail.tracking.sendgrid import BadSignature
+from flashmail.transports.outbox import Outbox
+from flashmail.web import house, readers, webhooks
+from flashmail.web.background import at_work
+from flashmail.web.page import STATIC, page
+from flashmail.web.policy import Policy, allow
+
+#: On every answer. Tokens stand in our addresses: no other site may learn them.
+ALWAYS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def create_app(
+    engine: Engine, tokens: Tokens, outbox: Outbox, *, sendgrid_webhook_key: str = ""
+) -> FastAPI:
+    """Build the pages around what they are given. Nothing is sent from here."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.engine = engine
+    app.state.tokens = tokens
+    app.state.outbox = outbox
+    app.state.sendgrid_webhook_key = sendgrid_webhook_key
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for each in (house, readers, webhooks):
+        app.include_router(each.router)
+    app.add_api_route("/healthz", _healthy, **allow(Policy.EVERYONE))
+    app.middleware("http")(_always)
+    app.add_exception_handler(BadToken, _no_such_link)
+    app.add_exception_handler(NoSuchCampaign, _missing)
+    app.add_exception_handler(BadSignature, _refused)
+    app.add_exception_handler(FlashmailError, _wrong)
+    app.add_exception_handler(HTTPException, _told)
+    return app
+
+
+def serving(settings: Settings) -> FastAPI:
+    """Build the pages of an installation, with its ticker and worker at work."""
+    engine = bootstrap.engine_with_topics(settings)
+    app = create_app(
+        engine,
+        bootstrap.tokens(settings),
+        bootstrap.outbox(settings),
+        sendgrid_webhook_key=settings.sendgrid_webhook_key,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with at_work(bootstrap.worker(settings, engine)):
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _healthy() -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _always(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    for name, value in ALWAYS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _no_such_link(request: Request, error: Exception) -> Response:
+    return page("gone", 404)
+
+
+def _missing(request: Request, error: Exception) -> Response:
+    return page("told", 404, what="There is no such page", why=str(error))
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("refused", 403)
+
+
+def _wrong(request: Request, error: Exception) -> Response:
+    return page("told", 409, what="That cannot be done", why=str(error))
+
+
+def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return page("told", error.status_code, what=str(error.detail), why="")

@@ -1,0 +1,44 @@
+"""What a route may ask for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+
+from flashmail.database import reading, transaction
+from flashmail.links import Tokens
+from flashmail.transports.outbox import Outbox
+
+
+def _session(request: Request) -> Iterator[Session]:
+    with transaction(request.app.state.engine) as session:
+        yield session
+
+
+def _reading(request: Request) -> Iterator[Session]:
+    with reading(request.app.state.engine) as session:
+        yield session
+
+
+def _tokens(request: Request) -> Tokens:
+    tokens: Tokens = request.app.state.tokens
+    return tokens
+
+
+def _outbox(request: Request) -> Outbox:
+    outbox: Outbox = request.app.state.outbox
+    return outbox
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+#: Committed when the route returns, before the answer leaves.
+Writing = Annotated[Session, Depends(_session, scope="function")]
+Reading = Annotated[Session, Depends(_reading)]
+OurTokens = Annotated[Tokens, Depends(_tokens)]
+TheOutbox = Annotated[Outbox, Depends(_outbox)]
+Now = Annotated[datetime, Depends(_now)]

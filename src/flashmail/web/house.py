@@ -1,0 +1,84 @@
+"""Pages for who sits at the machine: campaigns, their reports, and the outbox."""
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import Response
+from sqlmodel import col, func, select
+
+from flashmail.model import Campaign, EventKind, Subscriber, SubscriberStatus
+from flashmail.reports.campaign import report
+from flashmail.sending.campaigns import find
+from flashmail.web.dependencies import Reading, TheOutbox
+from flashmail.web.page import mail, page
+from flashmail.web.policy import Policy, allow
+
+router = APIRouter()
+
+MAILS_SHOWN = 100
+CAMPAIGNS_SHOWN = 50
+
+#: What people did, in the order in which it can happen.
+DEEDS = (
+    EventKind.OPENED,
+    EventKind.CLICKED,
+    EventKind.UNSUBSCRIBED,
+    EventKind.COMPLAINED,
+)
+
+
+@router.get("/", **allow(Policy.AT_THE_MACHINE))
+def overview(session: Reading) -> Response:
+    """Show the latest campaigns and how many people there are."""
+    latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(CAMPAIGNS_SHOWN)
+    active = select(func.count()).where(
+        col(Subscriber.status) == SubscriberStatus.ACTIVE
+    )
+    return page(
+        "overview",
+        campaigns=[report(session, each) for each in session.exec(latest)],
+        subscribers=session.scalar(active) or 0,
+        deeds=DEEDS,
+    )
+
+
+@router.get("/campaigns/{campaign_id}", **allow(Policy.AT_THE_MACHINE))
+def campaign(campaign_id: int, session: Reading) -> Response:
+    """Show how one campaign did."""
+    found = find(session, campaign_id)
+    return page("campaign", campaign=found, report=report(session, found), deeds=DEEDS)
+
+
+@router.get("/outbox", **allow(Policy.AT_THE_MACHINE))
+def outbox(outbox: TheOutbox) -> Response:
+    """List the mails that the outbox keeps, the latest first."""
+    return page("outbox", mails=list(outbox.mails(limit=MAILS_SHOWN)))
+
+
+@router.get("/outbox/{key}", **allow(Policy.AT_THE_MACHINE))
+def outbox_mail(key: str, outbox: TheOutbox) -> Response:
+    """Show one mail as a mail program would."""
+    kept = outbox.mail(key)
+    if kept is None:
+        raise HTTPException(404, "There is no such mail.")
+    return page("mail", mail=kept, key=key)
+
+
+@router.get("/outbox/{key}/html", **allow(Policy.AT_THE_MACHINE))
+def outbox_html(key: str, outbox: TheOutbox) -> Response:
+    """Return a mail's html part, for the frame of its page."""
+    kept = outbox.mail(key)
+    if kept is None:
+        raise HTTPException(404, "There is no such mail.")
+    return mail(kept.html)
+
+
+@router.get("/outbox/{key}/raw", **allow(Policy.AT_THE_MACHINE))
+def outbox_raw(key: str, outbox: TheOutbox) -> Response:
+    """Return a mail's bytes as they would travel."""
+    kept = outbox.mail(key)
+    if kept is None:
+        raise HTTPException(404, "There is no such mail.")
+    return Response(
+        kept.raw,
+        media_type="text/plain; charset=utf-8",
+        headers={"X-Content-Type-Options": "nosniff"},
+    )

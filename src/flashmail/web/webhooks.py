@@ -1,0 +1,43 @@
+"""Where providers report what became of mails."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from flashmail.database import transaction
+from flashmail.tracking import sendgrid
+from flashmail.tracking.record import record
+from flashmail.web.dependencies import Now, OurTokens
+from flashmail.web.policy import Policy, allow
+
+router = APIRouter()
+
+
+@router.post("/webhooks/sendgrid", **allow(Policy.PROVIDER))
+async def sendgrid_events(request: Request, tokens: OurTokens, now: Now) -> Response:
+    """Take SendGrid's signed reports; the same report twice is one event."""
+    body = await _body(request)
+    sendgrid.verify(
+        body,
+        signature=request.headers.get("X-Twilio-Email-Event-Webhook-Signature", ""),
+        timestamp=request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp", ""),
+        public_key=request.app.state.sendgrid_webhook_key,
+    )
+    events = list(sendgrid.events(body, tokens, now=now))
+
+    def keep() -> None:
+        with transaction(request.app.state.engine) as session:
+            record(session, events)
+
+    await run_in_threadpool(keep)
+    return Response(status_code=204)
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body as far as it may be long; it is verified before it is parsed."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > sendgrid.LARGEST_BODY:
+            raise HTTPException(413, "The body is too large.")
+    return bytes(body)
