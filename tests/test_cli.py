@@ -1,0 +1,291 @@
+"""The command line: the whole way of a brief, and what is said when it goes wrong."""
+
+import json
+import re
+import stat
+import subprocess
+import sys
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flashmail import cli
+from flashmail.bootstrap import packaged
+
+BRIEF = """\
+April 23, 2026 | Flash Brief
+
+A Port Reopens
+
+April 23, 2026 | Flash Brief
+
+A Port Reopens
+
+Latest Developments
+
+The port opened again on Monday.
+
+Expert Analysis
+
+“It matters more than it seems.” — Jane Doe, Senior Fellow
+
+A Port With a Past
+
+It was closed for a year.
+
+Ships and Straits,” by John Roe
+
+Iran Pakistan
+"""
+ROSTER = """\
+address,name,topics,status
+anne@example.org,Anne,Iran,active
+bart@example.org,Bart,Pakistan;Iran,active
+cate@example.org,Cate,Iran Politics and Economy,active
+dave@example.org,Dave,Iran,unsubscribed
+"""
+REAL = Path(__file__).parents[2] / "shared" / "briefs"
+
+
+class Home:
+    """An installation in a folder, and a shell in it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.capsys = capsys
+        self.brief = self.file("brief.txt", BRIEF)
+
+    def file(self, name: str, text: str) -> str:
+        (self.folder / name).write_text(text)
+        return str(self.folder / name)
+
+    def run(self, *words: str, status: int = 0) -> str:
+        """Run a command; return what it printed, or what it complained about."""
+        self.capsys.readouterr()
+        ended = cli.run(["--home", str(self.folder), *words])
+        out, err = self.capsys.readouterr()
+        assert ended == status, err
+        self.said = err
+        return out if status == 0 else err
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json"))
+
+    @property
+    def mails(self) -> dict[str, bytes]:
+        """The mails in the outbox, by address."""
+        kept = (self.folder / "outbox" / "new").glob("*")
+        raw = [path.read_bytes() for path in kept]
+        return {str(message_from_bytes(each)["To"]).strip("<>"): each for each in raw}
+
+
+@pytest.fixture
+def bare(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Home:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "DATABASE_URL", "SECRET_KEY"):
+        monkeypatch.delenv(f"FLASHMAIL_{name}", raising=False)
+    return Home(tmp_path, capsys)
+
+
+@pytest.fixture
+def home(bare: Home) -> Home:
+    """An installation with four people in it."""
+    bare.run("init")
+    bare.run("subscribers", "import", bare.file("people.csv", ROSTER))
+    return bare
+
+
+def test_a_first_mail_needs_three_commands(home: Home) -> None:
+    sent = home.json("send", home.brief, "--yes", "--wait")
+    told = home.json("campaign", "report", str(sent["campaign"]))
+
+    assert set(home.mails) == {"anne@example.org", "bart@example.org"}
+    assert (told["status"], told["addressed"], told["states"]["sent"]) == ("sent", 2, 2)
+
+
+def test_the_mail_can_be_read_by_another_program(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+
+    mail = message_from_bytes(home.mails["anne@example.org"], policy=policy.default)
+    text = mail.get_body(("plain",))
+
+    assert mail["Subject"] == "A Port Reopens"
+    assert text is not None
+    assert "The port opened again on Monday." in text.get_content()
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_nobody_is_mailed_without_an_approval(home: Home) -> None:
+    assert "a person has to approve" in home.run("send", home.brief, status=3)
+    assert home.mails == {}
+    assert home.json("campaign", "list") == []
+
+
+def test_json_stands_alone_on_standard_output(home: Home) -> None:
+    assert home.run("send", home.brief, "--yes", "--json").strip() == '{"campaign": 1}'
+
+
+def test_a_sent_brief_is_not_sent_again_by_a_worker(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+    before = home.mails
+
+    home.run("send", home.file("b.txt", BRIEF.replace("Iran ", "")), "--yes", "--wait")
+
+    assert before.items() - home.mails.items() == set()
+    assert home.json("campaign", "report", "1")["addressed"] == 2
+
+
+def test_deliveries_are_listed_one_a_line(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+
+    lines = home.run("campaign", "deliveries", "1", "--json").splitlines()
+
+    assert [json.loads(line)["address"] for line in lines] == [
+        "anne@example.org",
+        "bart@example.org",
+    ]
+    assert set(json.loads(lines[0])) == {"address", "state", "reason", "attempts"}
+
+
+def test_a_campaign_can_be_looked_at_and_cancelled(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--at", "2127-03-01 09:00 Europe/Paris")
+
+    assert home.json("campaign", "show", "1")["status"] == "scheduled"
+    home.run("campaign", "cancel", "1")
+    assert home.json("campaign", "list")[0]["status"] == "cancelled"
+    assert "is cancelled" in home.run("campaign", "resume", "1", status=2)
+
+
+def test_init_makes_a_key_that_only_its_owner_reads(bare: Home) -> None:
+    bare.run("init")
+    env = bare.folder / ".env"
+    key = re.search(r"^FLASHMAIL_SECRET_KEY=(\w+)$", env.read_text(), re.MULTILINE)
+
+    bare.run("init")
+
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    assert key is not None
+    assert len(key[1]) == 64
+    assert key[1] in env.read_text(), "a second init keeps it"
+
+
+def test_a_brief_is_shown_without_any_settings(bare: Home) -> None:
+    shown = bare.json("brief", "show", bare.brief)
+
+    assert shown["title"] == "A Port Reopens"
+    assert shown["topics"] == ["Iran", "Pakistan"]
+    assert shown["quotes"][0]["person"] == "Jane Doe"
+    assert not (bare.folder / "flashmail.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["html", "text", "mjml", "eml"])
+def test_a_brief_is_rendered(bare: Home, kind: str) -> None:
+    out = bare.folder / "out"
+
+    bare.run("brief", "render", bare.brief, "--format", kind, "-o", str(out))
+
+    made = out.read_text()
+    assert "A Port Reopens" in made
+    assert "\x01" not in made
+    assert "qz" not in made.lower().replace("qzu", "") or kind == "mjml"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("brief", "show", "missing.txt"), "missing.txt"),
+        (("brief", "show", "empty.txt"), "error: "),
+        (("send", "brief.txt", "--at", "soon", "--yes"), "is no time"),
+        (("send", "brief.txt", "--at", "2020-01-01T00:00Z"), "is past already"),
+        (("send", "brief.txt", "--urgent", "--at", "x"), "leave --at or --urgent out"),
+        (("send", "brief.txt", "--segment", "Nope", "--yes"), "no segment 'Nope'"),
+        (("send", "brief.txt", "--template", "nope", "--yes"), "nope"),
+        (("campaign", "report", "9"), "there is no campaign 9"),
+        (("audience",), "name a brief or a --segment"),
+        (("subscribers", "import", "missing.csv"), "missing.csv"),
+        (("subscribers", "import", "empty.txt"), "error: "),
+    ],
+)
+def test_wrong_input_is_said_and_leaves_nothing(
+    home: Home, words: tuple[str, ...], complaint: str
+) -> None:
+    home.file("empty.txt", "")
+
+    assert complaint in home.run(*words, status=2)
+    assert home.json("campaign", "list") == []
+
+
+def test_without_settings_nothing_is_sent(bare: Home) -> None:
+    complaint = bare.run("send", bare.brief, "--yes", status=2)
+
+    assert "FLASHMAIL_SECRET_KEY is missing" in complaint
+    assert "flashmail init" in complaint
+
+
+def test_the_audience_says_why(home: Home) -> None:
+    told = home.json("audience", home.brief)
+
+    assert told["total"] == 2
+
+
+def test_templates_have_nothing_to_mend(bare: Home) -> None:
+    assert bare.json("template", "check") == []
+
+
+def test_the_demo_runs_without_anything(bare: Home) -> None:
+    printed = bare.run("demo")
+
+    assert "invented people imported" in printed
+    assert "opened" in printed
+    assert (bare.folder / "demo" / "outbox" / "new").exists()
+
+
+def test_the_demo_can_be_played_again(bare: Home) -> None:
+    bare.run("demo")
+    bare.run("demo", bare.brief)
+
+
+def test_the_demo_throws_nothing_of_ours_away(bare: Home) -> None:
+    (bare.folder / "demo").mkdir()
+    (bare.folder / "demo" / "precious").touch()
+
+    assert "move it out of the way" in bare.run("demo", status=2)
+    assert (bare.folder / "demo" / "precious").exists()
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the institute's own brief is not here")
+def test_a_real_brief_is_read_whole(bare: Home) -> None:
+    for file in REAL.glob("*.txt"):
+        shown = bare.json("brief", "show", str(file))
+
+        assert len(shown["quotes"]) == 2
+        assert all(each["person"] and each["role"] for each in shown["quotes"])
+        assert [each["kind"] for each in shown["sections"]][-1] == "background"
+        assert len(shown["related"]) == 3
+        assert len(shown["topics"]) == 4
+        assert shown["warnings"] == []
+        bare.run("demo", str(file))
+
+
+@pytest.mark.slow
+def test_it_is_a_command_of_the_shell(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "flashmail", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+
+    assert answer.stdout.startswith("flashmail 0.")
+
+
+def test_everything_that_travels_in_the_wheel_is_here() -> None:
+    for name in ("templates", "subscribers/topics.toml", "subscribers/example.csv"):
+        assert packaged(name).exists()
