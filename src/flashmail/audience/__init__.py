@@ -1,0 +1,1 @@
+"""Choose: rosters become subscribers, and a segment of them becomes an audience."""

@@ -1,0 +1,172 @@
+"""Topics: what one can follow, as `subscribers/topics.toml` says it.
+
+The file is the truth. The table follows it: a topic keeps its row by its slug, so it
+can be renamed, and one that left the file is retired, as people may still follow it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from flashmail.audience.toml import read_tables, text_of
+from flashmail.errors import WrongInput
+from flashmail.model import Topic
+
+KEYS = ("name", "parent", "slug", "private")
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+#: Separates topics in rosters, so no name has one.
+SEPARATOR = ";"
+
+
+@dataclass(frozen=True)
+class TopicEntry:
+    """A topic as the file has it; `parent` is a topic's name, or empty."""
+
+    name: str
+    parent: str
+    slug: str
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Which topic belongs to which: every topic's name, with its parent's or none."""
+
+    parents: Mapping[str, str]
+
+    def up(self, name: str) -> tuple[str, ...]:
+        """Return a topic and its ancestors: whose followers get what is tagged so."""
+        above = self.parents[name]
+        return (name, *self.up(above)) if above else (name,)
+
+    def down(self, name: str) -> tuple[str, ...]:
+        """Return a topic and its descendants: the tags that its followers get."""
+        under = [child for child, parent in self.parents.items() if parent == name]
+        return (name, *(each for child in under for each in self.down(child)))
+
+    def expand(self, followed: Iterable[str]) -> frozenset[str]:
+        """Return every tag that somebody gets who follows these topics."""
+        return frozenset(tag for name in followed for tag in self.down(name))
+
+
+def parse_topics(text: str) -> tuple[TopicEntry, ...]:
+    """Read topics.toml, or say what to mend in it."""
+    entries = read_tables(text, "topic", KEYS, _entry)
+    _refuse_same_slugs(entries)
+    _refuse_lost_parents(entries)
+    return entries
+
+
+def sync_topics(session: Session, entries: Iterable[TopicEntry]) -> None:
+    """Bring the table in line with the file; rows that agree are not written."""
+    entries = tuple(entries)
+    rows = {topic.slug: topic for topic in session.exec(select(Topic))}
+    kept = _matched(rows, entries)
+    # Two topics may have swapped names: free the old ones first.
+    for entry in entries:
+        row = kept.get(entry.slug)
+        if row is not None and row.name != entry.name:
+            row.name = f"~{row.id}"
+    session.flush()
+    for entry in entries:
+        row = kept.setdefault(entry.slug, Topic(name=entry.name, slug=entry.slug))
+        row.name, row.slug, row.private = entry.name, entry.slug, entry.private
+        row.retired = False
+        session.add(row)
+    session.flush()
+    ids = {entry.name: kept[entry.slug].id for entry in entries}
+    for entry in entries:
+        kept[entry.slug].parent_id = ids[entry.parent] if entry.parent else None
+    living = set(ids.values())
+    for row in rows.values():
+        row.retired = row.id not in living
+    session.flush()
+
+
+def lineage(session: Session) -> Lineage:
+    """Return which topic of the table belongs to which, retired ones too."""
+    rows = session.exec(
+        select(Topic.id, Topic.name, Topic.parent_id).order_by(col(Topic.id))
+    ).all()
+    names = {topic_id: name for topic_id, name, _ in rows}
+    return Lineage({name: names.get(parent_id, "") for _, name, parent_id in rows})
+
+
+def topic_ids(session: Session) -> dict[str, int]:
+    """Return the id of each topic by its name, retired ones too."""
+    rows = session.exec(select(Topic).order_by(col(Topic.id)))
+    return {topic.name: topic.id for topic in rows if topic.id is not None}
+
+
+def _entry(table: Mapping[str, Any]) -> TopicEntry:
+    name = text_of(table, "name")
+    private = table.get("private", False)
+    if not isinstance(private, bool):
+        raise WrongInput("private is true or false, without quotes")
+    if SEPARATOR in name or not name.isprintable():
+        raise WrongInput(f"a name has no {SEPARATOR!r} or line break in it")
+    slug = text_of(table, "slug") or _slug(name)
+    if not SLUG.fullmatch(slug):
+        raise WrongInput(
+            'give it a slug of a-z, 0-9 and hyphens, as in slug = "iran-economy"'
+        )
+    return TopicEntry(name, text_of(table, "parent"), slug, private)
+
+
+def _slug(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.lower()))
+
+
+def _refuse_same_slugs(entries: tuple[TopicEntry, ...]) -> None:
+    owners: dict[str, str] = {}
+    for entry in entries:
+        other = owners.setdefault(entry.slug, entry.name)
+        if other != entry.name:
+            raise WrongInput(
+                f"topics {other!r} and {entry.name!r} have the same slug"
+                f" {entry.slug!r}: give one of them another"
+            )
+
+
+def _refuse_lost_parents(entries: tuple[TopicEntry, ...]) -> None:
+    parents = {entry.name: entry.parent for entry in entries}
+    for entry in entries:
+        if entry.parent and entry.parent not in parents:
+            raise WrongInput(
+                f"topic {entry.name!r}: there is no topic {entry.parent!r}"
+                " to be its parent"
+            )
+    for name in parents:
+        above, seen = parents[name], {name}
+        while above and above not in seen:
+            seen.add(above)
+            above = parents[above]
+        if above:
+            raise WrongInput(f"topic {name!r}: its parents go round in a circle")
+
+
+def _matched(
+    rows: Mapping[str, Topic], entries: Iterable[TopicEntry]
+) -> dict[str, Topic]:
+    """Return the row of each entry that has one, by the entry's slug."""
+    by_name = {topic.name: topic for topic in rows.values()}
+    slugs = {entry.slug for entry in entries}
+    matched: dict[str, Topic] = {}
+    for entry in entries:
+        namesake = by_name.get(entry.name)
+        if entry.slug in rows:
+            matched[entry.slug] = rows[entry.slug]
+            if namesake is not None and namesake.slug not in slugs:
+                raise WrongInput(
+                    f"topic {entry.name!r} was there before with the slug"
+                    f" {namesake.slug!r}: use that, or another name"
+                )
+        elif namesake is not None and namesake.slug not in slugs:
+            matched[entry.slug] = namesake
+    return matched
