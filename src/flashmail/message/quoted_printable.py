@@ -1,0 +1,145 @@
+"""Quoted-printable (RFC 2045, section 6.7), laid out once with slots in place.
+
+A line never begins with a dot, so SMTP's dot-stuffing finds nothing to do, and never
+ends in a space or tab, so no relay can trim it.
+"""
+
+import re
+from binascii import b2a_qp
+from collections.abc import Callable, Iterable
+from html import escape
+
+from flashmail.message import TOKEN_WIDTH
+from flashmail.message.slots import Piece, Slot, pieces, settled
+
+#: A line holds so many octets before the "=" of a soft break, which is the 76th.
+ROOM = 75
+
+SOFT_BREAK = b"=\r\n"
+LINE_BREAK = b"\r\n"
+DOT, BLANKS = ord("."), (ord(" "), ord("\t"))
+
+#: So short that it fits a line even if each octet takes three.
+SHORT = ROOM // 3
+
+ESCAPED = [b"=%02X" % octet for octet in range(256)]
+ENCODED = [
+    bytes([octet]) if 32 <= octet <= 126 and octet != ord("=") else ESCAPED[octet]
+    for octet in range(256)
+]
+
+#: Values that are their own encoding: most names.
+PLAIN = re.compile(r"[!-\-/-<>-~](?:[ !-<>-~]{0,73}[!-<>-~])?").fullmatch
+PLAIN_IN_HTML = re.compile(r"[!#-%(-\-/-;?-~](?:[ !#-%(-;?-~]{0,73}[!#-%(-;?-~])?")
+
+
+def lay_out_text(text: str) -> list[Piece]:
+    """Encode plain text whose marks stand for plain values."""
+    return _lay_out(text, text_value)
+
+
+def lay_out_html(html: str) -> list[Piece]:
+    """Encode html whose marks stand for escaped values."""
+    return _lay_out(html, html_value)
+
+
+def text_value(value: str) -> bytes:
+    """Encode a value that begins on a line of its own."""
+    return value.encode() if PLAIN(value) else _encode(settled(value))
+
+
+def html_value(value: str) -> bytes:
+    """Escape and encode a value that begins on a line of its own."""
+    if PLAIN_IN_HTML.fullmatch(value):
+        return value.encode()
+    return _encode(escape(settled(value)))
+
+
+def _encode(value: str) -> bytes:
+    octets = value.encode()
+    if len(octets) <= SHORT:
+        encoded = b2a_qp(octets)
+        return b"=2E" + encoded[1:] if encoded[:1] == b"." else encoded
+    lines = _Lines()
+    lines.add(octets, ends_line=True)
+    return lines.static
+
+
+def _lay_out(text: str, write: Callable[[str], bytes]) -> list[Piece]:
+    lines = _Lines()
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text)):
+        if number:
+            lines.end()
+        _lay_out_line(lines, list(pieces(line, write)))
+    return lines.pieces()
+
+
+def _lay_out_line(lines: "_Lines", line: list[str | Slot]) -> None:
+    """Place one line; every second piece of it is a slot."""
+    for index, piece in enumerate(line):
+        last = index == len(line) - 1
+        if isinstance(piece, str):
+            lines.add(piece.encode(), ends_line=last)
+        elif piece.fixed:
+            lines.leave_room(piece)
+        else:
+            lines.leave_line(piece, ends_line=last or line[index + 1 :] == [""])
+
+
+class _Lines:
+    """Lines in the making; `static` is what was written since the last slot."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Piece] = []
+        self._static = bytearray()
+        self._column = 0
+
+    @property
+    def static(self) -> bytes:
+        return bytes(self._static)
+
+    def add(self, octets: bytes, *, ends_line: bool) -> None:
+        units = [ENCODED[octet] for octet in octets]
+        if ends_line and octets and octets[-1] in BLANKS:
+            units[-1] = ESCAPED[octets[-1]]
+        self._place(units)
+
+    def leave_room(self, slot: Slot) -> None:
+        """Leave as much room as every value of the slot takes."""
+        if self._column + TOKEN_WIDTH > ROOM:
+            self._break_softly()
+        self._leave(slot)
+        self._column += TOKEN_WIDTH
+
+    def leave_line(self, slot: Slot, *, ends_line: bool) -> None:
+        """Leave a line, or as many as a value may need."""
+        if self._column:
+            self._break_softly()
+        self._leave(slot)
+        if not ends_line:
+            self._break_softly()
+
+    def end(self) -> None:
+        self._static += LINE_BREAK
+        self._column = 0
+
+    def pieces(self) -> list[Piece]:
+        """Return bytes and slots in turn; the first and the last are bytes."""
+        return [*self._pieces, self.static]
+
+    def _place(self, units: Iterable[bytes]) -> None:
+        for unit in units:
+            if self._column + len(unit) > ROOM:
+                self._break_softly()
+            if not self._column and unit == b".":
+                unit = ESCAPED[DOT]
+            self._static += unit
+            self._column += len(unit)
+
+    def _leave(self, slot: Slot) -> None:
+        self._pieces += [self.static, slot]
+        self._static.clear()
+
+    def _break_softly(self) -> None:
+        self._static += SOFT_BREAK
+        self._column = 0
