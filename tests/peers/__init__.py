@@ -1,0 +1,1 @@
+"""Real servers on this machine, to speak with and to misbehave on demand."""
