@@ -95,27 +95,8 @@ def phrase(name: str, *, used: int) -> bytes:
     return f'"{inner}"'.encode()
 
 
-def _value(name: str, value: str) -> list[Piece]:
-    kind, used = name.lower(), len(name) + 2
-    if kind in MAILBOXES:
-        named, address = _named(name, value)
-        box = mailbox(address)
-        if box.needs_smtputf8:
-            raise WrongInput(f"{name} needs an address that is ASCII before the @")
-        return [_bracketed(named, box.octets, used=used)]
-    if kind == LIST_ID:
-        named, identity = _named(name, value)
-        if len(identity) > LIST_ID_LIMIT or not identity.isascii():
-            raise WrongInput(f"a List-Id has at most {LIST_ID_LIMIT} ASCII characters")
-        _check_plain(identity)
-        return [_bracketed(named, identity.encode(), used=used)]
-    if not value.isascii() and not MARK.search(value):
-        return [unstructured(value, used=used)]
-    return _raw(name, value, used=used)
-
-
-def _named(name: str, value: str) -> tuple[str, str]:
-    """Split `Name <inner>`; a bare inner part has no name."""
+def named(name: str, value: str) -> tuple[str, str]:
+    """Split `Name <inner>` of a header; a bare inner part has no name."""
     found = NAMED(value)
     if found is None:
         return "", value
@@ -125,6 +106,25 @@ def _named(name: str, value: str) -> tuple[str, str]:
     if MARK.search(value):
         raise WrongInput(f"{name} is the same for every reader and has no marks")
     return said, found["inner"]
+
+
+def _value(name: str, value: str) -> list[Piece]:
+    kind, used = name.lower(), len(name) + 2
+    if kind in MAILBOXES:
+        said, address = named(name, value)
+        box = mailbox(address)
+        if box.needs_smtputf8:
+            raise WrongInput(f"{name} needs an address that is ASCII before the @")
+        return [_bracketed(said, box.octets, used=used)]
+    if kind == LIST_ID:
+        said, identity = named(name, value)
+        if len(identity) > LIST_ID_LIMIT or not identity.isascii():
+            raise WrongInput(f"a List-Id has at most {LIST_ID_LIMIT} ASCII characters")
+        _check_plain(identity)
+        return [_bracketed(said, identity.encode(), used=used)]
+    if not value.isascii() and not MARK.search(value):
+        return [unstructured(value, used=used)]
+    return _raw(name, value, used=used)
 
 
 def _bracketed(name: str, inner: bytes, *, used: int) -> bytes:

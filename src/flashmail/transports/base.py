@@ -74,7 +74,8 @@ class Transport(Protocol):
     ) -> list[Receipt]:
         """Hand the message over; return a receipt for each recipient, in any order.
 
-        Whoever was armed and got no answer is UNKNOWN; whoever was not armed is LATER.
+        Whoever was armed and got no answer is UNKNOWN; whoever was not armed is LATER,
+        as all the rest are once `arm` raised Fenced. Raises SenderProblem.
         """
         ...
 

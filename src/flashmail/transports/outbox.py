@@ -15,7 +15,7 @@ from pathlib import Path
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN, Message
 from flashmail.message.mime import Compiled, compiled
-from flashmail.transports.base import Arm, Outcome, Receipt, Recipient
+from flashmail.transports.base import Arm, Fenced, Outcome, Receipt, Recipient
 
 FOLDERS = TMP, NEW, CUR = "tmp", "new", "cur"
 
@@ -73,7 +73,11 @@ class Outbox:
     async def send(
         self, message: Message, recipients: Sequence[Recipient], arm: Arm
     ) -> list[Receipt]:
-        await arm([recipient.subscriber_id for recipient in recipients])
+        ids = [recipient.subscriber_id for recipient in recipients]
+        try:
+            await arm(ids)
+        except Fenced as fenced:
+            return [Receipt(each, Outcome.LATER, str(fenced)) for each in ids]
         return await asyncio.to_thread(self._keep, compiled(message), recipients)
 
     async def close(self) -> None:
