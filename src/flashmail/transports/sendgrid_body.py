@@ -3,7 +3,8 @@
 See https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2s
 from html import escape
@@ -40,6 +41,8 @@ NOT_SENT = {
     "x-sg-eid": "refused: SendGrid's own",
     "x-smtpapi": "would be read as instructions to SendGrid",
 }
+
+SPECIAL = re.compile("[&<>\"']").search
 
 #: flashmail tracks itself; a second set of links and pixels would break its own.
 UNTRACKED = {
@@ -86,8 +89,8 @@ class SendGridMail:
 
     def _common(self, message: Message) -> Json:
         """Return what is the same for all readers."""
-        text = self._substitutions.mark(message.text, str)
-        html = self._substitutions.mark(message.html, escape)
+        text = self._substitutions.mark(message.text, settled)
+        html = self._substitutions.mark(message.html, _in_html)
         fixed: Json = {
             "subject": message.subject,
             "content": [
@@ -124,13 +127,13 @@ class _Substitutions:
     def fill(self, recipient: Recipient) -> dict[str, str]:
         values = recipient.values
         filled = {
-            key: write(settled(values.get(field) or fallback))
+            key: write(values.get(field) or fallback)
             for (field, fallback, write), key in self._keys.items()
         }
-        # No character of JSON's takes more than four bytes: most need no counting.
-        if 4 * _length(filled.items()) > SUBSTITUTIONS:
-            octets = ((key, value.encode()) for key, value in filled.items())
-            if _length(octets) > SUBSTITUTIONS:
+        # No character takes more than four bytes: most readers need no counting.
+        if 4 * sum(map(len, filled.values())) > SUBSTITUTIONS - self._keys_size:
+            size = sum(len(value.encode()) for value in filled.values())
+            if size + self._keys_size > SUBSTITUTIONS:
                 raise WrongInput(
                     f"SendGrid takes {SUBSTITUTIONS} bytes of fields for one reader"
                 )
@@ -144,6 +147,10 @@ class _Substitutions:
         key = f"fm{self._nonce.hexdigest()}n{number:04d}x"
         return self._keys.setdefault((field, fallback, write), key)
 
+    @property
+    def _keys_size(self) -> int:
+        return sum(map(len, self._keys.values()))
+
 
 @lru_cache(maxsize=8)
 def prepared(message: Message) -> SendGridMail:
@@ -151,14 +158,13 @@ def prepared(message: Message) -> SendGridMail:
     return SendGridMail(message)
 
 
-def _length(items: Iterable[tuple[str, str | bytes]]) -> int:
-    return sum(len(key) + len(value) for key, value in items)
+def _in_html(value: str) -> str:
+    value = settled(value)
+    return escape(value) if SPECIAL(value) else value
 
 
 def _filled(parts: Sequence[str], recipient: Recipient) -> str:
     """Join what MARK.split cut a header into: text, field, fallback, text and so on."""
-    if len(parts) == 1:
-        return parts[0]
     filled = parts[0]
     for field, text in zip(parts[1::3], parts[3::3], strict=True):
         filled += _token(recipient, field) + text
