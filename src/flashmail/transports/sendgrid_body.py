@@ -62,11 +62,9 @@ class SendGridMail:
     def __init__(self, message: Message) -> None:
         compiled(message)  # Refuses what could do harm in a header.
         self._substitutions = _Substitutions(message.html + message.text)
-        self._headers = [
-            (name, MARK.split(value))
-            for name, value in message.headers
-            if name.lower() not in NOT_SENT
-        ]
+        sent = {n: v for n, v in message.headers if n.lower() not in NOT_SENT}
+        self._same = {n: v for n, v in sent.items() if not MARK.search(v)}
+        self._marked = {n: MARK.split(sent[n]) for n in sent.keys() - self._same.keys()}
         self._fixed = self._common(message)
 
     def personalization(self, recipient: Recipient) -> Json:
@@ -78,9 +76,8 @@ class SendGridMail:
             "to": [{"email": box.octets.decode()}],
             "substitutions": self._substitutions.fill(recipient),
             "custom_args": {DELIVERY: _token(recipient, TOKEN)},
-            "headers": {
-                name: _filled(parts, recipient) for name, parts in self._headers
-            },
+            "headers": self._same
+            | {name: _filled(parts, recipient) for name, parts in self._marked.items()},
         }
 
     def body(self, personalizations: Sequence[Json]) -> bytes:
