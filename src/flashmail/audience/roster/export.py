@@ -1,0 +1,100 @@
+"""Write people out as a roster; to bring it in again changes nothing."""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from sqlalchemy import Row, select
+from sqlmodel import Session, SQLModel, col
+
+from flashmail.audience.roster.columns import ALIASES
+from flashmail.audience.roster.guard import guarded
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import audience_query
+from flashmail.audience.topics import SEPARATOR
+from flashmail.model import Subscriber, Subscription, Topic
+
+COLUMNS = (
+    "id",
+    "address",
+    "name",
+    "status",
+    "time_zone",
+    "language",
+    "attributes",
+)
+_PEOPLE = SQLModel.metadata.tables[str(Subscriber.__tablename__)].c
+
+#: People read from the database at once.
+CHUNK = 2_000
+
+
+def export(session: Session, out: TextIO, *, segment: Segment | None = None) -> None:
+    """Write everybody as CSV, or only those who would get what goes to a segment.
+
+    Cells that a spreadsheet could run are guarded, see `roster.guard`.
+    """
+    attributes = _attribute_names(session)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow([guarded(name) for name in (*ALIASES, *attributes)])
+    for people in _chunks(session, segment):
+        topics = _topics(session, [person.id for person in people])
+        for person in people:
+            cells = _cells(person, topics.get(person.id, ()), attributes)
+            writer.writerow([guarded(cell) for cell in cells])
+
+
+def _cells(
+    person: Row[Any], topics: Sequence[str], attributes: Sequence[str]
+) -> list[str]:
+    return [
+        person.address,
+        person.name,
+        SEPARATOR.join(topics),
+        person.status.value,
+        person.time_zone,
+        person.language,
+        *(_text(person.attributes.get(name)) for name in attributes),
+    ]
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _attribute_names(session: Session) -> list[str]:
+    rows = session.execute(
+        select(_PEOPLE["attributes"]).execution_options(yield_per=CHUNK)
+    )
+    names = {name for (attributes,) in rows for name in attributes}
+    return sorted(names - ALIASES.keys())
+
+
+def _chunks(session: Session, segment: Segment | None) -> Iterator[Sequence[Row[Any]]]:
+    people = select(*(_PEOPLE[name] for name in COLUMNS)).order_by(_PEOPLE["id"])
+    if segment is not None:
+        people = people.where(_PEOPLE["id"].in_(audience_query(session, segment)))
+    last = 0
+    while chunk := session.execute(
+        people.where(_PEOPLE["id"] > last).limit(CHUNK)
+    ).all():
+        yield chunk
+        last = chunk[-1].id
+
+
+def _topics(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of what each of these people follows."""
+    rows = session.execute(
+        select(col(Subscription.subscriber_id), col(Topic.name))
+        .join(Topic, col(Topic.id) == col(Subscription.topic_id))
+        .where(col(Subscription.subscriber_id).in_(ids))
+        .order_by(col(Topic.id))
+    )
+    names: defaultdict[int, list[str]] = defaultdict(list)
+    for subscriber_id, name in rows:
+        names[subscriber_id].append(name)
+    return names

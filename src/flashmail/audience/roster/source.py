@@ -1,0 +1,181 @@
+"""A roster as a file: its encoding, its separator, and its rows one by one.
+
+Nothing is held in memory but the row at hand, whatever the file is.
+"""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from flashmail.errors import WrongInput
+
+SEPARATORS = ",;\t|"
+
+#: More characters than this make no row; a quotation mark is missing somewhere.
+ROW_LIMIT = 1 << 20
+
+#: Bytes looked at together, and rows between two words of progress.
+CHUNK, STEP = 1 << 20, 5_000
+
+#: Files that are often taken for text, by how they begin.
+NO_TEXT = {
+    b"PK\x03\x04": "this is a zip file or an Excel workbook: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "this is an Excel workbook: save it as CSV",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was looked through once, and is text."""
+
+    path: Path
+    encoding: str
+    size: int
+
+
+class Row(NamedTuple):
+    """The line on which a row begins, its cells, and what is wrong with its quoting."""
+
+    line: int
+    cells: list[str]
+    problem: str = ""
+
+
+def examine(path: Path) -> Source:
+    """Look through a file for its encoding; refuse what cannot be read as text."""
+    try:
+        with path.open("rb") as file:
+            encoding = _encoding(file)
+            return Source(path, encoding, file.tell())
+    except OSError as problem:
+        raise WrongInput(f"{path} cannot be read: {problem.strerror}") from None
+    except WrongInput as problem:
+        raise WrongInput(f"{path}: {problem}") from None
+
+
+def rows(source: Source, passed: Callable[[int], None]) -> Iterator[Row]:
+    """Yield the rows that are not empty; tell `passed` how many bytes are read."""
+    with source.path.open("rb") as raw:
+        lines = _Lines(io.TextIOWrapper(raw, encoding=source.encoding, newline=""))
+        reader = csv.reader(lines, delimiter=_separator(source), strict=True)
+        try:
+            for count, row in enumerate(_rows(lines, reader)):
+                if count % STEP == 0:
+                    passed(raw.tell())
+                yield row
+        except WrongInput as problem:
+            raise WrongInput(f"{source.path}: {problem}") from None
+        passed(source.size)
+
+
+class _Lines:
+    """Hands lines to the CSV reader, which says when a row is at its end."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.line = 1  # on which the row at hand begins
+        self._read = 0
+        self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(ROW_LIMIT):
+            self._read += 1
+            self._characters += len(line)
+            if self._characters > ROW_LIMIT:
+                raise WrongInput(
+                    f"line {self.line} is too long to be a row; is a quotation mark"
+                    " missing?"
+                )
+            yield line
+
+    def end_row(self) -> None:
+        self.line = self._read + 1
+        self._characters = 0
+
+
+def _rows(lines: _Lines, reader: Iterator[list[str]]) -> Iterator[Row]:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            yield _misquoted(lines.line, str(problem))
+        else:
+            if any(cells):
+                yield Row(lines.line, cells)
+        lines.end_row()
+
+
+def _misquoted(line: int, problem: str) -> Row:
+    """Return a row that only its own quoting spoils; refuse what swallows others."""
+    if "unexpected end" in problem or "field limit" in problem:
+        raise WrongInput(
+            f"a cell in quotation marks begins on line {line} and does not end"
+        )
+    return Row(line, [], f"its quotation marks do not match ({problem})")
+
+
+def _encoding(file: BinaryIO) -> str:
+    start = file.read(CHUNK)
+    for magic, problem in NO_TEXT.items():
+        if start.startswith(magic):
+            raise WrongInput(problem)
+    if not start.strip():
+        raise WrongInput("this file is empty")
+    for encoding in _candidates(start):
+        file.seek(0)
+        if _decodes(file, encoding):
+            return encoding
+    raise WrongInput("this is no text that can be read: save it as CSV in UTF-8")
+
+
+def _candidates(start: bytes) -> tuple[str, ...]:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ("utf-16",)
+    # Plain letters in UTF-16 without a mark: every other byte is zero.
+    sample = start[:1000]
+    if sample[1::2].count(0) > len(sample) // 4:
+        return ("utf-16-le",)
+    if sample[::2].count(0) > len(sample) // 4:
+        return ("utf-16-be",)
+    return ("utf-8-sig", "cp1252")
+
+
+def _decodes(file: BinaryIO, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            if "\0" in decoder.decode(chunk):
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _separator(source: Source) -> str:
+    """Return what stands most often between the cells of the header."""
+    with source.path.open(encoding=source.encoding, newline="") as text:
+        for line in iter(lambda: text.readline(ROW_LIMIT), ""):
+            if separator := _stated(line):
+                return separator
+            if line.strip():
+                bare = "".join(line.split('"')[::2])
+                return max(SEPARATORS, key=bare.count)
+    return SEPARATORS[0]
+
+
+def is_hint(cells: list[str]) -> bool:
+    """Return whether a row is the `sep=;` that Excel puts before the header."""
+    return cells[:1] == ["sep="] or (len(cells) == 1 and bool(_stated(cells[0])))
+
+
+def _stated(line: str) -> str:
+    hint = line.strip("\r\n").lower()
+    stated = hint.removeprefix("sep=") if hint.startswith("sep=") else ""
+    return stated if stated and stated in SEPARATORS else ""
