@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import NamedTuple
 
 from flashmail.briefs import headings, marks, signature
@@ -29,7 +30,7 @@ def read_body(lines: Sequence[Line]) -> Body:
     """Read sections and quotes; every line ends up in one of them."""
     split = [part for line in lines for part in headings.split_known(line)]
     page = _Page()
-    for line, below in zip(split, [*split[1:], None], strict=True):
+    for line, below in zip_longest(split, split[1:]):
         page.take(line, below)
     page.release()
     return page.finished()
@@ -100,7 +101,7 @@ class _Page:
         if not signed and marks.closes(self.held[-1].text):
             signed = signature.own_line(line.text, dash=False)
             if signed and not signed.doubt:
-                doubt = f"no dash before {line.text!r}; read as who said it"
+                doubt = f"no dash before '{line.text}'; read as who said it"
                 signed = signed._replace(doubt=doubt)
         if not signed:
             return False
@@ -150,7 +151,8 @@ class _Page:
     def _quote(self, words: Sequence[str], signed: Signature, line: Line) -> None:
         paragraphs = [without_mark(text) for text in words]
         *first, last = paragraphs
-        text = "\n\n".join([*map(_without_opening, first), marks.bare(last)])
+        told = [*map(_without_opening, first), marks.bare(last)]
+        text = "\n\n".join(filter(None, told))
         self.quotes.append(Quote(text, signed.person, signed.role))
         if signed.doubt:
             self.doubts.append(Doubt(line.number, signed.doubt))

@@ -29,6 +29,9 @@ NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 #: marks of a message, which no brief may hold.
 CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
+#: Those that are no part of garbled text; they go before it is mended.
+NEVER_GARBLED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
 
 def decode(data: bytes | str) -> tuple[str, tuple[Doubt, ...]]:
     """Return clean text with '\\n' for each line's end, and what was mended in it."""
@@ -37,20 +40,26 @@ def decode(data: bytes | str) -> tuple[str, tuple[Doubt, ...]]:
         raise BriefError(f"it has {size:,} bytes; a brief has at most {LIMIT:,}")
     text, doubts = (data, []) if isinstance(data, str) else _from_bytes(data)
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
-    text = _mend(text, doubts)
-    text = without_controls(NEWLINE.sub("\n", text), doubts)
+    text = _mend(_without(NEVER_GARBLED, text, doubts), doubts)
+    text = _without(CONTROL, NEWLINE.sub("\n", text), doubts)
     if not text.strip():
         raise BriefError("it is empty; begin with a date, then a title")
     return text, tuple(doubts)
 
 
-def without_controls(text: str, doubts: list[Doubt], first_line: int = 1) -> str:
+def without_controls(text: str, doubts: list[Doubt], line: int) -> str:
     """Return the text without control characters, and doubt it if there were any."""
-    found = CONTROL.search(text)
+    return _without(CONTROL, text, doubts, line)
+
+
+def _without(
+    controls: re.Pattern[str], text: str, doubts: list[Doubt], first_line: int = 1
+) -> str:
+    found = controls.search(text)
     if not found:
         return text
     line = first_line + text.count("\n", 0, found.start())
-    cleaned, count = CONTROL.subn("", text)
+    cleaned, count = controls.subn("", text)
     what = (
         f"{count} control characters were" if count > 1 else "a control character was"
     )

@@ -103,8 +103,8 @@ class _Reader:
         if name in self._fields:
             self._fields[name](node)
         else:
-            what = f"{name!r} is not known here; there are {KNOWN}"
-            self._doubt(node, f"{what}; left out: {_source(node)!r}")
+            what = f"'{name}' is not known here; there are {KNOWN}"
+            self._doubt(node, f"{what}; left out: '{_source(node)}'")
 
     def pairs(self, node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
         """Return names and values of a mapping."""
@@ -123,10 +123,10 @@ class _Reader:
         try:
             dated = read_date(text)
         except NoSuchDay as error:
-            message = f"{text!r} is no day of the calendar ({error})"
+            message = f"'{text}' is no day of the calendar ({error})"
             raise self._error(node, message) from error
         if text and not dated:
-            raise self._error(node, f"{text!r} is no date; write it as in 2026-04-23")
+            raise self._error(node, f"'{text}' is no date; write it as in 2026-04-23")
         if dated and dated.doubt:
             self._doubt(node, dated.doubt)
         self._front.dated = dated
@@ -136,7 +136,7 @@ class _Reader:
             given = self._text(item)
             known = self._vocabulary.known(given)
             if self._vocabulary and not known:
-                self._doubt(item, f"no such topic: {given!r}; mend the spelling")
+                self._doubt(item, f"no such topic: '{given}'; mend the spelling")
             if given and (known or given) not in self._front.topics:
                 self._front.topics.append(known or given)
 
@@ -169,7 +169,7 @@ class _Reader:
             elif name in ("authors", "author"):
                 authors = self._authors(value)
             else:
-                self._doubt(value, f"left out of related reading: {_source(value)!r}")
+                self._doubt(value, f"left out of related reading: '{_source(value)}'")
         return Related(title, tuple(authors), url)
 
     def _authors(self, node: yaml.Node) -> list[str]:

@@ -58,7 +58,7 @@ def read_head(lines: Sequence[Line]) -> Head:
 def _title(texts: Sequence[Line], below: Sequence[Line]) -> str:
     if not texts:
         where = f"line {below[0].number}"
-        raise BriefError(f"{where}: there is no title; put one above {below[0].text!r}")
+        raise BriefError(f"{where}: there is no title; put one above '{below[0].text}'")
     line = texts[0]
     if len(line.text) > LONGEST_TITLE:
         raise BriefError(
@@ -86,7 +86,7 @@ def _date(line: Line, piece: str) -> Dated | None:
         return read_date(piece)
     except NoSuchDay as error:
         raise BriefError(
-            f"line {line.number}: {piece!r} is no day of the calendar ({error})"
+            f"line {line.number}: '{piece}' is no day of the calendar ({error})"
         ) from error
 
 
@@ -97,11 +97,11 @@ def _doubts(datelines: Sequence[Dateline]) -> list[Doubt]:
         doubts.append(Doubt(datelines[0].line.number, first.doubt))
     for line, dated, others in datelines:
         if dated.date != first.date:
-            message = f"another date, {line.text!r}; {first.date} was kept"
+            message = f"another date, '{line.text}'; {first.date} was kept"
             doubts.append(Doubt(line.number, message))
         elif others:
             left_out = " | ".join(others)
-            doubts.append(Doubt(line.number, f"left out beside the date: {left_out!r}"))
+            doubts.append(Doubt(line.number, f"left out beside the date: '{left_out}'"))
     return doubts
 
 

@@ -1,8 +1,6 @@
 """The lines of a published text, tidied, each with its number."""
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 #: What cannot be seen and means nothing: soft hyphen, zero-width space, word joiner,
@@ -10,9 +8,6 @@ from typing import NamedTuple
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
 NOT_A_WORD = re.compile(r"[\W_]+")
-
-#: A text with longer lines than this has a line for each paragraph.
-WIDEST_WRAPPED = 120
 
 
 class Line(NamedTuple):
@@ -34,7 +29,7 @@ def key(text: str) -> str:
 
 
 def read_lines(text: str) -> list[Line]:
-    """Return the lines that are not blank; a wrapped paragraph is one line again."""
+    """Return the lines that are not blank."""
     lines = []
     apart = True
     for number, raw in enumerate(text.split("\n"), start=1):
@@ -42,34 +37,4 @@ def read_lines(text: str) -> list[Line]:
         if tidied:
             lines.append(Line(number, tidied, apart))
         apart = not tidied
-    return _unwrapped(lines)
-
-
-def _unwrapped(lines: Sequence[Line]) -> list[Line]:
-    """Join lines that were broken to a width.
-
-    A line was broken if the next word would not have fitted. If most lines that have
-    a neighbour look so, the text is wrapped; else it merely lacks blank lines.
-    """
-    width = max((len(line.text) for line in lines), default=0)
-    neighbours = [pair for pair in pairwise(lines) if not pair[1].apart]
-    broken = [_was_broken(above, below, width) for above, below in neighbours]
-    if width > WIDEST_WRAPPED or sum(broken) < 3 or sum(broken) < len(broken) * 0.6:
-        return list(lines)
-    return _joined(lines, width)
-
-
-def _was_broken(above: Line, below: Line, width: int) -> bool:
-    return len(above.text) + 1 + len(below.text.split(" ", 1)[0]) > width
-
-
-def _joined(lines: Sequence[Line], width: int) -> list[Line]:
-    paragraphs = [[lines[0]]]
-    for above, below in pairwise(lines):
-        if below.apart or not _was_broken(above, below, width):
-            paragraphs.append([])
-        paragraphs[-1].append(below)
-    return [
-        Line(parts[0].number, " ".join(part.text for part in parts), parts[0].apart)
-        for parts in paragraphs
-    ]
+    return lines

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from flashmail.briefs import headings
 from flashmail.briefs.brief import Brief, Doubt, Quote, Section, SectionKind
@@ -93,7 +93,7 @@ class _Body:
         """Read blockquotes: a signature closes one, so does a blank line outside."""
         for block in _split_apart(lines):
             words: list[Line] = []
-            for line, below in zip(block, [*block[1:], None], strict=True):
+            for line, below in zip_longest(block, block[1:]):
                 if _signs(line, below):
                     self._quote(words, line)
                     words = []

@@ -48,7 +48,7 @@ def read_signature(text: str) -> Signature:
     if len(signatures) > 1 and all(names.is_person(person) for person, _ in signatures):
         return _together(signatures)
     person, role = names.split_role(text)
-    doubt = f"{person!r} is kept as one name" if names.several(person) else ""
+    doubt = f"'{person}' is kept as one name" if names.several(person) else ""
     return Signature(person, role, doubt)
 
 
@@ -111,4 +111,4 @@ def _together(signatures: list[tuple[str, str]]) -> Signature:
     persons = [person for person, _ in signatures]
     roles = dict.fromkeys(role for _, role in signatures if role)
     person = f"{', '.join(persons[:-1])} and {persons[-1]}"
-    return Signature(person, "; ".join(roles), f"{person!r} share one quote")
+    return Signature(person, "; ".join(roles), f"'{person}' share one quote")

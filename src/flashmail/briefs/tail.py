@@ -93,5 +93,5 @@ def _can_only_be_tags(text: str) -> bool:
 
 def _unknown(text: str, vocabulary: Vocabulary) -> str:
     if vocabulary:
-        return f"no such topic: {text!r}; add it to the topics or mend the spelling"
-    return f"not cut into topics, for none are given: {text!r}"
+        return f"no such topic: '{text}'; add it to the topics or mend the spelling"
+    return f"not cut into topics, for none are given: '{text}'"
