@@ -408,6 +408,13 @@ def test_without_known_topics_a_run_is_left_whole_and_reported() -> None:
     assert "none are given: 'Iran Iran Global Threat Network'" in messages(brief)
 
 
+def test_a_word_about_the_publisher_may_follow_the_tags() -> None:
+    brief = published(f"“A Front” by Jo Roe\n\nIran Pakistan\n\n{LONG}\n")
+
+    assert brief.topics == ("Iran", "Pakistan")
+    assert brief.sections[0].paragraphs[1:] == (LONG,)
+
+
 @pytest.mark.parametrize(
     "ending",
     [

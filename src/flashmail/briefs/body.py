@@ -59,9 +59,13 @@ class _Page:
 
     def take(self, line: Line, below: Line | None) -> None:
         """Read one more line, with a look at the one below."""
-        if self._takes_signature(line) or self._takes_heading(line, below):
-            return
-        if self._takes_related(line) or self._takes_signed(line):
+        if (
+            self._takes_signature(line)
+            or self._takes_related(line)
+            or self._takes_heading(line, below)
+            or self._takes_listed(line)
+            or self._takes_signed(line)
+        ):
             return
         if self.held and not self._goes_on():
             self.release()
@@ -123,14 +127,19 @@ class _Page:
         return True
 
     def _takes_related(self, line: Line) -> bool:
-        text = without_mark(line.text)
-        reading = read_related(text, strict=not self.in_related)
-        if self.in_related and not reading:
-            reading = Related(clean_title(text) or text)
+        reading = read_related(without_mark(line.text), strict=True)
         if reading:
             self.release()
             self.related.append(reading)
         return bool(reading)
+
+    def _takes_listed(self, line: Line) -> bool:
+        """Take whatever stands below a heading for related reading."""
+        if self.in_related:
+            text = without_mark(line.text)
+            reading = read_related(text, strict=False)
+            self.related.append(reading or Related(clean_title(text) or text))
+        return self.in_related
 
     def _takes_signed(self, line: Line) -> bool:
         """Take a paragraph that ends with who said it."""

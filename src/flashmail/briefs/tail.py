@@ -11,6 +11,9 @@ from flashmail.briefs.related import read_related
 from flashmail.briefs.signature import own_line
 from flashmail.briefs.topics import Piece, Vocabulary, looks_cut
 
+#: A word about the publisher may follow the tags.
+IMPRINT_LINES = 4
+
 
 class Tail(NamedTuple):
     """What stands at the end, and the lines above it."""
@@ -25,6 +28,8 @@ def read_tail(lines: Sequence[Line], vocabulary: Vocabulary) -> Tail:
     """Take topics and related reading off the end."""
     rest = list(lines)
     found, doubts = _take_topics(rest, vocabulary)
+    if not found and not doubts:
+        found = _take_topics_above_imprint(rest, vocabulary)
     related: list[Related] = []
     while rest and (reading := _lone_related(rest[-1])):
         related.append(reading)
@@ -58,6 +63,17 @@ def _take_topics(
     if (found or doubts) and rest and topics.labelled(rest[-1].text) == "":
         rest.pop()
     return found, doubts
+
+
+def _take_topics_above_imprint(rest: list[Line], vocabulary: Vocabulary) -> list[str]:
+    """Take a line of nothing but topics that stands a little above the end."""
+    for index in range(len(rest) - 1, max(0, len(rest) - 1 - IMPRINT_LINES), -1):
+        text = rest[index].text
+        pieces = vocabulary.cut(text) if len(text) <= topics.LONGEST else []
+        if len(pieces) > 1 and all(piece.topic for piece in pieces):
+            rest.pop(index)
+            return [piece.topic for piece in pieces if piece.topic is not None]
+    return []
 
 
 def _tags(

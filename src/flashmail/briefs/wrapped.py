@@ -26,7 +26,7 @@ def unwrapped(lines: Sequence[Line]) -> list[Line]:
 
 
 def _was_broken(above: Line, below: Line, width: int) -> bool:
-    if is_item(below.text) or headings.is_known(above.text):
+    if is_item(below.text) or headings.is_known(below.text):
         return False
     return len(above.text) + 1 + len(below.text.split(" ", 1)[0]) > width
 
