@@ -1,0 +1,75 @@
+"""Render where it can do no harm: in a process of its own, with little of everything.
+
+Staff write templates, and a loop within a loop would hold up all mail for hours; deep
+nesting ends the compiler's process at once. So every template is rendered like this,
+also those that travel with flashmail: it takes a tenth of a second once for a campaign,
+and there is no question of which ones are to be trusted.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import flashmail
+from flashmail.rendering.errors import RenderError
+from flashmail.rendering.protocol import Job, Pages, write_job
+
+#: Seconds by the clock: a machine that is busy gets more than the 2 s of CPU.
+PATIENCE = 20
+
+#: The process gets no environment of ours: there are secrets in it.
+ENVIRONMENT = {
+    "PYTHONPATH": str(Path(flashmail.__file__).parents[1]),
+    "PYTHONHASHSEED": "0",
+}
+COMMAND = [sys.executable, "-P", "-s", "-m", "flashmail.rendering.child"]
+
+TOO_LONG = "takes longer than a template may: look for loops within loops"
+KILLED = {
+    signal.SIGXCPU: TOO_LONG,
+    signal.SIGKILL: TOO_LONG,
+    signal.SIGSEGV: "is nested too deep",
+    signal.SIGABRT: "needs more memory than a template may have",
+}
+
+
+def expand(job: Job) -> Pages:
+    """Return a job's pages; raise RenderError for whatever it does wrong."""
+    try:
+        return Pages(**json.loads(_run(write_job(job))))
+    except RenderError as error:
+        raise RenderError(
+            error.message, error.file or job.template, error.line
+        ) from None
+
+
+@lru_cache(maxsize=32)
+def _run(job: str) -> str:
+    """Run a job; the same job gives the same pages, so the last ones are kept."""
+    try:
+        done = subprocess.run(
+            COMMAND,
+            input=job,
+            capture_output=True,
+            encoding="utf-8",
+            env=ENVIRONMENT,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderError(TOO_LONG) from None
+    if done.returncode != 0:
+        raise RenderError(_reason(done))
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise RenderError(**answer["error"])
+    return json.dumps(answer["pages"])
+
+
+def _reason(done: "subprocess.CompletedProcess[str]") -> str:
+    known = {-number: reason for number, reason in KILLED.items()}
+    last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+    return known.get(done.returncode, f"ended the process it was rendered in: {last}")

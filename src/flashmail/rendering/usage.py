@@ -1,0 +1,99 @@
+"""Which files a template uses, and whether their Jinja is sound."""
+
+from collections.abc import Iterator, Mapping
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
+
+from flashmail.rendering.expand import WITHOUT_SAFE
+from flashmail.rendering.finding import Finding
+from flashmail.rendering.folders import PARTIALS
+from flashmail.rendering.lint import WRITTEN
+from flashmail.rendering.sandbox import Sandbox, refuse_unescaped
+
+_lexer = Environment()
+
+
+class Usage:
+    """A template's own files and the partials that they include."""
+
+    def __init__(
+        self, template: str, files: Mapping[str, str], names: frozenset[str]
+    ) -> None:
+        self._template, self._files, self._names = template, files, names
+        self._sandbox = Sandbox(template, files, html=True)
+        self._trees: dict[str, nodes.Template] = {}
+        self._unsound: list[Finding] = []
+        for file in files:
+            if not file.startswith(f"{PARTIALS}/"):
+                self._read(file)
+
+    @property
+    def sound(self) -> dict[str, str]:
+        """Return the used files whose Jinja can be read."""
+        return {file: self._files[file] for file in self._trees}
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong with the Jinja of the files."""
+        yield from self._unsound
+        for file, tree in self._trees.items():
+            yield from self._in_names(file, tree)
+            yield from self._in_filters(file, tree)
+
+    def _read(self, file: str) -> None:
+        if file in self._trees:
+            return
+        try:
+            tree = self._sandbox.parse(self._files[file], file, file)
+            refuse_unescaped(tree, file)
+        except TemplateSyntaxError as error:
+            message = error.message or "cannot be read"
+            self._unsound.append(Finding("error", file, error.lineno, message))
+            return
+        self._trees[file] = tree
+        for name in find_referenced_templates(tree):
+            for key in (f"{self._template}/{name}", f"{name}"):
+                if key in self._files:
+                    self._read(key)
+
+    def _in_names(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
+        """Yield names that nobody gives: neither we nor a file of the template."""
+        unknown = find_undeclared_variables(tree) - self._names - self._given()
+        for node in tree.find_all(nodes.Name):
+            if node.ctx == "load" and node.name in unknown:
+                known = ", ".join(sorted(self._names))
+                message = f"there is no {node.name!r}; there are: {known}"
+                yield Finding("error", file, node.lineno, message)
+
+    def _given(self) -> set[str]:
+        """Return the names that the files themselves give to those they include."""
+        return {
+            node.name
+            for tree in self._trees.values()
+            for node in tree.find_all(nodes.Name)
+            if node.ctx in {"store", "param"}
+        }
+
+    def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
+        for node in tree.find_all(nodes.Filter):
+            if node.name not in self._sandbox.filters:
+                message = f"there is no filter {node.name!r}"
+                message = WITHOUT_SAFE if node.name == "safe" else message
+                yield Finding("error", file, node.lineno, message)
+
+
+def without_jinja(source: str) -> str:
+    """Return the MJML of a source, on the lines where it stood.
+
+    `WRITTEN` takes the place of what Jinja writes.
+    """
+    parts, line = [], 1
+    for number, kind, text in _lexer.lex(source):
+        parts.append("\n" * (number - line))
+        line = max(line, number) + text.count("\n")
+        if kind == "data":
+            parts.append(text)
+        else:
+            parts.append(WRITTEN if kind == "variable_begin" else "")
+            parts.append("\n" * text.count("\n"))
+    return "".join(parts)
