@@ -85,7 +85,7 @@ class _Lines:
         while line := self._text.readline(ROW_LIMIT):
             self._read += 1
             self._characters += len(line)
-            if self._characters > ROW_LIMIT:
+            if self._characters >= ROW_LIMIT:
                 raise WrongInput(
                     f"line {self.line} is too long to be a row; is a quotation mark"
                     " missing?"
@@ -115,7 +115,8 @@ def _misquoted(line: int, problem: str) -> Row:
     """Return a row that only its own quoting spoils; refuse what swallows others."""
     if "unexpected end" in problem or "field limit" in problem:
         raise WrongInput(
-            f"a cell in quotation marks begins on line {line} and does not end"
+            f"a cell that begins on line {line} does not end; is a quotation mark"
+            " missing?"
         )
     return Row(line, [], f"its quotation marks do not match ({problem})")
 

@@ -1,0 +1,97 @@
+"""Why somebody gets a mail or does not: one stated reason."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from flashmail.audience.addresses import parse_address
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import frequencies
+from flashmail.audience.topics import Lineage, lineage
+from flashmail.model import (
+    Subscriber,
+    SubscriberStatus,
+    Subscription,
+    Suppression,
+    Topic,
+)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Whether somebody is in an audience, and why, in words for a person."""
+
+    included: bool
+    words: str
+
+
+def why(
+    session: Session, address: str, segment: Segment, *, urgent: bool = False
+) -> Reason:
+    """Say why an address would or would not get what goes to a segment now.
+
+    The first reason that applies is stated, in the order in which `select` looks.
+    """
+    key = parse_address(address.strip()).key
+    person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
+    suppressed = session.get(Suppression, key)
+    if person is not None and person.status is not SubscriberStatus.ACTIVE:
+        return Reason(False, f"is {person.status}")
+    if suppressed is not None:
+        since = f"{suppressed.since:%Y-%m-%d}"
+        return Reason(False, f"is suppressed since {since}: {suppressed.reason}")
+    if person is None:
+        return Reason(False, "is no subscriber")
+    return _judged(person, _follows(session, person), lineage(session), segment, urgent)
+
+
+def _follows(session: Session, person: Subscriber) -> dict[str, str]:
+    """Return how often somebody wants to hear of each topic followed."""
+    rows = session.exec(
+        select(Topic.name, Subscription.frequency)
+        .join(Subscription, col(Subscription.topic_id) == col(Topic.id))
+        .where(Subscription.subscriber_id == person.id)
+        .order_by(col(Topic.id))
+    )
+    return dict(rows.all())
+
+
+def _judged(
+    person: Subscriber,
+    follows: dict[str, str],
+    known: Lineage,
+    segment: Segment,
+    urgent: bool,
+) -> Reason:
+    tags = known.expand(follows)
+    if segment.any and tags.isdisjoint(segment.any):
+        return Reason(False, f"follows none of {_listed(segment.any)}")
+    if missing := [name for name in segment.all if name not in tags]:
+        return Reason(False, f"does not follow {_listed(missing)}")
+    if unwanted := [name for name in segment.none if name in tags]:
+        return Reason(False, f"is left out as a reader of {_listed(unwanted)}")
+    if not segment.includes(tags, attributes_of(person)):
+        return Reason(False, f"does not meet the condition: {segment.where or 'none'}")
+    bringing = {above for name in segment.bringing for above in known.up(name)}
+    through = [name for name in follows if name in bringing]
+    timely = [name for name in through if follows[name] in frequencies(urgent=urgent)]
+    if timely:
+        return Reason(True, f"follows {_listed(timely)}")
+    if segment.bringing:
+        return Reason(False, f"reads {_listed(through)} {follows[through[0]]}")
+    return Reason(True, f"is in the segment {segment.name}".rstrip())
+
+
+def attributes_of(person: Subscriber) -> dict[str, object]:
+    """Return what a segment's condition can ask about somebody."""
+    return {
+        **person.attributes,
+        "name": person.name,
+        "domain": person.key.partition("@")[2],
+        "language": person.language,
+        "time_zone": person.time_zone,
+    }
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(names)
