@@ -103,7 +103,7 @@ class SendGridPeer:
                     self.mails += request.body["personalizations"]
                 if not await _end(turn, writer):
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             return
         finally:
             writer.close()

@@ -6,7 +6,7 @@ ends in a space or tab, so no relay can trim it.
 
 import re
 from binascii import b2a_qp
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from html import escape
 
 from flashmail.message import TOKEN_WIDTH
@@ -99,10 +99,12 @@ class _Lines:
         return bytes(self._static)
 
     def add(self, octets: bytes, *, ends_line: bool) -> None:
-        units = [ENCODED[octet] for octet in octets]
-        if ends_line and octets and octets[-1] in BLANKS:
-            units[-1] = ESCAPED[octets[-1]]
-        self._place(units)
+        last = octets[-1:] if ends_line else b""
+        if last and last[0] in BLANKS:
+            octets, last = octets[:-1], ESCAPED[last[0]]
+        else:
+            last = b""
+        self._place(b"".join(map(ENCODED.__getitem__, octets)) + last)
 
     def leave_room(self, slot: Slot) -> None:
         """Leave as much room as every value of the slot takes."""
@@ -127,14 +129,21 @@ class _Lines:
         """Return bytes and slots in turn; the first and the last are bytes."""
         return [*self._pieces, self.static]
 
-    def _place(self, units: Iterable[bytes]) -> None:
-        for unit in units:
-            if self._column + len(unit) > ROOM:
+    def _place(self, encoded: bytes) -> None:
+        start = 0
+        while start < len(encoded):
+            if not self._column and encoded[start] == DOT:
+                self._write(ESCAPED[DOT])
+                start += 1
+            end = _end_of_line(encoded, start, ROOM - self._column)
+            self._write(encoded[start:end])
+            start = end
+            if start < len(encoded):
                 self._break_softly()
-            if not self._column and unit == b".":
-                unit = ESCAPED[DOT]
-            self._static += unit
-            self._column += len(unit)
+
+    def _write(self, octets: bytes) -> None:
+        self._static += octets
+        self._column += len(octets)
 
     def _leave(self, slot: Slot) -> None:
         self._pieces += [self.static, slot]
@@ -143,3 +152,12 @@ class _Lines:
     def _break_softly(self) -> None:
         self._static += SOFT_BREAK
         self._column = 0
+
+
+def _end_of_line(encoded: bytes, start: int, room: int) -> int:
+    """Return where a line ends that has some room left; no =XX is cut in two."""
+    end = start + room
+    if end >= len(encoded):
+        return len(encoded)
+    escape_at = encoded.rfind(b"=", max(start, end - 2), end)
+    return end if escape_at < 0 else escape_at
