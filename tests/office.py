@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flashmail.audience.segment import Segment
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import Message, mark
@@ -45,6 +45,7 @@ class Post:
     """A transport on whose way things can happen; it remembers what went out."""
 
     batch_size: int = 1
+    arms_singly: bool = False
     sent: list[tuple[Message, Recipient]] = field(default_factory=list)
     before: Callable[[], object] = lambda: None  # before anything is armed
     meanwhile: Callable[[], object] = lambda: None  # after the bytes left

@@ -220,7 +220,7 @@ def test_the_first_reason_for_leaving_stays(registry: Registry) -> None:
         ("anne@example.org,,,,,,,x", "the row has 8 cells, the header has 6"),
         ('anne@example.org,"A\nnne",,,,', "the name has a line break"),
         ("anne@example.org,A\x07nne,,,,", "the name has a line break or control"),
-        (f"anne@example.org,{'A' * 5000},,,,", "the name has more than 4,000"),
+        (f"anne@example.org,{'A' * 5000},,,,", "a cell has more than 4,000"),
         ('"anne@example.org"x,,,,,', "quotation marks do not match"),
     ],
 )

@@ -382,6 +382,43 @@ def test_every_lane_stops_when_the_lease_is_lost() -> None:
     assert len(peer.messages) == 10
 
 
+def test_several_mails_are_marked_at_the_same_time() -> None:
+    together = asyncio.Barrier(4)
+
+    async def arm(_: Sequence[int]) -> None:
+        await together.wait()
+
+    async def all_of_them(peer: SmtpPeer) -> list[Receipt]:
+        transport = smtp(peer, 4)
+        try:
+            readers = [reader(number) for number in range(20)]
+            return await transport.send(MESSAGE, readers, arm)
+        finally:
+            await transport.close()
+
+    with SmtpPeer() as peer:
+        assert outcomes(all_of_them(peer)) == [A] * 20
+
+
+def test_a_worker_that_is_stopped_while_marking_writes_nothing() -> None:
+    async def stopped(peer: SmtpPeer) -> None:
+        marking = asyncio.Event()
+
+        async def arm(_: Sequence[int]) -> None:
+            marking.set()
+            await asyncio.sleep(3600)
+
+        sending = asyncio.create_task(smtp(peer).send(MESSAGE, READERS, arm))
+        await marking.wait()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    with SmtpPeer() as peer:
+        asyncio.run(stopped(peer))
+
+    assert peer.messages == []
+
+
 # The sender's own trouble.
 
 

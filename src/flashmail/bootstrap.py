@@ -24,9 +24,13 @@ from flashmail.sending.compose import Sender
 from flashmail.sending.worker import Worker
 from flashmail.settings import PREFIX, Settings, TransportName, load
 from flashmail.transports import Transport
+from flashmail.transports.failover import Failover
 from flashmail.transports.outbox import Outbox
 from flashmail.transports.sendgrid import SendGrid
 from flashmail.transports.smtp import Smtp, SmtpSettings
+
+#: Batches that one worker has in hand: one goes out while another is claimed or booked.
+LANES = 2
 
 TOPICS, SEGMENTS = "topics.toml", "segments.toml"
 
@@ -152,12 +156,19 @@ def outbox(settings: Settings) -> Outbox:
 
 
 def transport(settings: Settings) -> Transport:
-    """Return the way out that the settings name."""
-    if settings.transport is TransportName.SMTP:
+    """Return the way out that the settings name, with the second one behind it."""
+    first = _transport(settings, settings.transport)
+    if settings.failover is None:
+        return first
+    return Failover(first, _transport(settings, settings.failover))
+
+
+def _transport(settings: Settings, name: TransportName) -> Transport:
+    if name is TransportName.SMTP:
         assert settings.smtp_url is not None
         url = SmtpSettings.parse(settings.smtp_url.get_secret_value())
         return Smtp(url, connections=settings.smtp_connections)
-    if settings.transport is TransportName.SENDGRID:
+    if name is TransportName.SENDGRID:
         assert settings.sendgrid_api_key is not None
         key = settings.sendgrid_api_key.get_secret_value()
         return SendGrid(
@@ -175,4 +186,7 @@ def worker(settings: Settings, made: Engine) -> Worker:
         transport(settings),
         tokens(settings),
         missed_after=timedelta(seconds=settings.missed_after),
+        home=settings.home,
+        rate=settings.rate,
+        lanes=LANES,
     )

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     sender: Annotated[str, AfterValidator(_sender)]
     postal_address: Annotated[str, Field(min_length=8)]
     transport: TransportName = TransportName.OUTBOX
+    failover: TransportName | None = None
+    rate: Annotated[float, Field(ge=0)] = 0
     smtp_url: SecretStr | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     sendgrid_api_key: SecretStr | None = None
@@ -92,10 +94,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        if self.transport is TransportName.SMTP and self.smtp_url is None:
-            raise ValueError("smtp_url: is needed while transport is smtp")
-        if self.transport is TransportName.SENDGRID and self.sendgrid_api_key is None:
-            raise ValueError("sendgrid_api_key: is needed while transport is sendgrid")
+        used = {self.transport, self.failover}
+        if TransportName.SMTP in used and self.smtp_url is None:
+            raise ValueError("smtp_url: is needed to send by smtp")
+        if TransportName.SENDGRID in used and self.sendgrid_api_key is None:
+            raise ValueError("sendgrid_api_key: is needed to send by sendgrid")
+        if self.failover is self.transport:
+            raise ValueError("failover: is another transport than the first")
         if self.transport is not TransportName.OUTBOX and self.base_url_is_bare:
             raise ValueError(
                 "base_url: begins with https:// (RFC 8058 asks it of one-click links)"

@@ -39,6 +39,7 @@ app.command("audience")(audience.audience)
 app.command("send")(send.send)
 app.command("init")(house.init)
 app.command("serve")(house.serve)
+app.command("adopt")(house.adopt)
 app.command("worker")(house.worker)
 app.command("demo")(demo.demo)
 

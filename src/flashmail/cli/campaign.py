@@ -14,6 +14,7 @@ from flashmail.database import reading, transaction
 from flashmail.model import Campaign, EventKind
 from flashmail.reports import campaign as reports
 from flashmail.sending import campaigns
+from flashmail.sending import retry as retrying
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
@@ -106,6 +107,28 @@ def resume(context: typer.Context, number: Number) -> None:
 def cancel(context: typer.Context, number: Number) -> None:
     """Send nothing more of a campaign, for good."""
     _do(context, number, campaigns.cancel, "is cancelled")
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    number: Number,
+    unknown: Annotated[
+        bool,
+        typer.Option("--unknown", help="Also what may have arrived: a second copy."),
+    ] = False,
+) -> None:
+    """Try again what failed, but not because of the address."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        count = retrying.retry(
+            session,
+            number,
+            unknown=unknown,
+            who=AT_THE_COMMAND_LINE,
+            now=datetime.now(UTC),
+        )
+    say.note(f"{count:,} deliveries are queued again" if count else "nothing to retry")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.sending.instance import InstanceFence
 from flashmail.settings import load
 
 
@@ -38,6 +39,26 @@ def serve(
         log_level="warning",
         server_header=False,
     )
+
+
+def adopt(
+    context: typer.Context,
+    beside: Annotated[
+        bool,
+        typer.Option("--beside", help="Send beside the others: one more machine."),
+    ] = False,
+) -> None:
+    """Let this home send after a restore, a move, or as one machine more.
+
+    Unless --beside, every campaign under way is stopped first: after a restore the
+    tables do not know what went out since the backup. Resume what should go on.
+    """
+    settings = load(context.obj)
+    fence = InstanceFence(bootstrap.engine(settings), settings.home)
+    stopped = fence.adopt(beside=beside)
+    for number in stopped:
+        say.note(f"campaign {number} was stopped: look at it, then resume or cancel it")
+    say.note("this home may send")
 
 
 def worker(context: typer.Context) -> None:

@@ -27,7 +27,8 @@ async def read_mails(app: FastAPI, outbox: Outbox) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://demo") as web:
         for kept, habit in zip(outbox.mails(limit=MAILS), cycle(HABITS)):
             for method, path in _steps(kept.raw, habit):
-                (await web.request(method, path)).raise_for_status()
+                answer = await web.request(method, path)
+                assert not answer.is_error, f"{method} {path}: {answer.status_code}"
 
 
 def _steps(raw: bytes, habit: str) -> Iterator[tuple[str, str]]:

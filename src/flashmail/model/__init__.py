@@ -16,6 +16,9 @@ from flashmail.model.delivery import (
     DeliveryState,
 )
 from flashmail.model.event import Actor, Event, EventKind
+from flashmail.model.instance import Instance
+from flashmail.model.pace import Pace
+from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
 from flashmail.model.subscriber import (
     LEFT,
     Frequency,
@@ -40,8 +43,13 @@ __all__ = [
     "Event",
     "EventKind",
     "Frequency",
+    "Instance",
     "Link",
+    "Occurrence",
+    "OccurrenceStatus",
+    "Pace",
     "Priority",
+    "Schedule",
     "StoredBrief",
     "Subscriber",
     "SubscriberStatus",

@@ -45,6 +45,7 @@ class Delivery(SQLModel, table=True):
     )
     attempts: int = 0
     reason: str = ""
+    retryable: bool = False  # it failed, but not because of the address
     at: datetime  # when it came into this state
 
 
@@ -72,5 +73,6 @@ class Batch(SQLModel, table=True):
     state: BatchState = Field(default=BatchState.OPEN, sa_type=Word(BatchState))
     ready_at: datetime
     worker: str = ""
+    journal: bool = False  # whom it armed stands in the worker's journal
     lease_until: datetime | None = None
     fence: int = 0

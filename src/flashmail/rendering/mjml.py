@@ -23,7 +23,10 @@ INLINE = re.compile(
 )
 
 #: In attributes the compiler writes these as escapes of Rust; as entities they pass.
-FRAIL = re.compile(r"[^\x20-\x7e]|\\")
+FRAIL = re.compile(r"[^\x20-\x7e]|[\\\"]")
+
+#: Its words become an attribute, too.
+TITLE = re.compile(r"(?<=<mj-title>).*?(?=</mj-title>)", re.DOTALL)
 
 NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]*);")
 
@@ -79,16 +82,20 @@ def _with_entities(source: str) -> str:
     for tag in tags(source):
         parts.append(source[position : tag.start])
         written = source[tag.start : tag.end]
-        parts.append(ATTRIBUTE.sub(_sturdy, written) if tag.attributes else written)
+        parts.append(ATTRIBUTE.sub(_with_sturdy, written) if tag.attributes else written)
         position = tag.end
-    return "".join(parts) + source[position:]
+    rest = "".join(parts) + source[position:]
+    return TITLE.sub(lambda match: _sturdy(match[0]), rest)
 
 
-def _sturdy(match: re.Match[str]) -> str:
+def _with_sturdy(match: re.Match[str]) -> str:
     if match["value"] is None:
         return match[0]
-    value = FRAIL.sub(lambda char: f"&#{ord(char[0])};", unquoted(match["value"]))
-    return f'{match["name"]}="{value.replace(chr(34), "&#34;")}"'
+    return f'{match["name"]}="{_sturdy(unquoted(match["value"]))}"'
+
+
+def _sturdy(words: str) -> str:
+    return FRAIL.sub(lambda char: f"&#{ord(char[0])};", words)
 
 
 def _explained(source: str, error: ValueError) -> MjmlError:

@@ -20,9 +20,12 @@ MONTHS = (
 
 #: What MJML refuses, what turns the text behind it around, and halves of characters.
 UNUSABLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+
+#: Spaces that a line may be broken at, and ends of lines; no-break spaces stay.
+SPACES = re.compile(r"[ \t-\r\x1c-\x1f\x85\u2028\u2029]+")
 
 SENTENCE = re.compile(r".{20,}?[.!?][”\"’)]*(?=\s+[“\"‘(]?[^\W\d_a-z])")
 LONGEST_OPENING = 180
@@ -34,7 +37,7 @@ def html_form(text: str) -> str:
 
 def settled(text: str) -> str:
     """Return a text on one line, without characters that no mail can hold."""
-    return " ".join(UNUSABLE.sub("", text).split())
+    return SPACES.sub(" ", UNUSABLE.sub("", text)).strip()
 
 
 def value(thing: object, form: Form) -> Any:

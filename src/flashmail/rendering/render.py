@@ -127,11 +127,16 @@ def _values(order: Order, form: plain.Form) -> dict[str, Any]:
     for name in order.kind.extra if order.kind.mailing else ():
         given = order.extra[name]
         if name in PARAGRAPHS:
-            lines = [each for each in str(given).splitlines() if each.strip()]
-            values[name] = plain.blocks(lines, form)
+            values[name] = plain.blocks(_lines(name, given), form)
         else:
             values[name] = plain.value(given, form)
     return values
+
+
+def _lines(name: str, given: object) -> list[str]:
+    if not isinstance(given, str):
+        raise RenderError(f"{name} is a text")
+    return [each for each in given.splitlines() if each.strip()]
 
 
 def _subject(pages: Pages, stem: str) -> str:

@@ -37,9 +37,18 @@ def address(
         literal(DeliveryState.QUEUED.value),
         literal(0),
         literal(""),
+        literal(False),
         literal(now),
     )
-    columns = ["campaign_id", "subscriber_id", "state", "attempts", "reason", "at"]
+    columns = [
+        "campaign_id",
+        "subscriber_id",
+        "state",
+        "attempts",
+        "reason",
+        "retryable",
+        "at",
+    ]
     session.execute(insert(Delivery).from_select(columns, rows))
     return _batch(session, campaign.id, batch_size, now)
 
@@ -60,12 +69,22 @@ def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
             literal(BatchState.OPEN.value),
             literal(now),
             literal(""),
+            literal(False),
             literal(0),
         )
         .group_by(numbered.c.batch)
         .order_by(func.min(numbered.c.id))
     )
-    columns = ["campaign_id", "first", "last", "state", "ready_at", "worker", "fence"]
+    columns = [
+        "campaign_id",
+        "first",
+        "last",
+        "state",
+        "ready_at",
+        "worker",
+        "journal",
+        "fence",
+    ]
     session.execute(insert(Batch).from_select(columns, ranges))
     addressed = select(func.count()).where(col(Delivery.campaign_id) == campaign_id)
     return session.scalar(addressed) or 0

@@ -28,7 +28,11 @@ from flashmail.model import (
 MOVES = {
     CampaignStatus.APPROVED: {CampaignStatus.DRAFT},
     CampaignStatus.SCHEDULED: {CampaignStatus.APPROVED, CampaignStatus.MISSED},
-    CampaignStatus.SENDING: {CampaignStatus.SCHEDULED, CampaignStatus.PAUSED},
+    CampaignStatus.SENDING: {
+        CampaignStatus.SCHEDULED,
+        CampaignStatus.PAUSED,
+        CampaignStatus.SENT,  # when a person has what failed tried again
+    },
     CampaignStatus.MISSED: {CampaignStatus.SCHEDULED},
     CampaignStatus.PAUSED: {CampaignStatus.SENDING},
     CampaignStatus.SENT: {CampaignStatus.SENDING},

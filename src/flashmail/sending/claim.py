@@ -23,6 +23,7 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
+from flashmail.sending.instance import InstanceFence
 
 #: How long a batch stays with a worker that shows no sign of life.
 LEASE = timedelta(seconds=60)
@@ -48,15 +49,36 @@ class Claim:
     readers: tuple[Reader, ...]
 
 
-def claim(engine: Engine, worker: str, *, now: datetime) -> Claim | None:
-    """Take the next batch that is due, urgent ones first; None where there is none."""
+def claim(
+    engine: Engine,
+    worker: str,
+    *,
+    journal: bool = False,
+    fence: InstanceFence | None = None,
+    now: datetime,
+) -> Claim | None:
+    """Take the next batch that is due, urgent ones first; None where there is none.
+
+    `journal` says that the worker's marks will stand in its journal, not in the table.
+    """
     with transaction(engine) as session:
         due = _next_due(session, now)
-        if due is None or due.id is None or not _take(session, due.id, worker, now):
+        if due is None or due.id is None:
             return None
-        campaign = session.get_one(Campaign, due.campaign_id)
-        _skip_who_left(session, due, now)
-        return Claim(due.id, due.fence + 1, campaign, _claim_rows(session, due, now))
+        if not _take(session, due.id, worker, journal, now):
+            return None
+        claims = fence.count(session) if fence else 0
+        held = _claimed(session, due, now)
+    if fence:
+        fence.note(claims)
+    return held
+
+
+def _claimed(session: Session, due: Batch, now: datetime) -> Claim:
+    assert due.id is not None
+    campaign = session.get_one(Campaign, due.campaign_id)
+    _skip_who_left(session, due, now)
+    return Claim(due.id, due.fence + 1, campaign, _claim_rows(session, due, now))
 
 
 def in_range(batch: Batch) -> ColumnElement[bool]:
@@ -90,13 +112,16 @@ def _next_due(session: Session, now: datetime) -> Batch | None:
     ).first()
 
 
-def _take(session: Session, batch_id: int, worker: str, now: datetime) -> bool:
+def _take(
+    session: Session, batch_id: int, worker: str, journal: bool, now: datetime
+) -> bool:
     taken = session.execute(
         update(Batch)
         .where(col(Batch.id) == batch_id, col(Batch.state) == BatchState.OPEN)
         .values(
             state=BatchState.CLAIMED,
             worker=worker,
+            journal=journal,
             lease_until=now + LEASE,
             fence=col(Batch.fence) + 1,
         )
@@ -142,4 +167,7 @@ def _claim_rows(session: Session, batch: Batch, now: datetime) -> tuple[Reader, 
         .where(in_range(batch), col(Delivery.state) == DeliveryState.CLAIMED)
         .order_by(col(Subscriber.id))
     )
-    return tuple(Reader(*row) for row in session.exec(readers))
+    return tuple(
+        Reader(number or 0, address, name, attributes)
+        for number, address, name, attributes in session.exec(readers)
+    )

@@ -6,11 +6,12 @@ worker's: `Fenced` when it is not.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, bindparam, case, update
+from sqlalchemy import ColumnElement, Engine, Update, bindparam, case, update
 from sqlmodel import Session, col, exists, select
 
-from flashmail.database import transaction
+from flashmail.database import reading, transaction
 from flashmail.model import (
     OPEN,
     Batch,
@@ -20,6 +21,7 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
+from flashmail.sending import journal
 from flashmail.sending.claim import LEASE, Claim, changed, in_range
 from flashmail.transports import Fenced, Outcome, Receipt
 
@@ -80,20 +82,25 @@ def extend(engine: Engine, held: Claim, *, now: datetime) -> None:
         _hold(session, held, now)
 
 
-def rescue(engine: Engine, *, now: datetime) -> int:
-    """Take batches from workers that went silent; return how many.
+def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> int:
+    """Take batches from workers that are dead or went silent; return how many.
 
-    What such a worker had armed is unknown from now on; the rest is queued again.
+    What such a worker had armed is unknown from now on; the rest is queued again. In
+    `journals` lie those of the workers of this home.
     """
-    silent = select(Batch).where(
-        Batch.state == BatchState.CLAIMED, col(Batch.lease_until) < now
-    )
+    in_hand = select(Batch).where(Batch.state == BatchState.CLAIMED)
+    with reading(engine) as session:
+        if not any(_is_lost(each, journals, now) for each in session.exec(in_hand)):
+            return 0
     with transaction(engine) as session:
-        batches = session.exec(silent.with_for_update(skip_locked=True)).all()
-        for batch in batches:
+        batches = session.exec(in_hand.with_for_update(skip_locked=True)).all()
+        lost = [batch for batch in batches if _is_lost(batch, journals, now)]
+        for batch in lost:
+            if batch.journal:
+                _read_journal(session, batch, journals, now)
             batch.fence += 1
             _let_go(session, batch, now)
-        return len(batches)
+        return len(lost)
 
 
 def finish(engine: Engine, *, now: datetime) -> None:
@@ -112,24 +119,65 @@ def finish(engine: Engine, *, now: datetime) -> None:
 
 def wait_before(attempt: int) -> timedelta:
     """Return how long a delivery rests after its n-th attempt was put off."""
-    return min(FIRST_WAIT * 2 ** min(attempt - 1, 16), LONGEST_WAIT)
+    doubled: int = 2 ** min(attempt - 1, 16)
+    return min(FIRST_WAIT * doubled, LONGEST_WAIT)
+
+
+def _is_lost(batch: Batch, journals: Path | None, now: datetime) -> bool:
+    if batch.lease_until is None or batch.lease_until < now:
+        return True
+    return journals is not None and journal.is_dead(journals, batch.worker)
+
+
+def _read_journal(
+    session: Session, batch: Batch, journals: Path | None, now: datetime
+) -> None:
+    """Mark in the table whom the lost worker had armed, as its journal says.
+
+    Without the journal (it lies on another machine) any of them may have been.
+    """
+    assert batch.id is not None
+    claimed = in_range(batch) & (col(Delivery.state) == DeliveryState.CLAIMED)
+    armed = None
+    if journals is not None:
+        journal.shut_out(journals, batch.worker, batch.id, batch.fence)
+        armed = journal.armed(journals, batch.worker, batch.id, batch.fence)
+    if armed is not None:
+        claimed &= col(Delivery.subscriber_id).in_(armed)
+    session.execute(
+        update(Delivery)
+        .where(claimed)
+        .values(state=DeliveryState.ARMED, at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _outcome(receipt: Receipt, *, stale: bool) -> dict[str, object]:
     state, reason = BOOKED[receipt.outcome], receipt.reason
-    if stale and state is DeliveryState.QUEUED:
+    given_up = stale and state is DeliveryState.QUEUED
+    if given_up:
         state, reason = DeliveryState.FAILED, f"given up after a day: {reason}"
-    return {"who": receipt.subscriber_id, "to": state, "why": reason[:REASON_LENGTH]}
+    return {
+        "who": receipt.subscriber_id,
+        "to": state,
+        "why": reason[:REASON_LENGTH],
+        "again": given_up,
+    }
 
 
-def _booking(held: Claim, now: datetime) -> object:
+def _booking(held: Claim, now: datetime) -> Update:
     table = Delivery.__table__  # type: ignore[attr-defined]
     return (
         update(table)
         .where(table.c.campaign_id == held.campaign.id)
         .where(table.c.subscriber_id == bindparam("who"))
         .where(table.c.state.in_(IN_HAND))
-        .values(state=bindparam("to"), reason=bindparam("why"), at=now)
+        .values(
+            state=bindparam("to"),
+            reason=bindparam("why"),
+            retryable=bindparam("again"),
+            at=now,
+        )
     )
 
 

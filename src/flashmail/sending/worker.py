@@ -6,25 +6,31 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Engine
 
-from flashmail.audience.select import followed
-from flashmail.database import reading, transaction
+from flashmail.database import transaction
 from flashmail.links import Tokens
-from flashmail.sending import ledger
+from flashmail.sending import ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
-from flashmail.sending.campaigns import CampaignMoved, message_of, pause
+from flashmail.sending.campaigns import CampaignMoved, pause
 from flashmail.sending.claim import LEASE, Claim, claim
-from flashmail.sending.recipients import recipients
-from flashmail.transports import Fenced, Receipt, SenderProblem, Transport
+from flashmail.sending.handover import Handover
+from flashmail.sending.instance import InstanceFence, fenced
+from flashmail.sending.journal import Journal
+from flashmail.transports import Fenced, Receipt, Transport
 
 logger = logging.getLogger(__name__)
 
 #: How long a worker rests when there is nothing to do, in seconds.
 REST = 0.5
+
+#: How long it rests after something went wrong: the disk is full, the database away.
+RECOVER = 5.0
 
 
 def this_worker() -> str:
@@ -38,7 +44,12 @@ def utc_now() -> datetime:
 
 @dataclass
 class Worker:
-    """Sends what is due. Any number of them may run, in any number of processes."""
+    """Sends what is due. Any number of them may run, in any number of processes.
+
+    `home` holds the instance fence and the journals; without it (in tests) there are
+    none. `rate` is in mails a second, 0 for no limit. `lanes` are batches in hand at
+    the same time, so that one is claimed and booked while another one goes out.
+    """
 
     engine: Engine
     transport: Transport
@@ -46,76 +57,133 @@ class Worker:
     name: str = field(default_factory=this_worker)
     clock: Callable[[], datetime] = utc_now
     missed_after: timedelta = timedelta(minutes=15)
+    home: Path | None = None
+    rate: float = 0
+    lanes: int = 1
+    _fence: InstanceFence | None = None
+    _journal: Journal | None = None
+    _in_hand: int = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; the batch in hand is finished first."""
-        try:
-            while not stop.is_set():
-                if not await self._try_once():
-                    await _rest(stop)
-        finally:
-            await self.transport.close()
+        """Work until `stop` is set; the batches in hand are finished first.
+
+        Raises NotThisInstance where this home must not send before a person has looked.
+        """
+        with ExitStack() as held:
+            if self.home is not None:
+                self._fence = held.enter_context(fenced(self.engine, self.home))
+                self._journal = Journal(self.home / "journal", self.name)
+                self._journal.open()
+                held.callback(self._journal.close)
+            try:
+                await self._tidy_up()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._keep_house(stop))
+                    for _ in range(self.lanes):
+                        tasks.create_task(self._lane(stop))
+            finally:
+                await self.transport.close()
 
     async def run_once(self) -> bool:
         """Begin what is due and send one batch; return whether there was one."""
+        self.tidy()
+        sent = await self._send_batch()
+        self._finish()
+        return sent
+
+    def tidy(self) -> None:
+        """Begin what is due, take over from the dead, close what is finished."""
         now = self.clock()
         begin_due(
             self.engine,
-            batch_size=self.transport.batch_size,
+            batch_size=pace.batch_size(self.transport.batch_size, self.rate),
             missed_after=self.missed_after,
             now=now,
         )
-        ledger.rescue(self.engine, now=now)
-        held = claim(self.engine, self.name, now=now)
-        if held is not None:
-            await self._hand_over(held)
-        ledger.finish(self.engine, now=self.clock())
-        return held is not None
+        journals = self.home / "journal" if self.home else None
+        ledger.rescue(self.engine, journals, now=now)
+        self._finish()
 
-    async def _try_once(self) -> bool:
+    def _finish(self) -> None:
+        ledger.finish(self.engine, now=self.clock())
+
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await _rest(stop, REST)
+            await self._tidy_up()
+
+    async def _tidy_up(self) -> None:
         try:
-            return await self.run_once()
+            await asyncio.to_thread(self.tidy)
         except Exception:
-            # One campaign's trouble must not stop the others, nor tomorrow's.
-            logger.exception("a batch could not be sent; it will be tried again")
+            logger.exception("the house could not be kept; trying again")
+
+    async def _lane(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                if not await self._send_batch():
+                    await asyncio.to_thread(self._finish)
+                    await _rest(stop, REST)
+            except Exception:
+                # One trouble must not stop the others, nor tomorrow's campaigns.
+                logger.exception("a batch could not be sent; trying again")
+                await _rest(stop, RECOVER)
+
+    async def _send_batch(self) -> bool:
+        held = await asyncio.to_thread(self._claim)
+        if held is None:
             return False
+        self._in_hand += 1
+        try:
+            await self._hand_over(held)
+        finally:
+            self._in_hand -= 1
+            if self._journal and not self._in_hand:
+                self._journal.rewind()
+        return True
+
+    def _claim(self) -> Claim | None:
+        return claim(
+            self.engine,
+            self.name,
+            journal=self._marks_in_journal,
+            fence=self._fence,
+            now=self.clock(),
+        )
+
+    @property
+    def _marks_in_journal(self) -> bool:
+        return self._journal is not None and self.transport.arms_singly
 
     async def _hand_over(self, held: Claim) -> None:
+        handover = Handover(
+            self.engine,
+            held,
+            self.clock,
+            self._journal if self._marks_in_journal else None,
+            self._metronome(len(held.readers)),
+        )
         alive = asyncio.create_task(self._stay_alive(held))
         try:
-            receipts = await self._send(held)
-        except SenderProblem as problem:
-            receipts = list(problem.receipts)
-            self._pause(held, str(problem))
-        except Fenced:
-            logger.warning("batch %d went to another worker", held.batch_id)
-            return
-        except Exception as problem:
-            # It would go wrong again at once: a person has to look at this campaign.
-            logger.exception("campaign %s cannot be sent", held.campaign.id)
-            receipts = []
-            self._pause(held, f"it cannot be sent: {problem}")
+            told = await handover.carry(self.transport, self.tokens)
         finally:
             alive.cancel()
+        if told.trouble:
+            self._pause(held, told.trouble)
+        await asyncio.to_thread(self._book, held, told.receipts)
+
+    def _book(self, held: Claim, receipts: Sequence[Receipt]) -> None:
         try:
             ledger.book(self.engine, held, receipts, now=self.clock())
         except Fenced:
             # The other worker called what we armed unknown; events will tell.
             logger.warning("batch %d was lost before it was booked", held.batch_id)
 
-    async def _send(self, held: Claim) -> list[Receipt]:
-        if not held.readers:
-            return []
-        message = message_of(held.campaign)
-        ids = [reader.subscriber_id for reader in held.readers]
-        with reading(self.engine) as session:
-            topics = followed(session, ids, held.campaign.topics)
-        who = recipients(held, message, self.tokens, topics)
-
-        async def arm(subscriber_ids: Sequence[int]) -> None:
-            ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
-
-        return await self.transport.send(message, who, arm)
+    def _metronome(self, count: int) -> pace.Metronome | None:
+        if not self.rate or not count:
+            return None
+        begin = pace.take(self.engine, count, self.rate, now=self.clock())
+        return pace.Metronome(begin, self.rate, self.clock)
 
     async def _stay_alive(self, held: Claim) -> None:
         while True:
@@ -133,8 +201,8 @@ class Worker:
             logger.info("campaign %s was stopped already", held.campaign.id)
 
 
-async def _rest(stop: asyncio.Event) -> None:
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(stop.wait(), REST)
+        await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from flashmail.model import (
     Delivery,
     Event,
+    EventKind,
     Subscriber,
     SubscriberStatus,
     Suppression,
@@ -56,7 +57,12 @@ def _record_one(session: Session, event: Event) -> bool:
         .where(col(Delivery.campaign_id) == event.campaign_id)
         .where(col(Delivery.subscriber_id) == event.subscriber_id)
         .where(col(Delivery.state).in_(sources))
-        .values(state=target, at=event.recorded_at, reason=event.detail)
+        .values(
+            state=target,
+            at=event.recorded_at,
+            reason=event.detail,
+            retryable=event.kind is EventKind.BLOCKED,
+        )
     )
     if event.kind in CONSEQUENCES:
         suppress(

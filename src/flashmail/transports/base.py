@@ -69,6 +69,11 @@ class Transport(Protocol):
         """How many recipients one call takes at most."""
         ...
 
+    @property
+    def arms_singly(self) -> bool:
+        """Whether it arms mail by mail, not a request's recipients together."""
+        ...
+
     async def send(
         self, message: Message, recipients: Sequence[Recipient], arm: Arm
     ) -> list[Receipt]:

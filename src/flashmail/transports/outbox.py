@@ -66,6 +66,7 @@ class Outbox:
     """
 
     batch_size = 500
+    arms_singly = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -95,6 +95,7 @@ class SendGrid:
     """
 
     batch_size = PERSONALIZATIONS
+    arms_singly = False
 
     def __init__(
         self,

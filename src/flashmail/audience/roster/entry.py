@@ -1,11 +1,11 @@
 """One row of a roster becomes an entry, or is rejected with the reason."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
+from unicodedata import category
 from zoneinfo import available_timezones
 
 from flashmail.audience.addresses import parse_address
@@ -63,89 +63,101 @@ class EntryReader:
 
     def __init__(self, columns: Columns, topics: Mapping[str, int]) -> None:
         self._columns = columns
-        known = {name.casefold(): topic_id for name, topic_id in topics.items()}
+        self._topics = {name: str(topic_id) for name, topic_id in topics.items()}
+        self._folded = {name.casefold(): i for name, i in self._topics.items()}
         # Put together by hand: json.dumps takes as long as all the rest of a row.
         self._attribute_names = [
             (place, f"{encode_basestring_ascii(name)}: ")
             for place, name in columns.attributes
         ]
-        # The same few texts come back row after row.
-        self._topics = lru_cache(1 << 14)(lambda cell: _topics(cell, known))
 
     def read(self, row: Row) -> Entry:
         """Return the entry of a row, or say why there is none."""
-        if row.problem:
-            raise Rejected(row.problem)
-        columns, cells = self._columns, row.cells
-        if len(cells) != columns.width:
-            cells = _fitted(cells, columns.width)
-        # An absent column is place -1: the empty cell that is put at the end.
-        cells = [*cells, ""]
-        text, key = parse_address(_clean(cells[columns.address]))
+        columns, cells = self._columns, self._cells(row)
+        text, key = parse_address(cells[columns.address])
         status = _status(cells[columns.status])
         try:
-            return Entry(key, text, *self._details(cells, status))
+            return Entry(
+                key,
+                text,
+                _in_a_line(cells[columns.name]),
+                status,
+                _time_zone(cells[columns.time_zone]),
+                _language(cells[columns.language]),
+                self._attributes(cells),
+                self._topic_ids(cells[columns.topics]),
+            )
         except Rejected:
             if status not in LEFT:
                 raise
             # That somebody left counts, whatever else is wrong with the row.
             return Entry(key, text, "", status, "", "", "{}", "[]")
 
-    def _details(self, cells: Sequence[str], status: str) -> tuple[str, ...]:
-        columns = self._columns
-        return (
-            _line(_clean(cells[columns.name]), "name"),
-            status,
-            _time_zone(cells[columns.time_zone]),
-            _language(cells[columns.language]),
-            self._attributes(cells) if columns.attributes else "{}",
-            self._topics(cells[columns.topics]),
-        )
+    def _cells(self, row: Row) -> list[str]:
+        """Return the cells without spaces and guards, and one more that is empty.
+
+        The latter is place -1, and so what an absent column holds.
+        """
+        if row.problem:
+            raise Rejected(row.problem)
+        cells = [*map(str.strip, row.cells), ""]
+        whole = " ".join(cells)
+        if len(cells) != self._columns.width + 1:
+            cells = _fitted(cells, self._columns.width + 1)
+        if whole.isprintable() and "'" not in whole and len(whole) <= CELL_LIMIT:
+            return cells
+        cells = [unguarded(cell) for cell in cells]
+        if any(len(cell) > CELL_LIMIT for cell in cells):
+            raise Rejected(f"a cell has more than {CELL_LIMIT:,} characters")
+        return cells
 
     def _attributes(self, cells: Sequence[str]) -> str:
         found = [
-            name_in_json + encode_basestring_ascii(_within_limit(text, "attribute"))
+            name_in_json + encode_basestring_ascii(cells[place])
             for place, name_in_json in self._attribute_names
-            if (text := _clean(cells[place]))
+            if cells[place]
         ]
         return "{" + ", ".join(found) + "}"
 
+    def _topic_ids(self, cell: str) -> str:
+        if not cell:
+            return "[]"
+        names = cell.split(SEPARATOR)
+        try:
+            return "[" + ",".join([self._topics[name] for name in names]) + "]"
+        except KeyError:
+            bare = [name.strip() for name in names if name.strip()]
+        for name in bare:
+            if name.casefold() not in self._folded:
+                raise Rejected(
+                    f"there is no topic {name[:80]!r}; topics.toml has them all"
+                )
+        return "[" + ",".join(self._folded[name.casefold()] for name in bare) + "]"
 
-def _fitted(cells: Sequence[str], width: int) -> list[str]:
+
+def _fitted(cells: list[str], width: int) -> list[str]:
     """Leave out empty cells after the last column."""
-    fitted = list(cells)
-    while len(fitted) > width and not fitted[-1].strip():
-        fitted.pop()
-    if len(fitted) != width:
-        raise Rejected(f"the row has {len(fitted)} cells, the header has {width}")
-    return fitted
+    while len(cells) > width and not cells[-2]:
+        cells.pop()
+    if len(cells) != width:
+        raise Rejected(
+            f"the row has {len(cells) - 1} cells, the header has {width - 1}"
+        )
+    return cells
 
 
-def _clean(cell: str) -> str:
-    text = cell.strip()
-    return unguarded(text) if text[:1] == "'" else text
-
-
-def _line(text: str, what: str) -> str:
-    if not text.isprintable() and not _CONTROLS.isdisjoint(
-        map(unicodedata.category, text)
-    ):
-        raise Rejected(f"the {what} has a line break or control character in it")
-    return _within_limit(text, what)
-
-
-def _within_limit(text: str, what: str) -> str:
-    if len(text) > CELL_LIMIT:
-        raise Rejected(f"the {what} has more than {CELL_LIMIT:,} characters")
-    return text
+def _in_a_line(name: str) -> str:
+    if not name.isprintable() and not _CONTROLS.isdisjoint(map(category, name)):
+        raise Rejected("the name has a line break or control character in it")
+    return name
 
 
 @lru_cache(1 << 10)
 def _status(cell: str) -> str:
-    word = " ".join(_clean(cell).lower().replace("_", " ").split())
+    word = " ".join(cell.lower().replace("_", " ").split())
     if word and word not in STATUSES:
         raise Rejected(
-            f"status {_clean(cell)[:80]!r} is none of"
+            f"status {cell[:80]!r} is none of"
             f" {', '.join(each.value for each in SubscriberStatus)}"
         )
     return STATUSES[word].value if word else ""
@@ -158,29 +170,16 @@ def _zones() -> frozenset[str]:
 
 @lru_cache(1 << 10)
 def _time_zone(cell: str) -> str:
-    zone = _clean(cell)
-    if zone and zone not in _zones():
+    if cell and cell not in _zones():
         raise Rejected(
-            f"there is no time zone {zone[:80]!r}; write it as in Europe/Berlin"
+            f"there is no time zone {cell[:80]!r}; write it as in Europe/Berlin"
         )
-    return zone
+    return cell
 
 
 @lru_cache(1 << 10)
 def _language(cell: str) -> str:
-    language = _clean(cell).replace("_", "-")
+    language = cell.replace("_", "-")
     if language and not LANGUAGE.fullmatch(language):
         raise Rejected(f"{language[:80]!r} is no language; write it as in en or pt-BR")
     return language
-
-
-def _topics(cell: str, known: Mapping[str, int]) -> str:
-    ids = set()
-    for name in _clean(cell).split(SEPARATOR):
-        if topic_id := known.get(name.strip().casefold()):
-            ids.add(topic_id)
-        elif name.strip():
-            raise Rejected(
-                f"there is no topic {name.strip()[:80]!r}; topics.toml has them all"
-            )
-    return str(sorted(ids))

@@ -84,11 +84,15 @@ class Staging:
         return int(count)
 
     def chunks(self, size: int) -> Iterator[list[Staged]]:
-        """Yield all entries in the order of their files, each after its number."""
+        """Yield all entries, each after its number in the order of the files.
+
+        They come in the order of their keys: the tables are then touched from one end
+        to the other instead of everywhere at once.
+        """
         with closing(self._database.cursor()) as cursor:
             cursor.execute(
                 "SELECT n, key, address, name, status, time_zone, language, attributes,"
-                " topics FROM entry ORDER BY n"
+                " topics FROM entry ORDER BY key"
             )
             while chunk := cursor.fetchmany(size):
                 yield chunk

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("state", WORD, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("retryable", sa.Boolean(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("campaign_id", "subscriber_id"),
         sqlite_with_rowid=False,
@@ -62,6 +63,34 @@ def upgrade() -> None:
     )
     op.create_index("ix_event_campaign", "event", ["campaign_id", "kind"])
 
+    op.create_table(
+        "instance",
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("token"),
+    )
+    op.create_table(
+        "pace",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("taken_until", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "schedule",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("days", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("time_zone", sa.String(), nullable=False),
+        sa.Column("audience", sa.JSON(), nullable=False),
+        sa.Column("template", sa.String(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
     op.create_table(
         "subscriber",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -162,6 +191,7 @@ def upgrade() -> None:
         sa.Column("state", WORD, nullable=False),
         sa.Column("ready_at", MOMENT, nullable=False),
         sa.Column("worker", sa.String(), nullable=False),
+        sa.Column("journal", sa.Boolean(), nullable=False),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -183,9 +213,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "number"),
     )
+    op.create_table(
+        "occurrence",
+        sa.Column("schedule_id", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("status", WORD, nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["schedule_id"],
+            ["schedule.id"],
+        ),
+        sa.PrimaryKeyConstraint("schedule_id", "at"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("occurrence")
     op.drop_table("link")
     op.drop_table("batch")
     op.drop_table("subscription")
@@ -193,6 +240,9 @@ def downgrade() -> None:
     op.drop_table("topic")
     op.drop_table("suppression")
     op.drop_table("subscriber")
+    op.drop_table("schedule")
+    op.drop_table("pace")
+    op.drop_table("instance")
     op.drop_table("event")
     op.drop_table("delivery")
     op.drop_table("brief")

@@ -1,0 +1,81 @@
+"""Hand over: one claimed batch goes through the transport, each mail marked before."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from flashmail.audience.select import followed
+from flashmail.database import reading
+from flashmail.links import Tokens
+from flashmail.sending import ledger
+from flashmail.sending.campaigns import message_of
+from flashmail.sending.claim import Claim
+from flashmail.sending.journal import Journal
+from flashmail.sending.pace import Metronome
+from flashmail.sending.recipients import recipients
+from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem, Transport
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a batch; `trouble` is why its campaign has to pause."""
+
+    receipts: list[Receipt]
+    trouble: str = ""
+
+
+@dataclass
+class Handover:
+    """One batch on its way. Where it keeps its marks, and at what pace it goes."""
+
+    engine: Engine
+    held: Claim
+    clock: Callable[[], datetime]
+    journal: Journal | None = None
+    metronome: Metronome | None = None
+    _armed: set[int] = field(default_factory=set)
+
+    async def carry(self, transport: Transport, tokens: Tokens) -> Told:
+        """Hand the batch to the transport, and say what became of it."""
+        try:
+            return Told(await self._send(transport, tokens))
+        except SenderProblem as problem:
+            return Told(list(problem.receipts), str(problem))
+        except Fenced as problem:
+            logger.warning("batch %d is not sent: %s", self.held.batch_id, problem)
+            return Told(self._in_doubt())
+        except Exception as problem:
+            # It would go wrong again at once: a person has to look at this campaign.
+            logger.exception("campaign %s cannot be sent", self.held.campaign.id)
+            return Told(self._in_doubt(), f"it cannot be sent: {problem}")
+
+    async def _send(self, transport: Transport, tokens: Tokens) -> list[Receipt]:
+        if not self.held.readers:
+            return []
+        campaign = self.held.campaign
+        ids = [reader.subscriber_id for reader in self.held.readers]
+        with reading(self.engine) as session:
+            topics = followed(session, ids, campaign.topics)
+        message = message_of(campaign)
+        who = recipients(self.held, message, tokens, topics)
+        return await transport.send(message, who, self._arm)
+
+    async def _arm(self, subscriber_ids: Sequence[int]) -> None:
+        if self.metronome:
+            await self.metronome.wait(len(subscriber_ids))
+        held = self.held
+        if self.journal:
+            await self.journal.arm(held.batch_id, held.fence, subscriber_ids)
+        else:
+            ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
+        self._armed.update(subscriber_ids)
+
+    def _in_doubt(self) -> list[Receipt]:
+        """Nobody answered for these, and they may have been accepted."""
+        reason = "sending broke off before an answer came"
+        return [Receipt(each, Outcome.UNKNOWN, reason) for each in self._armed]

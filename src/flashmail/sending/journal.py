@@ -1,0 +1,156 @@
+"""The journal: a worker's own durable marks, one for each mail it is about to finish.
+
+SMTP takes mails one by one, and a transaction for each would cost more than sending
+it. Marks go into a file instead: sixteen bytes each, written and synced together for
+all connections that are waiting at the same moment. A mark counts for one claim only,
+as the claim's fence number is in it, so that old marks never have to be removed.
+
+The worker holds a lock on its file (flock). Who can take the lock knows that the worker
+is dead and may settle its batches at once, by the marks. A worker that merely stands
+still is shut out first, by a file that says so: it looks for that file after each mark
+and before the bytes that count, so one of the two always sees the other.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from struct import Struct
+
+from flashmail.transports import Fenced
+
+#: Batch, fence, subscriber, and the three of them folded together as a check.
+MARK = Struct(">IIII")
+
+#: Written ahead, so that a sync has no new length of the file to sync as well.
+SIZE = 1 << 20
+
+CHECK = 0x666D6A6C
+
+#: A batch and the fence number of the claim on it.
+Claimed = tuple[int, int]
+
+
+class Journal:
+    """One worker's marks, from `open` to `close`."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._folder, self._worker = folder, worker
+        self._path = _path(folder, worker)
+        self._handle = -1
+        self._place = 0
+        self._waiting: list[tuple[int, int, int]] = []
+        self._synced: asyncio.Future[set[Claimed]] | None = None
+
+    def open(self) -> None:
+        """Make the file and hold its lock until `close`, or until this process dies."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        os.pwrite(self._handle, bytes(SIZE), 0)
+        os.fsync(self._handle)
+        _sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Remove the file: nothing is in this worker's hands any more."""
+        if self._handle >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._handle)
+            self._handle = -1
+
+    def rewind(self) -> None:
+        """Begin at the front again; to be called when no batch is in hand."""
+        self._place = 0
+
+    async def arm(
+        self, batch_id: int, fence: int, subscriber_ids: Sequence[int]
+    ) -> None:
+        """Return when the marks are on the disk; raise Fenced if the batch is not ours.
+
+        Whoever asks while others wait is written together with them.
+        """
+        self._waiting += [(batch_id, fence, each) for each in subscriber_ids]
+        if self._synced is None:
+            loop = asyncio.get_running_loop()
+            self._synced = loop.create_future()
+            loop.call_soon(self._sync)
+        if (batch_id, fence) in await asyncio.shield(self._synced):
+            raise Fenced(f"batch {batch_id} was taken over by another worker")
+
+    def _sync(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        synced, self._synced = self._synced, None
+        assert synced is not None
+        marks = b"".join(
+            MARK.pack(*mark, mark[0] ^ mark[1] ^ mark[2] ^ CHECK) for mark in waiting
+        )
+        try:
+            os.pwrite(self._handle, marks, self._place)
+            os.fdatasync(self._handle)
+        except OSError as problem:
+            synced.set_exception(Fenced(f"nothing can be noted: {problem.strerror}"))
+            # Whoever awaits it has it; nobody else has to be told once more.
+            synced.exception()
+            return
+        self._place += len(marks)
+        claims = {(batch_id, fence) for batch_id, fence, _ in waiting}
+        synced.set_result({each for each in claims if self._is_shut_out(*each)})
+
+    def _is_shut_out(self, batch_id: int, fence: int) -> bool:
+        return _shut_out(self._folder, self._worker, batch_id, fence).exists()
+
+
+def is_dead(folder: Path, worker: str) -> bool:
+    """Return whether a worker of this home surely runs no more."""
+    try:
+        handle = os.open(_path(folder, worker), os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(handle)
+
+
+def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
+    """Let a worker arm nothing more of a claim, should it still be running."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _shut_out(folder, worker, batch_id, fence).touch()
+    _sync_folder(folder)
+
+
+def armed(folder: Path, worker: str, batch_id: int, fence: int) -> set[int] | None:
+    """Return whom a worker had armed in a claim; None if its journal is not here."""
+    try:
+        marks = _path(folder, worker).read_bytes()
+    except FileNotFoundError:
+        return None
+    whole = len(marks) - len(marks) % MARK.size
+    return {
+        subscriber
+        for batch, number, subscriber, check in MARK.iter_unpack(marks[:whole])
+        if (batch, number) == (batch_id, fence)
+        and check == batch ^ number ^ subscriber ^ CHECK
+    }
+
+
+def _path(folder: Path, worker: str) -> Path:
+    return folder / worker.replace("/", "_")
+
+
+def _shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> Path:
+    path = _path(folder, worker)
+    return path.with_name(f"{path.name}.shut-out-{batch_id}-{fence}")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,80 @@
+"""Retry: what failed, but not for good, is queued again when a person says so."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, exists
+
+from flashmail.model import (
+    Batch,
+    BatchState,
+    CampaignStatus,
+    Delivery,
+    DeliveryState,
+)
+from flashmail.sending.campaigns import find, log, moved
+from flashmail.sending.claim import changed
+
+
+def retry(
+    session: Session, campaign_id: int, *, unknown: bool, who: str, now: datetime
+) -> int:
+    """Queue again what may be retried of a campaign; return how many that are.
+
+    That is what failed through no fault of its address: it was put off for too long, or
+    blocked. With `unknown` also what is unknown, of which some may get a second copy.
+    """
+    campaign = find(session, campaign_id)
+    count = _queue(session, campaign_id, DeliveryState.FAILED, now)
+    if unknown:
+        count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
+    if count:
+        _open_batches(session, campaign_id, now)
+        if campaign.status is CampaignStatus.SENT:
+            moved(
+                session,
+                campaign_id,
+                CampaignStatus.SENDING,
+                started_at=now,
+                finished_at=None,
+            )
+        log(
+            session,
+            campaign_id,
+            "retry",
+            who=who,
+            now=now,
+            queued=count,
+            with_unknown=unknown,
+        )
+    return count
+
+
+def _queue(
+    session: Session, campaign_id: int, state: DeliveryState, now: datetime
+) -> int:
+    rows = (col(Delivery.campaign_id) == campaign_id) & (col(Delivery.state) == state)
+    if state is DeliveryState.FAILED:
+        rows &= col(Delivery.retryable)
+    queued = session.execute(
+        update(Delivery)
+        .where(rows)
+        .values(state=DeliveryState.QUEUED, retryable=False, reason="", at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return changed(queued)
+
+
+def _open_batches(session: Session, campaign_id: int, now: datetime) -> None:
+    queued = exists().where(
+        col(Delivery.campaign_id) == campaign_id,
+        col(Delivery.subscriber_id).between(col(Batch.first), col(Batch.last)),
+        col(Delivery.state) == DeliveryState.QUEUED,
+    )
+    session.execute(
+        update(Batch)
+        .where(col(Batch.campaign_id) == campaign_id)
+        .where(col(Batch.state) == BatchState.DONE, queued)
+        .values(state=BatchState.OPEN, ready_at=now)
+        .execution_options(synchronize_session=False)
+    )

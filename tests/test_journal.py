@@ -1,0 +1,94 @@
+"""The journal: what a worker marked survives it, and shuts the sleeping out."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flashmail.sending.journal import Journal, armed, is_dead, shut_out
+from flashmail.transports import Fenced
+
+NAME = "host:1:a"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path, NAME)
+    journal.open()
+    yield journal
+    journal.close()
+
+
+def test_whom_it_armed_is_read_again(journal: Journal, tmp_path: Path) -> None:
+    asyncio.run(journal.arm(7, 1, [3, 5]))
+
+    assert armed(tmp_path, NAME, 7, 1) == {3, 5}
+
+
+def test_a_mark_counts_for_one_claim(journal: Journal, tmp_path: Path) -> None:
+    asyncio.run(journal.arm(7, 1, [3]))
+
+    assert armed(tmp_path, NAME, 7, 2) == set()
+    assert armed(tmp_path, NAME, 8, 1) == set()
+
+
+def test_old_marks_are_written_over(journal: Journal, tmp_path: Path) -> None:
+    asyncio.run(journal.arm(7, 1, [3, 5]))
+    journal.rewind()
+    asyncio.run(journal.arm(8, 1, [9]))
+
+    assert armed(tmp_path, NAME, 8, 1) == {9}
+    assert (tmp_path / NAME).stat().st_size == 1 << 20
+
+
+def test_a_journal_that_is_elsewhere_says_nothing(tmp_path: Path) -> None:
+    assert armed(tmp_path, NAME, 7, 1) is None
+    assert not is_dead(tmp_path, NAME)
+
+
+def test_a_torn_mark_is_no_mark(journal: Journal, tmp_path: Path) -> None:
+    asyncio.run(journal.arm(7, 1, [3, 5]))
+    with (tmp_path / NAME).open("r+b") as file:
+        file.seek(20)
+        file.write(b"\0\0\0\0\0\0")
+
+    assert armed(tmp_path, NAME, 7, 1) == {3}
+
+
+def test_marks_of_the_same_moment_are_synced_together(
+    journal: Journal, tmp_path: Path
+) -> None:
+    async def many() -> None:
+        await asyncio.gather(*(journal.arm(7, 1, [each]) for each in range(100)))
+
+    asyncio.run(many())
+
+    assert armed(tmp_path, NAME, 7, 1) == set(range(100))
+
+
+def test_who_was_shut_out_arms_nothing_more(journal: Journal, tmp_path: Path) -> None:
+    asyncio.run(journal.arm(7, 1, [3]))
+    shut_out(tmp_path, NAME, 7, 1)
+
+    with pytest.raises(Fenced, match="another worker"):
+        asyncio.run(journal.arm(7, 1, [4]))
+    asyncio.run(journal.arm(8, 1, [5]))
+
+
+def test_a_full_disk_arms_nobody(journal: Journal) -> None:
+    journal._handle = os.open("/dev/full", os.O_WRONLY)
+
+    with pytest.raises(Fenced, match="No space left"):
+        asyncio.run(journal.arm(7, 1, [3]))
+
+
+def test_only_the_lock_tells_the_dead_from_the_living(tmp_path: Path) -> None:
+    living = Journal(tmp_path, "living")
+    living.open()
+    (tmp_path / "dead").write_bytes(bytes(1 << 20))
+
+    assert not is_dead(tmp_path, "living")
+    assert is_dead(tmp_path, "dead")
+    living.close()

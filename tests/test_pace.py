@@ -1,0 +1,60 @@
+"""Pace: no more mails a second than allowed, over all workers together."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from flashmail.sending import pace
+from office import NOON, Office
+
+
+def test_whoever_comes_next_waits_for_the_moments_taken(office: Office) -> None:
+    first = pace.take(office.engine, 20, 10, now=NOON)
+    second = pace.take(office.engine, 5, 10, now=NOON)
+    third = pace.take(office.engine, 1, 10, now=NOON)
+
+    assert [first, second, third] == [
+        NOON,
+        NOON + timedelta(seconds=2),
+        NOON + timedelta(seconds=2.5),
+    ]
+
+
+def test_unused_time_is_not_made_up_for(office: Office) -> None:
+    pace.take(office.engine, 10, 10, now=NOON)
+    later = NOON + timedelta(hours=1)
+
+    assert pace.take(office.engine, 10, 10, now=later) == later
+
+
+@pytest.mark.parametrize(
+    ("largest", "rate", "size"),
+    [(500, 0, 500), (500, 1000, 500), (500, 14, 28), (500, 0.1, 1), (1, 100, 1)],
+)
+def test_a_batch_is_two_seconds_at_most(largest: int, rate: float, size: int) -> None:
+    assert pace.batch_size(largest, rate) == size
+
+
+def test_each_mail_goes_at_its_moment() -> None:
+    now = NOON
+    moments = []
+
+    def clock() -> object:
+        nonlocal now
+        now += timedelta(milliseconds=1)
+        return now
+
+    async def play() -> None:
+        metronome = pace.Metronome(NOON, 100, clock)  # type: ignore[arg-type]
+        for _ in range(3):
+            await metronome.wait(1)
+            moments.append(now)
+
+    asyncio.run(play())
+
+    assert [m >= NOON + timedelta(seconds=n / 100) for n, m in enumerate(moments)] == [
+        True,
+        True,
+        True,
+    ]
