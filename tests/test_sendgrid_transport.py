@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import Counter
 from collections.abc import Sequence
 
@@ -22,6 +23,9 @@ from peers.sendgrid import (
     SendGridPeer,
     Turn,
 )
+
+#: Reading the system's certificates for each test would take most of its time.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 KEY = "SG." + "k" * 22 + "." + "s" * 43
 MESSAGE = Message(
@@ -83,6 +87,7 @@ def send(
     async def sent() -> list[Receipt]:
         sendgrid = SendGrid(
             httpx.AsyncClient(
+                verify=NO_TLS,
                 base_url=peer if isinstance(peer, str) else peer.url,
                 headers={"Authorization": f"Bearer {KEY}"},
             ),
@@ -209,7 +214,7 @@ def test_a_worker_that_loses_its_lease_on_the_way_keeps_what_it_knows() -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("bad", [0, 1, 499, 500, 777, 999])
+@pytest.mark.parametrize("bad", [0, 499, 500, 999])
 def test_one_bad_reader_in_a_thousand_is_refused_alone(bad: int, named: bool) -> None:
     readers = [reader(number) for number in range(1000)]
     with SendGridPeer(bad={f"r{bad}@example.org"}, named=named) as peer:

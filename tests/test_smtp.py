@@ -524,7 +524,7 @@ def certificates(authority: Any, host: str = "127.0.0.1") -> ssl.SSLContext:
 
 
 def trusting(authority: Any) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(context)
     return context
 

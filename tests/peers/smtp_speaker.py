@@ -30,7 +30,7 @@ class Speaker:
     ) -> None:
         self.peer, self.talk = peer, talk
         self.reader, self.writer = reader, writer
-        self.waiting = b""
+        self.waiting = bytearray()
 
     async def speak(self) -> None:
         await self.reply("banner", "220 peer.example ESMTP")
@@ -173,14 +173,17 @@ class Speaker:
 
     async def until(self, end: bytes, *, line_start: bool = False) -> bytes:
         """Return what comes before `end`; a lone dot may end what has not begun."""
-        if line_start and self.waiting == b"":
+        if line_start and not self.waiting:
             await self.more()
         if line_start and self.waiting.startswith(b".\r\n"):
-            self.waiting = self.waiting[3:]
+            del self.waiting[:3]
             return b""
-        while end not in self.waiting:
+        searched = 0
+        while (at := self.waiting.find(end, searched)) < 0:
+            searched = max(0, len(self.waiting) - len(end))
             await self.more()
-        before, _, self.waiting = self.waiting.partition(end)
+        before = bytes(self.waiting[:at])
+        del self.waiting[: at + len(end)]
         return before + (b"\r\n" if line_start else b"")
 
     async def more(self) -> None:
