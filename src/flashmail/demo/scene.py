@@ -24,7 +24,7 @@ from flashmail.web.app import create_app
 #: Stands in a home that a demo made, and that the next demo may throw away.
 MARK = ".made-by-flashmail-demo"
 
-EXAMPLE = Path(__file__).parent / "brief.md"
+EXAMPLE = Path(__file__).parent / "brief.txt"
 
 
 def new_home(folder: Path) -> Settings:

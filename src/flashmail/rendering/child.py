@@ -42,7 +42,3 @@ def answer(job: str) -> str:
 
 def _refusal(message: str, file: str = "", line: int = 0) -> str:
     return json.dumps({"error": {"message": message, "file": file, "line": line}})
-
-
-if __name__ == "__main__":
-    main()

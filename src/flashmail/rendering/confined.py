@@ -13,19 +13,28 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-import flashmail
 from flashmail.rendering.errors import RenderError
 from flashmail.rendering.protocol import Job, Pages, write_job
 
 #: Seconds by the clock: a machine that is busy gets more than the 2 s of CPU.
 PATIENCE = 20
 
-#: The process gets no environment of ours: there are secrets in it.
-ENVIRONMENT = {
-    "PYTHONPATH": str(Path(flashmail.__file__).parents[1]),
-    "PYTHONHASHSEED": "0",
-}
-COMMAND = [sys.executable, "-P", "-s", "-m", "flashmail.rendering.child"]
+#: Enters the packages by the back door: their `__init__` would load all of rendering
+#: and the readers of briefs, which takes longer than to render.
+BOOT = """
+import sys, types
+for name, folder in zip(sys.argv[1::2], sys.argv[2::2]):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+from flashmail.rendering.child import main
+main()
+"""
+HERE = Path(__file__).parent
+COMMAND = [sys.executable, "-I", "-c", BOOT]
+COMMAND += ["flashmail", str(HERE.parent), "flashmail.rendering", str(HERE)]
+
+#: Nothing of our own environment: there are secrets in it.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 TOO_LONG = "takes longer than a template may: look for loops within loops"
 KILLED = {

@@ -82,7 +82,9 @@ def _with_entities(source: str) -> str:
     for tag in tags(source):
         parts.append(source[position : tag.start])
         written = source[tag.start : tag.end]
-        parts.append(ATTRIBUTE.sub(_with_sturdy, written) if tag.attributes else written)
+        parts.append(
+            ATTRIBUTE.sub(_with_sturdy, written) if tag.attributes else written
+        )
         position = tag.end
     rest = "".join(parts) + source[position:]
     return TITLE.sub(lambda match: _sturdy(match[0]), rest)

@@ -1,15 +1,19 @@
 """Which files a template uses, and whether their Jinja is sound."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.meta import find_referenced_templates, find_undeclared_variables
+from jinja2.meta import find_referenced_templates
 
 from flashmail.rendering.expand import WITHOUT_SAFE
 from flashmail.rendering.finding import Finding
 from flashmail.rendering.folders import PARTIALS
 from flashmail.rendering.lint import WRITTEN
 from flashmail.rendering.sandbox import Sandbox, refuse_unescaped
+
+#: Given by Jinja within loops, macros and blocks.
+SPECIAL = ("loop", "caller", "varargs", "kwargs", "self", "super")
 
 _lexer = Environment()
 
@@ -50,6 +54,9 @@ class Usage:
             message = error.message or "cannot be read"
             self._unsound.append(Finding("error", file, error.lineno, message))
             return
+        except (RecursionError, ValueError) as error:
+            self._unsound.append(Finding("error", file, 0, f"cannot be read: {error}"))
+            return
         self._trees[file] = tree
         for name in find_referenced_templates(tree):
             for key in (f"{self._template}/{name}", f"{name}"):
@@ -58,21 +65,19 @@ class Usage:
 
     def _in_names(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
         """Yield names that nobody gives: neither we nor a file of the template."""
-        unknown = find_undeclared_variables(tree) - self._names - self._given()
         for node in tree.find_all(nodes.Name):
-            if node.ctx == "load" and node.name in unknown:
+            if node.ctx == "load" and node.name not in self._names | self._given:
                 known = ", ".join(sorted(self._names))
                 message = f"there is no {node.name!r}; there are: {known}"
                 yield Finding("error", file, node.lineno, message)
 
-    def _given(self) -> set[str]:
-        """Return the names that the files themselves give to those they include."""
-        return {
-            node.name
-            for tree in self._trees.values()
-            for node in tree.find_all(nodes.Name)
-            if node.ctx in {"store", "param"}
-        }
+    @cached_property
+    def _given(self) -> frozenset[str]:
+        """The names that the files themselves give to each other.
+
+        Not asked of `jinja2.meta`, which compiles: that may take forever.
+        """
+        return frozenset().union(*map(_names_given, self._trees.values()), SPECIAL)
 
     def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
         for node in tree.find_all(nodes.Filter):
@@ -80,6 +85,19 @@ class Usage:
                 message = f"there is no filter {node.name!r}"
                 message = WITHOUT_SAFE if node.name == "safe" else message
                 yield Finding("error", file, node.lineno, message)
+
+
+def _names_given(tree: nodes.Template) -> Iterator[str]:
+    for node in tree.find_all((nodes.Name, nodes.Macro, nodes.Import)):
+        if isinstance(node, nodes.Macro):
+            yield node.name
+        elif isinstance(node, nodes.Import):
+            yield node.target
+        elif isinstance(node, nodes.Name) and node.ctx != "load":
+            yield node.name
+    for imported in tree.find_all(nodes.FromImport):
+        for name in imported.names:
+            yield name if isinstance(name, str) else name[1]
 
 
 def without_jinja(source: str) -> str:

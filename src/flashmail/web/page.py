@@ -11,7 +11,7 @@ STATIC = Path(__file__).parent / "static"
 
 #: For pages of ours. Nothing from elsewhere, no script, no embedding by others.
 OUR_PAGES = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self';"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: For a mail shown in a frame or a browser: staff's HTML must not be able to act.
