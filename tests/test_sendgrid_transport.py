@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import httpx2 as httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flashmail.message import LEAVE, TOKEN, Message, mark
@@ -228,6 +228,8 @@ def test_one_bad_reader_in_a_thousand_is_refused_alone(bad: int, named: bool) ->
 
 
 @settings(max_examples=25, deadline=None)
+@example(bad={0, 1, 2, 38, 39}, named=False)
+@example(bad={0, 1, 39}, named=False)
 @given(bad=st.sets(st.integers(0, 39), max_size=5), named=st.booleans())
 def test_whoever_is_good_gets_it_once_and_whoever_is_bad_never(
     bad: set[int], named: bool

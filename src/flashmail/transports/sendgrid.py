@@ -39,7 +39,7 @@ NEVER_BEGUN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 #: when it does not say, and how often.
 LONGEST_WAIT, USUAL_WAIT, WAITS = 60.0, 1.0, 5
 
-#: When so many are refused one by one and nobody is taken, it is not the readers.
+#: When so many were refused one by one and nobody was taken, it is not the readers.
 SUSPECTS = 3
 
 #: A batch takes 12 requests to find one bad reader; the rest of a worse one waits.
@@ -82,9 +82,11 @@ class _Batch:
 
     def suspect(self, reader: _Reader, reason: str) -> None:
         self.suspects.append(Receipt(reader.subscriber_id, Outcome.REFUSED, reason))
-        if len(self.suspects) == SUSPECTS and not self.accepted:
-            # So many refused and nobody taken: it is the message, not the readers.
-            raise SenderProblem(reason, self.settled)
+
+    def check_suspects(self) -> None:
+        """Raise SenderProblem when it must be the message that is refused."""
+        if len(self.suspects) >= SUSPECTS and not self.accepted:
+            raise SenderProblem(self.suspects[0].reason, self.settled)
 
 
 class SendGrid:
@@ -122,6 +124,7 @@ class SendGrid:
                 readers = await self._round(batch, readers)
         except (Fenced, _Stopped) as stop:
             reason = str(stop)
+        batch.check_suspects()
         return [*batch.receipts, *_later(recipients, batch.receipts, reason)]
 
     async def close(self) -> None:
