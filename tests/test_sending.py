@@ -6,7 +6,7 @@ import pytest
 
 from flashmail.database import transaction
 from flashmail.message import fill
-from flashmail.model import CampaignStatus, DeliveryState, Suppression
+from flashmail.model import CampaignStatus, DeliveryState, Suppression, Topic
 from flashmail.sending import campaigns, ledger
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.campaigns import CampaignMoved, NotWhatWasApproved
@@ -127,6 +127,22 @@ def test_a_missed_time_asks_a_person(office: Office) -> None:
     assert office.status(storm) is CampaignStatus.MISSED
     assert office.post.addresses == []
     assert "nobody was there" in office.campaign(storm).note
+
+
+def test_a_campaign_that_cannot_begin_does_not_stop_the_others(
+    office: Office,
+) -> None:
+    office.subscribe("Anne", "Iran")
+    gone = office.schedule("Gone", "Renamed")
+    office.schedule("Whole")
+    with transaction(office.engine) as session:
+        session.get_one(Topic, office.topic("Renamed")).name = "Another"
+
+    office.send_all()
+
+    assert office.post.subjects == ["Whole"]
+    assert office.status(gone) is CampaignStatus.MISSED
+    assert "it cannot begin" in office.campaign(gone).note
 
 
 def test_an_urgent_campaign_overtakes_at_the_next_batch(office: Office) -> None:

@@ -50,7 +50,7 @@ def progress(label: str) -> Iterator[Advance]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=not err.is_terminal) as bar:
+    with Progress(*columns, console=err) as bar:
         task = bar.add_task(label, total=None)
 
         def advance(done: int, total: int) -> None:

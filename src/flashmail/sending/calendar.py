@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from flashmail.database import reading, transaction
+from flashmail.errors import FlashmailError
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.sending.address import address
 from flashmail.sending.campaigns import log, moved
@@ -24,9 +25,19 @@ def begin_due(
     """
     begun = []
     for campaign_id in _due(engine, now):
-        if _begin(engine, campaign_id, batch_size, missed_after, now):
-            begun.append(campaign_id)
+        try:
+            if _begin(engine, campaign_id, batch_size, missed_after, now):
+                begun.append(campaign_id)
+        except FlashmailError as problem:
+            # One that cannot begin (its topic is gone, say) must not stop the others.
+            _set_aside(engine, campaign_id, f"it cannot begin: {problem}", now)
     return begun
+
+
+def _set_aside(engine: Engine, campaign_id: int, note: str, now: datetime) -> None:
+    with transaction(engine) as session:
+        moved(session, campaign_id, CampaignStatus.MISSED, note=note)
+        log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
 
 
 def _due(engine: Engine, now: datetime) -> list[int]:
