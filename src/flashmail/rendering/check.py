@@ -41,8 +41,8 @@ def _in_samples(order: Order) -> Iterator[Finding]:
         except RenderError as error:
             file = error.file or order.template
             yield Finding("error", file, error.line, error.message)
-        else:
-            yield from _in_mail(order, rendered)
+            return
+        yield from _in_mail(order, rendered)
 
 
 def _in_mail(order: Order, rendered: Rendered) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ KILLED = {
 def expand(job: Job) -> Pages:
     """Return a job's pages; raise RenderError for whatever it does wrong."""
     try:
-        return Pages(**json.loads(_run(write_job(job))))
+        return Pages(**json.loads(run(write_job(job))))
     except RenderError as error:
         raise RenderError(
             error.message, error.file or job.template, error.line
@@ -56,7 +56,7 @@ def expand(job: Job) -> Pages:
 
 
 @lru_cache(maxsize=32)
-def _run(job: str) -> str:
+def run(job: str) -> str:
     """Run a job; the same job gives the same pages, so the last ones are kept."""
     try:
         done = subprocess.run(

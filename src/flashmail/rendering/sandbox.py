@@ -53,6 +53,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         return self._of_plain(obj, argument, super().getitem)
 
+    def _generate(
+        self,
+        source: nodes.Template,
+        name: str | None,
+        filename: str | None,
+        defer_init: bool = False,
+    ) -> str:
+        """Look a template over on its way to being compiled."""
+        refuse_unescaped(source, name or "")
+        return super()._generate(source, name, filename, defer_init)
+
     def _of_plain(self, obj: Any, key: Any, beyond: Callable[[Any, Any], Any]) -> Any:
         """Look a name up in dicts only, so that no method of a value is in reach."""
         if isinstance(obj, dict):
@@ -65,7 +76,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Find a file of the template itself, or of the partials: of no other."""
         for key in (f"{self._template}/{name}", name):
             if key in self._files:
-                refuse_unescaped(self.parse(self._files[key], key, key), key)
                 return self._files[key], key, None
         return None
 
