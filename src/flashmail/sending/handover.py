@@ -68,12 +68,19 @@ class Handover:
     async def _arm(self, subscriber_ids: Sequence[int]) -> None:
         if self.metronome:
             await self.metronome.wait(len(subscriber_ids))
+        try:
+            await self._mark(subscriber_ids)
+        except Exception as problem:
+            # Whatever the reason: what cannot be marked must not be handed over.
+            raise Fenced(f"the marks cannot be kept: {problem}") from problem
+        self._armed.update(subscriber_ids)
+
+    async def _mark(self, subscriber_ids: Sequence[int]) -> None:
         held = self.held
         if self.journal:
             await self.journal.arm(held.batch_id, held.fence, subscriber_ids)
         else:
             ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
-        self._armed.update(subscriber_ids)
 
     def _in_doubt(self) -> list[Receipt]:
         """Nobody answered for these, and they may have been accepted."""
