@@ -217,6 +217,7 @@ def test_a_template_that_takes_too_much_ends_by_itself(
     assert os.getpid() == me
 
 
+@pytest.mark.slow
 def test_a_loop_without_end_is_ended(home: Home) -> None:
     loops = "".join(f"{{% for {name} in 'x' * 99999 %}}" for name in "abc")
 
