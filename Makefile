@@ -30,10 +30,10 @@ run: $(READY) ## Serve the pages at http://127.0.0.1:8000/
 	@$(BIN)/flashmail --home $(HOME_DIR) serve
 
 test: $(READY) ## Run all the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto
 
 unit: $(READY) ## Run the quick tests only
-	@$(BIN)/python -m pytest -q -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n auto -m "not slow and not browser"
 
 check: $(READY) ## Check format, lint, types and who imports whom
 	@$(BIN)/ruff format --check .
