@@ -58,7 +58,7 @@ def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
     place = func.row_number().over(order_by=col(Delivery.subscriber_id)) - 1
     numbered = (
         select(
-            col(Delivery.subscriber_id).label("id"), (place / size).label("batch")
+            col(Delivery.subscriber_id).label("id"), (place // size).label("batch")
         ).where(col(Delivery.campaign_id) == campaign_id)
     ).subquery()
     ranges = (

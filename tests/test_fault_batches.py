@@ -1,0 +1,19 @@
+"""A batch holds what a transport takes at once: what is in flight depends on it."""
+
+from sqlmodel import Session, col, select
+
+from flashmail.model import Batch
+from office import Office
+
+
+def test_a_batch_holds_as_many_as_the_transport_takes(office: Office) -> None:
+    for name in ("Anne", "Bart", "Cleo", "Dora", "Emil"):
+        office.subscribe(name, "Iran")
+    office.post.batch_size = 2
+    office.schedule()
+
+    office.worker().tidy()
+
+    with Session(office.engine) as session:
+        ranges = select(Batch.first, Batch.last).order_by(col(Batch.first))
+        assert session.exec(ranges).all() == [(1, 2), (3, 4), (5, 5)]
