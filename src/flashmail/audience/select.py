@@ -64,16 +64,20 @@ class AudienceCount:
 
 
 def audience_query(
-    session: Session, segment: Segment, *, urgent: bool = False
+    session: Session,
+    segment: Segment,
+    *,
+    urgent: bool = False,
+    every: Frequency = Frequency.INSTANT,
 ) -> Select[int | None]:
     """Return a query for the ids of all who get a campaign now, each once.
 
     They are active, not suppressed, and meant by the segment. Where it names topics, at
     least one of those has to be followed at once; an urgent campaign also reaches those
-    who want only urgent mail about it.
+    who want only urgent mail about it, a digest those who read `every` day or week.
     """
     return select(col(Subscriber.id)).where(
-        *_timely(session, segment, urgent=urgent),
+        *_timely(session, segment, urgent=urgent, every=every),
         *_members(session, segment),
         col(Subscriber.status) == SubscriberStatus.ACTIVE,
         ~_suppressed(),
@@ -114,10 +118,11 @@ def followed(
     return {subscriber_id: tuple(each) for subscriber_id, each in names.items()}
 
 
-def frequencies(*, urgent: bool) -> tuple[str, ...]:
-    """Return the frequencies at which a single campaign is read."""
-    instant = (Frequency.INSTANT.value,)
-    return (*instant, Frequency.URGENT.value) if urgent else instant
+def frequencies(
+    *, urgent: bool, every: Frequency = Frequency.INSTANT
+) -> tuple[str, ...]:
+    """Return the frequencies at which a single campaign, or a digest, is read."""
+    return (every.value, Frequency.URGENT.value) if urgent else (every.value,)
 
 
 def _judged(session: Session, segment: Segment, *, urgent: bool) -> Select[str]:
@@ -170,12 +175,16 @@ def _members(session: Session, segment: Segment) -> list[ColumnElement[bool]]:
 
 
 def _timely(
-    session: Session, segment: Segment, *, urgent: bool
+    session: Session,
+    segment: Segment,
+    *,
+    urgent: bool,
+    every: Frequency = Frequency.INSTANT,
 ) -> list[ColumnElement[bool]]:
     if not segment.bringing:
         return []
     ids = _bringing(session, segment.bringing)
-    return [_follows(ids, frequencies(urgent=urgent))]
+    return [_follows(ids, frequencies(urgent=urgent, every=every))]
 
 
 def _follows(

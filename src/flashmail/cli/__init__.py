@@ -13,6 +13,7 @@ from flashmail.cli import (
     campaign,
     demo,
     house,
+    schedule,
     send,
     subscribers,
     template,
@@ -35,6 +36,7 @@ app.add_typer(template.app, name="template")
 app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(audience.segments, name="segment")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(schedule.app, name="schedule")
 app.command("audience")(audience.audience)
 app.command("send")(send.send)
 app.command("init")(house.init)

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Integer
 from sqlmodel import Field, SQLModel
 
 from flashmail.model.columns import Word
+from flashmail.model.subscriber import Frequency
 
 
 class CampaignStatus(StrEnum):
@@ -59,6 +60,9 @@ class Campaign(SQLModel, table=True):
     )
     priority: Priority = Field(default=Priority.NORMAL, sa_type=Integer)
     audience: dict[str, Any] = Field(sa_type=JSON)
+    frequency: Frequency = Field(
+        default=Frequency.INSTANT, sa_type=Word(Frequency)
+    )  # whom a digest is for; a single brief goes to those who read at once
     topics: list[str] = Field(sa_type=JSON)
     subject: str
     html: str

@@ -8,13 +8,15 @@ from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 from flashmail.model.columns import Word
+from flashmail.model.subscriber import Frequency
 
 
 class Schedule(SQLModel, table=True):
     """A digest that goes out at certain times of day, somewhere.
 
     `days` are names as in `mon,wed`, or `*`; `at` is a time of day as in `07:30`, in
-    `time_zone`. `audience` is a segment as JSON. `approved_by` let it run for good.
+    `time_zone`. It goes to those of a segment (`audience`, as JSON) who read so often.
+    `approved_by` is who let it run for good.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -23,6 +25,7 @@ class Schedule(SQLModel, table=True):
     at: str
     time_zone: str
     audience: dict[str, Any] = Field(sa_type=JSON)
+    frequency: Frequency = Field(sa_type=Word(Frequency))
     template: str = "digest"
     active: bool = True
     approved_by: str

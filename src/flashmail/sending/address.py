@@ -30,6 +30,7 @@ def address(
         session,
         Segment.from_json(campaign.audience),
         urgent=campaign.priority == Priority.URGENT,
+        every=campaign.frequency,
     ).subquery()
     rows = select(
         literal(campaign.id),

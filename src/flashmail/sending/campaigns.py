@@ -19,6 +19,7 @@ from flashmail.model import (
     CampaignStatus,
     Delivery,
     DeliveryState,
+    Frequency,
     Link,
     Priority,
     StoredBrief,
@@ -72,6 +73,7 @@ class Draft:
     template: str
     priority: Priority = Priority.NORMAL
     destinations: tuple[str, ...] = ()
+    frequency: Frequency = Frequency.INSTANT
 
     @property
     def digest(self) -> str:
@@ -86,6 +88,7 @@ class Draft:
             self.topics,
             self.destinations,
             int(self.priority),
+            self.frequency,
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -114,6 +117,7 @@ def draft(
         template=what.template,
         priority=what.priority,
         audience=what.segment.as_json(),
+        frequency=what.frequency,
         topics=list(what.topics),
         subject=what.message.subject,
         html=what.message.html,
@@ -146,6 +150,7 @@ def frozen(session: Session, campaign: Campaign) -> Draft:
         template=campaign.template,
         priority=Priority(campaign.priority),
         destinations=tuple(urls),
+        frequency=campaign.frequency,
     )
 
 

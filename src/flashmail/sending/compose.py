@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from flashmail.audience.segment import Segment
 from flashmail.links import Links, envelope_sender
 from flashmail.message import TOKEN, Message, mark
-from flashmail.model import Priority
+from flashmail.model import Frequency, Priority
 from flashmail.sending.campaigns import Draft
 
 
@@ -28,6 +28,7 @@ def compose(
     priority: Priority,
     sender: Sender,
     links: Links,
+    frequency: Frequency = Frequency.INSTANT,
 ) -> Draft:
     """Return a draft of the whole mail, headers and all, ready to be approved."""
     return Draft(
@@ -41,6 +42,7 @@ def compose(
         template=template,
         priority=priority,
         destinations=destinations,
+        frequency=frequency,
     )
 
 

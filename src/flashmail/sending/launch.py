@@ -1,6 +1,8 @@
 """Launch: from a brief to a campaign in the queue, the one way for every edge."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
@@ -9,7 +11,7 @@ from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import transaction
 from flashmail.links import Links
-from flashmail.model import Priority
+from flashmail.model import Priority, Schedule
 from flashmail.rendering import Renderer
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
@@ -41,6 +43,33 @@ def draft_of(
         priority=priority,
         sender=sender,
         links=links,
+    )
+
+
+def digest_of(
+    schedule: Schedule,
+    content: Sequence[Brief],
+    at: datetime,
+    *,
+    renderer: Renderer,
+    sender: Sender,
+    links: Links,
+) -> Draft:
+    """Render a schedule's digest of briefs into everything its campaign will say."""
+    local = at.astimezone(ZoneInfo(schedule.time_zone))
+    extra = {"briefs": tuple(content), "period": f"{local:%A, %B} {local.day}"}
+    rendered = renderer.render(None, schedule.template, extra=extra)
+    segment = Segment.from_json(schedule.audience)
+    return compose(
+        rendered.message,
+        rendered.destinations,
+        segment=segment,
+        topics=segment.bringing,
+        template=schedule.template,
+        priority=Priority.NORMAL,
+        sender=sender,
+        links=links,
+        frequency=schedule.frequency,
     )
 
 
