@@ -19,18 +19,13 @@ from flashmail.sending import ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
 from flashmail.sending.claim import LEASE, Claim, claim
+from flashmail.sending.dispatch import REST, Dispatch, Polling, rest
 from flashmail.sending.handover import Handover
 from flashmail.sending.instance import InstanceFence, fenced
 from flashmail.sending.journal import Journal
 from flashmail.transports import Fenced, Receipt, Transport
 
 logger = logging.getLogger(__name__)
-
-#: How long a worker rests when there is nothing to do, in seconds.
-REST = 0.5
-
-#: How long it rests after something went wrong: the disk is full, the database away.
-RECOVER = 5.0
 
 
 def this_worker() -> str:
@@ -60,6 +55,7 @@ class Worker:
     home: Path | None = None
     rate: float = 0
     lanes: int = 1
+    dispatch: Dispatch = field(default_factory=Polling)
     _fence: InstanceFence | None = None
     _journal: Journal | None = None
     _in_hand: int = 0
@@ -79,15 +75,16 @@ class Worker:
                 await self._tidy_up()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._keep_house(stop))
-                    for _ in range(self.lanes):
-                        tasks.create_task(self._lane(stop))
+                    tasks.create_task(
+                        self.dispatch.run(self.send_next, self.lanes, stop)
+                    )
             finally:
                 await self.transport.close()
 
     async def run_once(self) -> bool:
         """Begin what is due and send one batch; return whether there was one."""
         self.tidy()
-        sent = await self._send_batch()
+        sent = await self.send_next()
         self._finish()
         return sent
 
@@ -103,13 +100,14 @@ class Worker:
         journals = self.home / "journal" if self.home else None
         ledger.rescue(self.engine, journals, now=now)
         self._finish()
+        self.dispatch.announce()
 
     def _finish(self) -> None:
         ledger.finish(self.engine, now=self.clock())
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await _rest(stop, REST)
+            await rest(stop, REST)
             await self._tidy_up()
 
     async def _tidy_up(self) -> None:
@@ -118,20 +116,11 @@ class Worker:
         except Exception:
             logger.exception("the house could not be kept; trying again")
 
-    async def _lane(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                if not await self._send_batch():
-                    await asyncio.to_thread(self._finish)
-                    await _rest(stop, REST)
-            except Exception:
-                # One trouble must not stop the others, nor tomorrow's campaigns.
-                logger.exception("a batch could not be sent; trying again")
-                await _rest(stop, RECOVER)
-
-    async def _send_batch(self) -> bool:
+    async def send_next(self) -> bool:
+        """Send the next batch, if one is due; return whether there was one."""
         held = await asyncio.to_thread(self._claim)
         if held is None:
+            await asyncio.to_thread(self._finish)
             return False
         self._in_hand += 1
         try:
@@ -199,10 +188,3 @@ class Worker:
                 )
         except CampaignMoved:
             logger.info("campaign %s was stopped already", held.campaign.id)
-
-
-async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
