@@ -37,8 +37,9 @@ class Dispatch(Protocol):
 
 
 @dataclass
+@dataclass(frozen=True)
 class Polling:
-    """Each worker looks for itself, twice a second."""
+    """Each worker looks for itself; `idle` and `recover` are how long it rests."""
 
     idle: float = REST
     recover: float = RECOVER
@@ -60,7 +61,7 @@ class Polling:
 async def attempt(
     send_next: SendNext, stop: asyncio.Event, recover: float = RECOVER
 ) -> bool:
-    """Send the next batch; after a trouble, rest for a while.
+    """Send the next batch; return whether there was one, or a trouble.
 
     One trouble must not stop the other batches, nor tomorrow's campaigns.
     """
