@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, select
 
-from flashmail.model import Batch
+from flashmail.model import Batch, DeliveryState
 from office import Office
 
 
@@ -17,3 +17,14 @@ def test_a_batch_holds_as_many_as_the_transport_takes(office: Office) -> None:
     with Session(office.engine) as session:
         ranges = select(Batch.first, Batch.last).order_by(col(Batch.first))
         assert session.exec(ranges).all() == [(1, 2), (3, 4), (5, 5)]
+
+
+def test_a_whole_batch_is_booked_at_once(office: Office) -> None:
+    for name in ("Anne", "Bart", "Cleo"):
+        office.subscribe(name, "Iran")
+    office.post.batch_size = 3
+    office.schedule()
+
+    assert office.send_one()
+
+    assert office.states() == {DeliveryState.SENT: 3}

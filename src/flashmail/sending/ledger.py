@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, Update, bindparam, case, update
+from sqlalchemy import ColumnElement, Engine, Update, bindparam, case, or_, update
 from sqlmodel import Session, col, exists, select
 
 from flashmail.database import reading, transaction
@@ -171,7 +171,8 @@ def _booking(held: Claim, now: datetime) -> Update:
         update(table)
         .where(table.c.campaign_id == held.campaign.id)
         .where(table.c.subscriber_id == bindparam("who"))
-        .where(table.c.state.in_(IN_HAND))
+        # No IN here: its list of parameters is not for many rows at once.
+        .where(or_(*(table.c.state == state for state in IN_HAND)))
         .values(
             state=bindparam("to"),
             reason=bindparam("why"),
