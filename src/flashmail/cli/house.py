@@ -5,6 +5,7 @@ import signal
 from typing import Annotated
 
 import typer
+import uvloop
 
 from flashmail import bootstrap
 from flashmail.cli import say
@@ -65,12 +66,12 @@ def worker(context: typer.Context) -> None:
     """Send what is due, beside other workers; ends after the batch in hand."""
     settings = load(context.obj)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
-    say.note(f"worker {made.name} at work (Ctrl+C ends it)")
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        say.note(f"worker {made.name} at work (Ctrl+C ends it)")
         await made.run(stop)
 
-    asyncio.run(run())
+    uvloop.run(run())

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 
+import uvloop
+
 from flashmail.cli import say
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision
@@ -27,7 +29,7 @@ LOOK = 0.2
 
 def wait_for(worker: Worker, campaign_id: int, *, quiet: bool = False) -> None:
     """Send until a campaign is at its end, and say how it went."""
-    told = asyncio.run(_wait_for(worker, campaign_id))
+    told = uvloop.run(_wait_for(worker, campaign_id))
     if not quiet:
         show(told)
     if told.status in {CampaignStatus.PAUSED, CampaignStatus.MISSED}:

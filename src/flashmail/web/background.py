@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Thread
 
+import uvloop
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from flashmail.sending.calendar import begin_due
@@ -23,7 +24,7 @@ TICK = 1.0
 @contextmanager
 def at_work(worker: Worker) -> Iterator[None]:
     """Tick and send as long as the context lasts; the batch in hand is finished."""
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     stop = asyncio.Event()
     sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
     ticker = _ticker(worker)
