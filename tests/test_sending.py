@@ -6,7 +6,7 @@ import pytest
 
 from flashmail.database import transaction
 from flashmail.message import fill
-from flashmail.model import CampaignStatus, DeliveryState, Suppression, Topic
+from flashmail.model import CampaignStatus, Delivery, DeliveryState, Suppression, Topic
 from flashmail.sending import campaigns, ledger
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.campaigns import CampaignMoved, NotWhatWasApproved
@@ -339,6 +339,18 @@ def test_the_states_add_up_to_everyone_addressed(office: Office) -> None:
 
     assert told["addressed"] == 4
     assert sum(told["states"].values()) == 4
+    assert told["missing"] == 0
+
+
+def test_a_row_that_is_gone_is_noticed(office: Office) -> None:
+    office.subscribe("Anne", "Iran")
+    office.subscribe("Bart", "Iran")
+    office.schedule()
+    office.send_all()
+    with transaction(office.engine) as session:
+        session.delete(session.get_one(Delivery, (1, 2)))
+
+    assert office.report().missing == 1
 
 
 def test_an_approval_is_of_what_was_looked_at(office: Office) -> None:

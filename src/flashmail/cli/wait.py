@@ -45,6 +45,8 @@ def show(told: Report) -> None:
     rows = [("addressed", told.addressed)]
     rows += [(f"  {state}", n) for state, n in told.states.items() if n]
     say.table(["deliveries", ""], rows)
+    if told.missing:
+        say.note(f"warning: {told.missing:,} of the deliveries addressed are not there")
 
 
 async def _wait_for(worker: Worker, campaign_id: int) -> Report:

@@ -76,6 +76,7 @@ class Campaign(SQLModel, table=True):
     approved_digest: str = ""
     send_at: datetime | None = None
     started_at: datetime | None = None
+    addressed: int = 0  # how many deliveries it began with, to hold the rows against
     finished_at: datetime | None = None
     note: str = ""  # why it is paused or missed, for people
 

@@ -30,18 +30,23 @@ class LinkReport:
 
 @dataclass(frozen=True)
 class Report:
-    """One campaign in numbers. The states add up to everyone who was addressed."""
+    """One campaign in numbers.
+
+    `addressed` was counted when it began, the states are counted now: they have to add
+    up to it, and `missing` is how many rows do not.
+    """
 
     campaign_id: int
     subject: str
     status: CampaignStatus
+    addressed: int
     states: dict[DeliveryState, int]
     people: dict[EventKind, int]
     links: tuple[LinkReport, ...]
 
     @property
-    def addressed(self) -> int:
-        return sum(self.states.values())
+    def missing(self) -> int:
+        return self.addressed - sum(self.states.values())
 
     @property
     def accepted(self) -> int:
@@ -54,6 +59,7 @@ class Report:
             "campaign": self.campaign_id,
             "status": self.status,
             "addressed": self.addressed,
+            "missing": self.missing,
             "states": {state.value: n for state, n in self.states.items()},
             "opened": self.people[EventKind.OPENED],
             "clicked": self.people[EventKind.CLICKED],
@@ -70,6 +76,7 @@ def report(session: Session, campaign: Campaign) -> Report:
         campaign_id=campaign.id,
         subject=campaign.subject,
         status=campaign.status,
+        addressed=campaign.addressed,
         states=_states(session, campaign.id),
         people=_people(session, campaign.id),
         links=tuple(_links(session, campaign.id)),

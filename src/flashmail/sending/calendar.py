@@ -71,5 +71,6 @@ def _begin(
             return False
         moved(session, campaign_id, CampaignStatus.SENDING, started_at=now)
         count = address(session, campaign, batch_size=batch_size, now=now)
+        campaign.addressed = count
         log(session, campaign_id, "begin", who=SYSTEM, now=now, addressed=count)
         return True

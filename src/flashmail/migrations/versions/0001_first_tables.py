@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("approved_digest", sa.String(), nullable=False),
         sa.Column("send_at", MOMENT, nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),
+        sa.Column("addressed", sa.Integer(), nullable=False),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.Column("note", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
