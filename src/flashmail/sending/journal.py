@@ -12,6 +12,7 @@ and before the bytes that count, so one of the two always sees the other.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -52,10 +53,11 @@ class Journal:
         os.fsync(self._handle)
         _sync_folder(self._folder)
 
-    def close(self) -> None:
-        """Remove the file: nothing is in this worker's hands any more."""
+    def close(self, *, keep: bool = False) -> None:
+        """Let the file go. Unless something is in hand still, remove it as well."""
         if self._handle >= 0:
-            self._path.unlink(missing_ok=True)
+            if not keep:
+                self._path.unlink(missing_ok=True)
             os.close(self._handle)
             self._handle = -1
 
@@ -86,7 +88,7 @@ class Journal:
             MARK.pack(*mark, mark[0] ^ mark[1] ^ mark[2] ^ CHECK) for mark in waiting
         )
         try:
-            os.pwrite(self._handle, marks, self._place)
+            _write(self._handle, marks, self._place)
             os.fdatasync(self._handle)
         except OSError as problem:
             synced.set_exception(Fenced(f"nothing can be noted: {problem.strerror}"))
@@ -146,6 +148,12 @@ def _path(folder: Path, worker: str) -> Path:
 def _shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> Path:
     path = _path(folder, worker)
     return path.with_name(f"{path.name}.shut-out-{batch_id}-{fence}")
+
+
+def _write(handle: int, marks: bytes, place: int) -> None:
+    """Write the marks, all of them: the last bit of a disk takes only some."""
+    if os.pwrite(handle, marks, place) < len(marks):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,11 +19,11 @@ from flashmail.sending import ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
 from flashmail.sending.claim import LEASE, Claim, claim
-from flashmail.sending.dispatch import REST, Dispatch, Polling, rest
-from flashmail.sending.handover import Handover
+from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, rest
+from flashmail.sending.handover import Handover, Told
 from flashmail.sending.instance import InstanceFence, fenced
 from flashmail.sending.journal import Journal
-from flashmail.transports import Fenced, Receipt, Transport
+from flashmail.transports import Fenced, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ class Worker:
     `home` holds the instance fence and the journals; without it (in tests) there are
     none. `rate` is in mails a second, 0 for no limit. `lanes` are batches in hand at
     the same time, so that one is claimed and booked while another one goes out.
+
+    It looks after the house every `rest` seconds, and tries again to book after
+    `recover` seconds where it could not.
     """
 
     engine: Engine
@@ -56,6 +59,9 @@ class Worker:
     rate: float = 0
     lanes: int = 1
     dispatch: Dispatch = field(default_factory=Polling)
+    rest: float = REST
+    recover: float = RECOVER
+    _stop: asyncio.Event | None = None
     _fence: InstanceFence | None = None
     _journal: Journal | None = None
     _in_hand: int = 0
@@ -70,7 +76,8 @@ class Worker:
                 self._fence = held.enter_context(fenced(self.engine, self.home))
                 self._journal = Journal(self.home / "journal", self.name)
                 self._journal.open()
-                held.callback(self._journal.close)
+                held.callback(self._close_journal, self._journal)
+            self._stop = stop
             try:
                 await self._tidy_up()
                 async with asyncio.TaskGroup() as tasks:
@@ -80,6 +87,9 @@ class Worker:
                     )
             finally:
                 await self.transport.close()
+
+    def _close_journal(self, journal: Journal) -> None:
+        journal.close(keep=self._in_hand > 0)
 
     async def run_once(self) -> bool:
         """Begin what is due and send one batch; return whether there was one."""
@@ -107,7 +117,7 @@ class Worker:
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await rest(stop, REST)
+            await rest(stop, self.rest)
             await self._tidy_up()
 
     async def _tidy_up(self) -> None:
@@ -123,12 +133,11 @@ class Worker:
             await asyncio.to_thread(self._finish)
             return False
         self._in_hand += 1
-        try:
-            await self._hand_over(held)
-        finally:
-            self._in_hand -= 1
-            if self._journal and not self._in_hand:
-                self._journal.rewind()
+        await self._hand_over(held)
+        # Not where that raised: the batch was not booked, and its marks still count.
+        self._in_hand -= 1
+        if self._journal and not self._in_hand:
+            self._journal.rewind()
         return True
 
     def _claim(self) -> Claim | None:
@@ -155,15 +164,30 @@ class Worker:
         alive = asyncio.create_task(self._stay_alive(held))
         try:
             told = await handover.carry(self.transport, self.tokens)
+            await self._write_down(held, told)
         finally:
             alive.cancel()
+
+    async def _write_down(self, held: Claim, told: Told) -> None:
+        """Book a batch, however long the database fails: nobody else knows of it.
+
+        Once it is told to stop, this worker tries for the last time.
+        """
+        while True:
+            last = self._stop is None or self._stop.is_set()
+            try:
+                return await asyncio.to_thread(self._book, held, told)
+            except Exception:
+                if last or self._stop is None:
+                    raise
+                logger.exception("batch %d cannot be booked yet", held.batch_id)
+                await rest(self._stop, self.recover)
+
+    def _book(self, held: Claim, told: Told) -> None:
         if told.trouble:
             self._pause(held, told.trouble)
-        await asyncio.to_thread(self._book, held, told.receipts)
-
-    def _book(self, held: Claim, receipts: Sequence[Receipt]) -> None:
         try:
-            ledger.book(self.engine, held, receipts, now=self.clock())
+            ledger.book(self.engine, held, told.receipts, now=self.clock())
         except Fenced:
             # The other worker called what we armed unknown; events will tell.
             logger.warning("batch %d was lost before it was booked", held.batch_id)
@@ -177,7 +201,15 @@ class Worker:
     async def _stay_alive(self, held: Claim) -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 4)
-            ledger.extend(self.engine, held, now=self.clock())
+            try:
+                await asyncio.to_thread(self._extend, held)
+            except Fenced:
+                return
+            except Exception:
+                logger.exception("batch %d shows no sign of life", held.batch_id)
+
+    def _extend(self, held: Claim) -> None:
+        ledger.extend(self.engine, held, now=self.clock())
 
     def _pause(self, held: Claim, note: str) -> None:
         assert held.campaign.id is not None
