@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,54 @@ def test_a_campaign_can_be_looked_at_and_cancelled(home: Home) -> None:
     home.run("campaign", "cancel", "1")
     assert home.json("campaign", "list")[0]["status"] == "cancelled"
     assert "is cancelled" in home.run("campaign", "resume", "1", status=2)
+
+
+def test_a_brief_that_was_sent_already_is_warned_about(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+    assert "warning" not in home.said
+
+    home.run("send", home.brief, "--yes")
+
+    assert "this very brief is campaign 1 already, sent" in home.said
+
+
+def test_a_missed_campaign_goes_when_a_person_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.run("send", home.brief, "--yes")
+    monkeypatch.setenv("FLASHMAIL_MISSED_AFTER", "1")
+    time.sleep(1.1)
+    assert "missed" in home.run("campaign", "wait", "1", status=3)
+
+    monkeypatch.delenv("FLASHMAIL_MISSED_AFTER")
+    home.run("campaign", "reschedule", "1")
+    home.run("campaign", "wait", "1")
+
+    assert home.json("campaign", "report", "1")["states"]["sent"] == 2
+
+
+def test_people_are_added_and_removed_one_by_one(home: Home) -> None:
+    home.run("subscribers", "add", "emma@example.org", "--topic", "Iran")
+    assert home.json("audience", home.brief)["total"] == 3
+
+    home.run("subscribers", "remove", "emma@example.org")
+    assert home.json("audience", home.brief)["total"] == 2
+    home.run("subscribers", "import", home.file("e.csv", "address\nemma@example.org"))
+    assert home.json("audience", home.brief)["total"] == 2
+
+
+def test_an_export_can_be_imported_again(home: Home) -> None:
+    out = str(home.folder / "out.csv")
+    home.run("subscribers", "export", "-o", out)
+
+    told = home.json("subscribers", "import", out)
+
+    assert (told["rows"], told["unchanged"], told["kept_out"]) == (4, 4, 0)
+
+
+def test_segments_are_counted(home: Home) -> None:
+    assert {"name": "Region", "count": 1} in home.json("segment", "list")
+    assert home.json("segment", "count", "Region")["total"] == 1
 
 
 def test_init_makes_a_key_that_only_its_owner_reads(bare: Home) -> None:

@@ -10,11 +10,13 @@ from flashmail import bootstrap
 from flashmail.cli import say
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.cli.wait import show as show_states
+from flashmail.cli.wait import wait_for
 from flashmail.database import reading, transaction
 from flashmail.model import Campaign, EventKind
 from flashmail.reports import campaign as reports
 from flashmail.sending import campaigns
 from flashmail.sending import retry as retrying
+from flashmail.sending.moment import parse_moment
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
@@ -101,6 +103,32 @@ def pause(context: typer.Context, number: Number) -> None:
 def resume(context: typer.Context, number: Number) -> None:
     """Go on where a paused campaign stopped."""
     _do(context, number, campaigns.resume, "goes on")
+
+
+@app.command()
+def reschedule(
+    context: typer.Context,
+    number: Number,
+    at: Annotated[
+        str, typer.Option(help="A time with its zone; without one, now.")
+    ] = "",
+) -> None:
+    """Let a missed campaign go after all: at a time, or now."""
+    now = datetime.now(UTC)
+    moment = parse_moment(at, now=now) if at else now
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        who = AT_THE_COMMAND_LINE
+        campaigns.schedule(session, number, moment, who=who, now=now)
+    say.note(f"campaign {number} is scheduled; 'serve' or 'worker' sends it")
+
+
+@app.command()
+def wait(context: typer.Context, number: Number) -> None:
+    """Send from here, and wait for a campaign's end."""
+    settings = load(context.obj)
+    made = bootstrap.worker(settings, bootstrap.engine(settings))
+    wait_for(made, number)
 
 
 @app.command()

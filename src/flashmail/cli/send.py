@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from flashmail import bootstrap
+from flashmail import bootstrap, briefs
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import AudienceCount, count
 from flashmail.briefs import Brief
@@ -19,6 +19,7 @@ from flashmail.cli.wait import wait_for
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.model import Priority
+from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
 from flashmail.sending.launch import draft_of, launch
 from flashmail.sending.moment import parse_moment
@@ -69,6 +70,7 @@ def send(
         template=template,
     )
     engine = bootstrap.engine_with_topics(settings)
+    _warn_if_sent(engine, brief)
     counted = _count(engine, what, urgent=urgent)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
@@ -95,6 +97,15 @@ def _segment(home: Path, brief: Brief, name: str) -> Segment:
             "the brief has no topics, so nobody follows it; tag it, or name a --segment"
         )
     return Segment(any=brief.topics)
+
+
+def _warn_if_sent(engine: Engine, brief: Brief) -> None:
+    with reading(engine) as session:
+        known = campaigns.earlier(session, briefs.write_markdown(brief))
+    for each in known:
+        say.note(
+            f"warning: this very brief is campaign {each.id} already, {each.status}"
+        )
 
 
 def _count(engine: Engine, what: Draft, *, urgent: bool) -> AudienceCount:

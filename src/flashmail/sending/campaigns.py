@@ -108,6 +108,19 @@ def keep_brief(
     return brief.id
 
 
+def earlier(session: Session, markdown: str) -> list[Campaign]:
+    """Return the campaigns that a brief went out with already, or is about to."""
+    digest = hashlib.sha256(markdown.encode()).hexdigest()
+    sent = (
+        select(Campaign)
+        .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
+        .where(StoredBrief.digest == digest)
+        .where(Campaign.status != CampaignStatus.CANCELLED)
+        .order_by(col(Campaign.id))
+    )
+    return list(session.exec(sent))
+
+
 def draft(
     session: Session, what: Draft, *, brief_id: int | None, now: datetime
 ) -> Campaign:
