@@ -113,6 +113,7 @@ class Line(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        before = len(self._replies)
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
@@ -123,7 +124,8 @@ class Line(asyncio.Protocol):
             return
         if len(self._replies) >= len(self._limits) or self.lost:
             self._wake()
-        else:
+        elif len(self._replies) > before:
+            # Not for each byte: a server that dribbles would hold the line for ever.
             self._set_deadline()
 
     def connection_lost(self, problem: Exception | None) -> None:
