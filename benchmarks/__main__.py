@@ -1,32 +1,65 @@
-"""`python -m benchmarks [NAME ...]`: measure, and print a table of ratios."""
+"""`python -m benchmarks [NAME ...]`: measure, and print a line for each figure."""
 
-import platform
+import argparse
+import logging
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks import report
+from benchmarks.measure import Figure
+from benchmarks.run import Run, begun
 
-NAMES = ("personalise",)
+NAMES = (
+    "personalise",
+    "sendgrid",
+    "smtp",
+    "audience",
+    "addressing",
+    "claims",
+    "restart",
+    "roster",
+)
 
 
 def main() -> None:
-    table = Table("what", "reference", "ratio", "rounds", "goal", "", "cost")
-    for name in sys.argv[1:] or NAMES:
-        figure = import_module(f"benchmarks.{name}").run()
-        low, high = figure.spread
-        table.add_row(
-            figure.name,
-            figure.reference,
-            f"{figure.ratio:.1f}x",
-            f"{low:.1f} to {high:.1f}",
-            f"{figure.goal:g}x",
-            "met" if figure.met else "MISSED",
-            figure.detail,
-        )
-    console = Console()
-    console.print(f"Python {platform.python_version()}, {platform.machine()}")
-    console.print(table)
+    asked = _arguments()
+    logging.disable(logging.WARNING)
+    measured = []
+    with begun(share=asked.share, rounds=asked.rounds, say=_say) as run:
+        about = report.machine(run)
+        print(about)  # noqa: T201
+        for name in asked.names or NAMES:
+            _say(f"{name} ...")
+            for figure in figures(name, run):
+                print(report.line(figure), flush=True)  # noqa: T201
+                measured.append(figure)
+    if asked.write:
+        report.write(measured, about)
 
 
-main()
+def figures(name: str, run: Run) -> Iterator[Figure]:
+    """Measure one thing."""
+    measured: Iterator[Figure] = import_module(f"benchmarks.{name}").figures(run)
+    return measured
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--share", type=float, default=1, help="of the full size")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+    asked = parser.parse_args()
+    unknown = set(asked.names) - set(NAMES)
+    if unknown:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return asked
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

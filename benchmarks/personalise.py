@@ -1,91 +1,75 @@
 """A mail for each reader: compiled once, against Jinja2 and EmailMessage for each."""
 
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import partial
 
 import jinja2
 
-from benchmarks.measure import Figure, compare, seconds
-from flashmail.links import Links, Purpose, Tokens
-from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, mark
+from benchmarks import letter
+from benchmarks.measure import Cost, Figure, Goal, by_cpu, in_turns, timed
+from benchmarks.run import Run
+from flashmail.links import Purpose
+from flashmail.message import BOUNCE, LEAVE, TOKEN
 from flashmail.message.mime import Compiled
 
-LINKS = Links("https://mail.example.org")
-TOKENS = Tokens.of(["k" * 32])
 DATE = "Mon, 23 Nov 2026 09:00:00 +0000"
 NAME = "Zoë Müller-Ærø"
-PARAGRAPH = "<p style='margin:0 0 12px'>What happened, “in short” – and why.</p>\n" * 34
 
 OURS, THEIRS = 20_000, 150
 
 
-def body(token: str, leave: str, name: str) -> str:
-    """An article of some 37 KB with twelve tracked links."""
-    linked = "".join(
-        f"<a href='{LINKS.click(n, token)}'>Read</a>{PARAGRAPH}" for n in range(12)
-    )
-    return (
-        f"<html><body><p>Dear {name},</p>{linked}"
-        f"<a href='{LINKS.unsubscribe(leave)}'>Leave</a></body></html>"
+def figures(run: Run) -> Iterator[Figure]:
+    ways = {
+        "ours": partial(_ours, run.size(OURS)),
+        "theirs": partial(_theirs, run.size(THEIRS)),
+    }
+    costs = in_turns(ways, run.rounds)
+    yield by_cpu(
+        "personalise",
+        "Jinja2 + EmailMessage for each reader",
+        costs["ours"],
+        costs["theirs"],
+        goal=Goal(ratio=150),
     )
 
 
-def ours() -> float:
-    message = Message(
-        "A Headline of Today",
-        body(mark(TOKEN), mark(LEAVE), mark("name", "reader")),
-        f"Dear {mark('name', 'reader')},\n\n" + "What happened.\n" * 180,
-        (
-            ("From", "Flash Briefs <briefs@example.org>"),
-            ("Message-ID", f"<{mark(TOKEN)}@example.org>"),
-            ("List-Unsubscribe", f"<{LINKS.unsubscribe()}>"),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        ),
-        f"b-{mark(BOUNCE)}@example.org",
-    )
-    compiled = Compiled(message)
+def values(reader: int) -> dict[str, str]:
+    return {
+        TOKEN: letter.TOKENS.write(Purpose.WATCH, 1, reader),
+        LEAVE: letter.TOKENS.write(Purpose.LEAVE, 1, reader),
+        "name": NAME,
+    }
+
+
+def _ours(mails: int) -> Cost:
+    compiled = Compiled(letter.draft("News").message)
 
     def work() -> None:
-        for reader in range(OURS):
-            values = {
-                TOKEN: TOKENS.write(Purpose.WATCH, 1, reader),
-                LEAVE: TOKENS.write(Purpose.LEAVE, 1, reader),
-                "name": NAME,
-            }
-            compiled.fill("reader@example.org", values, DATE)
+        for reader in range(mails):
+            filled = values(reader)
+            filled[BOUNCE] = letter.TOKENS.write(Purpose.BOUNCE, 1, reader)
+            compiled.fill("reader@example.org", filled, DATE)
+            compiled.envelope_sender(filled)
 
-    return seconds(work) / OURS
+    return timed(work, mails)
 
 
-def theirs() -> float:
-    html = jinja2.Template(body("{{ token }}", "{{ leave }}", "{{ name }}"))
-    text = jinja2.Template("Dear {{ name }},\n\n" + "What happened.\n" * 180)
+def _theirs(mails: int) -> Cost:
+    html = jinja2.Template(letter.html("{{ token }}", "{{ leave }}", "{{ name }}"))
+    text = jinja2.Template(letter.text("{{ name }}"))
 
     def work() -> None:
-        for reader in range(THEIRS):
-            values = {
-                "token": TOKENS.write(Purpose.WATCH, 1, reader),
-                "leave": TOKENS.write(Purpose.LEAVE, 1, reader),
-                "name": NAME,
-            }
+        for reader in range(mails):
+            filled = values(reader)
             mail = EmailMessage(policy=SMTP)
             mail["From"] = "Flash Briefs <briefs@example.org>"
             mail["To"] = "reader@example.org"
-            mail["Subject"] = "A Headline of Today"
-            mail["Message-ID"] = f"<{values['token']}@example.org>"
-            mail.set_content(text.render(values))
-            mail.add_alternative(html.render(values), subtype="html")
+            mail["Subject"] = letter.SUBJECT
+            mail["Message-ID"] = f"<{filled[TOKEN]}@example.org>"
+            mail.set_content(text.render(filled))
+            mail.add_alternative(html.render(filled), subtype="html")
             mail.as_bytes()
 
-    return seconds(work) / THEIRS
-
-
-def run() -> Figure:
-    return compare(
-        "personalise",
-        "Jinja2 + EmailMessage for each reader",
-        ours=ours,
-        theirs=theirs,
-        goal=150,
-        unit="mail",
-    )
+    return timed(work, mails)

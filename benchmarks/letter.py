@@ -1,0 +1,43 @@
+"""The mail that is measured with: some 44 KB, a dozen tracked links, a name in it."""
+
+from flashmail.audience.segment import Segment
+from flashmail.links import Links, Tokens
+from flashmail.message import LEAVE, TOKEN, Message, mark
+from flashmail.model import Priority
+from flashmail.sending.campaigns import Draft
+from flashmail.sending.compose import Sender, compose
+
+LINKS = Links("https://mail.example.org")
+TOKENS = Tokens.of(["k" * 32])
+SENDER = Sender("Flash Briefs", "briefs@example.org", "example.org")
+SUBJECT = "A Headline of Today"
+PARAGRAPH = "<p style='margin:0 0 12px'>What happened, “in short” – and why.</p>\n" * 34
+
+
+def html(token: str, leave: str, name: str) -> str:
+    linked = "".join(
+        f"<a href='{LINKS.click(n, token)}'>Read</a>{PARAGRAPH}" for n in range(12)
+    )
+    return (
+        f"<html><body><p>Dear {name},</p>{linked}"
+        f"<a href='{LINKS.unsubscribe(leave)}'>Leave</a></body></html>"
+    )
+
+
+def text(name: str) -> str:
+    return f"Dear {name},\n\n" + "What happened.\n" * 180
+
+
+def draft(*topics: str) -> Draft:
+    """Return the mail as a campaign to the followers of these topics."""
+    reader = mark("name", "reader")
+    return compose(
+        Message(SUBJECT, html(mark(TOKEN), mark(LEAVE), reader), text(reader)),
+        (),
+        segment=Segment(any=topics),
+        topics=topics,
+        template="flash-brief",
+        priority=Priority.NORMAL,
+        sender=SENDER,
+        links=LINKS,
+    )
