@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -188,6 +189,21 @@ def test_a_missed_campaign_goes_when_a_person_says_so(
     assert home.json("campaign", "report", "1")["states"]["sent"] == 2
 
 
+def test_a_copy_of_an_installation_asks_before_it_sends(
+    home: Home, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+    copy = tmp_path_factory.mktemp("copy") / "home"
+    shutil.copytree(home.folder, copy)
+    there = Home(copy, home.capsys)
+
+    assert "is a copy" in there.run("send", home.brief, "--yes", "--wait", status=3)
+    there.run("adopt")
+    there.run("campaign", "reschedule", "2")
+    there.run("campaign", "wait", "2")
+    assert there.json("campaign", "report", "2")["states"]["sent"] == 2
+
+
 def test_people_are_added_and_removed_one_by_one(home: Home) -> None:
     home.run("subscribers", "add", "emma@example.org", "--topic", "Iran")
     assert home.json("audience", home.brief)["total"] == 3
@@ -269,6 +285,31 @@ def test_wrong_input_is_said_and_leaves_nothing(
 
     assert complaint in home.run(*words, status=2)
     assert home.json("campaign", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "complaint"),
+    [
+        ("nonsense:secret", 2, "FLASHMAIL_DATABASE_URL is no address"),
+        ("mysql://u:secret@h/d", 2, "mysql is no database flashmail knows"),
+        ("postgresql://u:secret@127.0.0.1:9/d", 1, "the database cannot be used"),
+        ("sqlite:////nowhere/at/all.db", 1, "the database cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_said(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    status: int,
+    complaint: str,
+) -> None:
+    monkeypatch.setenv("FLASHMAIL_DATABASE_URL", url)
+
+    said = home.run("campaign", "list", status=status)
+
+    assert complaint in said
+    assert "secret" not in said
+    assert "Traceback" not in said
 
 
 def test_without_settings_nothing_is_sent(bare: Home) -> None:

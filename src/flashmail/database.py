@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session, create_engine
 
@@ -21,7 +22,11 @@ def connect(url: str) -> Engine:
     SQLite runs in WAL mode with synchronous=FULL: what was committed survives a power
     cut, which is what a promise not to mail twice rests on.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The text is not repeated: there may be a password in it.
+        raise WrongInput("FLASHMAIL_DATABASE_URL is no address of a database") from None
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"))
     if parsed.get_backend_name() != "sqlite":

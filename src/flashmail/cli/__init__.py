@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from flashmail import __version__
 from flashmail.cli import (
@@ -85,6 +86,9 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         note(f"error: {error.filename}: {error.strerror}")
         return WRONG_INPUT
+    except DBAPIError as error:
+        note(f"error: the database cannot be used: {error.orig}")
+        return OUR_FAULT
     except FlashmailError as error:
         note(f"error: {error}")
         return next(

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 
 import uvloop
 
@@ -9,7 +10,7 @@ from flashmail.cli import say
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision
 from flashmail.model import OPEN, CampaignStatus
-from flashmail.reports.campaign import Report, report
+from flashmail.reports.campaign import Report, put_off, report
 from flashmail.sending.campaigns import find
 from flashmail.sending.worker import Worker
 
@@ -52,23 +53,35 @@ def show(told: Report) -> None:
 async def _wait_for(worker: Worker, campaign_id: int) -> Report:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
     sending = asyncio.create_task(worker.run(stop))
     try:
         with say.progress("Sending") as advance:
-            while True:
-                told = _look(worker, campaign_id)
+            async for told in _looks(worker, campaign_id):
                 waiting = sum(told.states[state] for state in OPEN)
                 advance(told.addressed - waiting, told.addressed)
-                if told.status in AT_REST or stop.is_set():
-                    return told
-                await asyncio.sleep(LOOK)
+                if told.status in AT_REST or stop.is_set() or sending.done():
+                    break
     finally:
         stop.set()
         await sending
+    return told
 
 
-def _look(worker: Worker, campaign_id: int) -> Report:
+async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
+    """Yield how the campaign does, again and again; say once why something waits."""
+    said = ""
+    while True:
+        told, waits = _look(worker, campaign_id)
+        if waits and waits != said:
+            say.note(f"some are put off, and tried again: {waits}")
+            said = waits
+        yield told
+        await asyncio.sleep(LOOK)
+
+
+def _look(worker: Worker, campaign_id: int) -> tuple[Report, str]:
     with reading(worker.engine) as session:
-        return report(session, find(session, campaign_id))
+        told = report(session, find(session, campaign_id))
+        return told, put_off(session, campaign_id)

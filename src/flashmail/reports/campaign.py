@@ -83,6 +83,17 @@ def report(session: Session, campaign: Campaign) -> Report:
     )
 
 
+def put_off(session: Session, campaign_id: int) -> str:
+    """Return why deliveries wait to be tried again; empty where none does."""
+    waiting = (
+        select(Delivery.reason)
+        .where(Delivery.campaign_id == campaign_id)
+        .where(Delivery.state == DeliveryState.QUEUED, Delivery.reason != "")
+        .limit(1)
+    )
+    return session.exec(waiting).first() or ""
+
+
 def deliveries(session: Session, campaign_id: int) -> Iterator[dict[str, Any]]:
     """Yield {"address", "state", "reason", "attempts"} of each delivery, in order."""
     rows = session.exec(
