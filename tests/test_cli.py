@@ -204,6 +204,20 @@ def test_a_copy_of_an_installation_asks_before_it_sends(
     assert there.json("campaign", "report", "2")["states"]["sent"] == 2
 
 
+def test_it_says_why_somebody_got_a_brief_or_did_not(home: Home) -> None:
+    home.run("send", home.brief, "--yes", "--wait")
+
+    anne = home.json("why", "Anne@example.org", home.brief)
+    dave = home.json("why", "dave@example.org", home.brief)
+
+    assert anne["included"]
+    assert (anne["past"][0]["campaign"], anne["past"][0]["state"]) == (1, "sent")
+    assert "follows Iran" in anne["reason"]
+    assert not dave["included"]
+    assert "unsubscribed" in dave["reason"]
+    assert dave["past"][0]["state"] == "not addressed"
+
+
 def test_people_are_added_and_removed_one_by_one(home: Home) -> None:
     home.run("subscribers", "add", "emma@example.org", "--topic", "Iran")
     assert home.json("audience", home.brief)["total"] == 3

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from flashmail import bootstrap
+from flashmail import bootstrap, briefs
+from flashmail.audience import reasons
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import AudienceCount, count
 from flashmail.cli import say
 from flashmail.cli.brief import read
 from flashmail.database import reading
 from flashmail.errors import WrongInput
+from flashmail.reports.person import fate
+from flashmail.sending import campaigns
 from flashmail.settings import load
 
 segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
@@ -44,6 +47,31 @@ def audience(
         say.result(counted.as_json())
         return
     show(counted)
+
+
+def why(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="Somebody's address.")],
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="A brief.")],
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="As if it were sent urgently.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Say why somebody did or did not get a brief, or would or would not now."""
+    home: Path = context.obj
+    brief = read(home, file)
+    engine = bootstrap.engine_with_topics(load(home))
+    with reading(engine) as session:
+        sent = campaigns.earlier(session, briefs.write_markdown(brief))
+        past = [fate(session, each, address) for each in sent]
+        now = reasons.why(session, address, Segment(any=brief.topics), urgent=urgent)
+    if json:
+        say.result({"past": past, "included": now.included, "reason": now.words})
+        return
+    for each in past:
+        say.out.print(f"campaign {each['campaign']}: {each['state']} {each['reason']}")
+    say.out.print(f"{'would' if now.included else 'would not'} get it now: {now.words}")
 
 
 def show(counted: AudienceCount) -> None:
