@@ -214,6 +214,7 @@ def test_our_own_fault_pauses_and_costs_no_reader(
 
         ours.times = 0
         office.do(campaigns.resume, 1)
+        office.later(minutes=1)
         send_over(office, peer, tmp_path)
         states = keep_promises(office, taken_by_smtp(office, peer), addressed=PEOPLE)
     assert states == {SENT: PEOPLE}

@@ -45,7 +45,7 @@ class Handover:
         try:
             return Told(await self._send(transport, tokens))
         except SenderProblem as problem:
-            return Told(list(problem.receipts), str(problem))
+            return Told(self._turned_away(problem), str(problem))
         except Fenced as problem:
             logger.warning("batch %d is not sent: %s", self.held.batch_id, problem)
             return Told(self._in_doubt())
@@ -81,6 +81,12 @@ class Handover:
             await self.journal.arm(held.batch_id, held.fence, subscriber_ids)
         else:
             ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
+
+    def _turned_away(self, problem: SenderProblem) -> list[Receipt]:
+        """Nobody without a receipt was accepted, even if they were armed."""
+        others = self._armed - {each.subscriber_id for each in problem.receipts}
+        later = [Receipt(each, Outcome.LATER, str(problem)) for each in others]
+        return [*problem.receipts, *later]
 
     def _in_doubt(self) -> list[Receipt]:
         """Nobody answered for these, and they may have been accepted."""
