@@ -16,6 +16,7 @@ from flashmail.cli import (
     house,
     schedule,
     send,
+    staff,
     subscribers,
     template,
 )
@@ -37,6 +38,7 @@ app.add_typer(template.app, name="template")
 app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(audience.segments, name="segment")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(staff.app, name="staff")
 app.add_typer(schedule.app, name="schedule")
 app.command("audience")(audience.audience)
 app.command("why")(audience.why)

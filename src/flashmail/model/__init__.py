@@ -19,6 +19,7 @@ from flashmail.model.event import Actor, Event, EventKind
 from flashmail.model.instance import Instance
 from flashmail.model.pace import Pace
 from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
+from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
 from flashmail.model.subscriber import (
     LEFT,
     Frequency,
@@ -42,6 +43,7 @@ __all__ = [
     "DeliveryState",
     "Event",
     "EventKind",
+    "FailedSignIn",
     "Frequency",
     "Instance",
     "Link",
@@ -49,7 +51,10 @@ __all__ = [
     "OccurrenceStatus",
     "Pace",
     "Priority",
+    "Role",
     "Schedule",
+    "SignIn",
+    "Staff",
     "StoredBrief",
     "Subscriber",
     "SubscriberStatus",

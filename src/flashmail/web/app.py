@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
@@ -16,10 +16,10 @@ from flashmail.sending.campaigns import NoSuchCampaign
 from flashmail.settings import Settings
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.transports.outbox import Outbox
-from flashmail.web import house, readers, webhooks
+from flashmail.web import house, login, readers, webhooks
 from flashmail.web.background import at_work
 from flashmail.web.page import STATIC, page
-from flashmail.web.policy import Policy, allow
+from flashmail.web.policy import EVERYONE, SignInFirst, allow
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
 ALWAYS = {
@@ -39,10 +39,11 @@ def create_app(
     app.state.outbox = outbox
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for each in (house, readers, webhooks):
+    for each in (house, login, readers, webhooks):
         app.include_router(each.router)
-    app.add_api_route("/healthz", _healthy, **allow(Policy.EVERYONE))
+    app.add_api_route("/healthz", _healthy, **allow(EVERYONE))
     app.middleware("http")(_always)
+    app.add_exception_handler(SignInFirst, _sign_in)
     app.add_exception_handler(BadToken, _no_such_link)
     app.add_exception_handler(NoSuchCampaign, _missing)
     app.add_exception_handler(BadSignature, _refused)
@@ -82,6 +83,13 @@ async def _always(
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInFirst)
+    if request.method not in {"GET", "HEAD"}:
+        return page("told", 401, what="Please sign in again", why="")
+    return RedirectResponse(f"/sign-in?next={error.path}", 303)
 
 
 def _no_such_link(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
+from flashmail.model import Staff
 from flashmail.transports.outbox import Outbox
 
 
@@ -32,6 +33,11 @@ def _outbox(request: Request) -> Outbox:
     return outbox
 
 
+def _me(request: Request) -> Staff | None:
+    staff: Staff | None = getattr(request.state, "staff", None)
+    return staff
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -42,3 +48,5 @@ Reading = Annotated[Session, Depends(_reading)]
 OurTokens = Annotated[Tokens, Depends(_tokens)]
 TheOutbox = Annotated[Outbox, Depends(_outbox)]
 Now = Annotated[datetime, Depends(_now)]
+#: Who is signed in; None where nobody is on the staff yet.
+Me = Annotated[Staff | None, Depends(_me)]

@@ -4,12 +4,18 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 from sqlmodel import col, func, select
 
-from flashmail.model import Campaign, EventKind, Subscriber, SubscriberStatus
+from flashmail.model import (
+    Campaign,
+    EventKind,
+    Role,
+    Subscriber,
+    SubscriberStatus,
+)
 from flashmail.reports.campaign import report
 from flashmail.sending.campaigns import find
-from flashmail.web.dependencies import Reading, TheOutbox
+from flashmail.web.dependencies import Me, Reading, TheOutbox
 from flashmail.web.page import mail, page
-from flashmail.web.policy import Policy, allow
+from flashmail.web.policy import allow
 
 router = APIRouter()
 
@@ -25,8 +31,8 @@ DEEDS = (
 )
 
 
-@router.get("/", **allow(Policy.AT_THE_MACHINE))
-def overview(session: Reading) -> Response:
+@router.get("/", **allow(Role.VIEWER))
+def overview(session: Reading, me: Me) -> Response:
     """Show the latest campaigns and how many people there are."""
     latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(CAMPAIGNS_SHOWN)
     active = select(func.count()).where(
@@ -34,35 +40,38 @@ def overview(session: Reading) -> Response:
     )
     return page(
         "overview",
+        me=me,
         campaigns=[report(session, each) for each in session.exec(latest)],
         subscribers=session.scalar(active) or 0,
         deeds=DEEDS,
     )
 
 
-@router.get("/campaigns/{campaign_id}", **allow(Policy.AT_THE_MACHINE))
-def campaign(campaign_id: int, session: Reading) -> Response:
+@router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
+def campaign(campaign_id: int, session: Reading, me: Me) -> Response:
     """Show how one campaign did."""
     found = find(session, campaign_id)
-    return page("campaign", campaign=found, report=report(session, found), deeds=DEEDS)
+    return page(
+        "campaign", me=me, campaign=found, report=report(session, found), deeds=DEEDS
+    )
 
 
-@router.get("/outbox", **allow(Policy.AT_THE_MACHINE))
-def outbox(outbox: TheOutbox) -> Response:
+@router.get("/outbox", **allow(Role.VIEWER))
+def outbox(outbox: TheOutbox, me: Me) -> Response:
     """List the mails that the outbox keeps, the latest first."""
-    return page("outbox", mails=list(outbox.mails(limit=MAILS_SHOWN)))
+    return page("outbox", me=me, mails=list(outbox.mails(limit=MAILS_SHOWN)))
 
 
-@router.get("/outbox/{key}", **allow(Policy.AT_THE_MACHINE))
-def outbox_mail(key: str, outbox: TheOutbox) -> Response:
+@router.get("/outbox/{key}", **allow(Role.VIEWER))
+def outbox_mail(key: str, outbox: TheOutbox, me: Me) -> Response:
     """Show one mail as a mail program would."""
     kept = outbox.mail(key)
     if kept is None:
         raise HTTPException(404, "There is no such mail.")
-    return page("mail", mail=kept, key=key)
+    return page("mail", me=me, mail=kept, key=key)
 
 
-@router.get("/outbox/{key}/html", **allow(Policy.AT_THE_MACHINE))
+@router.get("/outbox/{key}/html", **allow(Role.VIEWER))
 def outbox_html(key: str, outbox: TheOutbox) -> Response:
     """Return a mail's html part, for the frame of its page."""
     kept = outbox.mail(key)
@@ -71,7 +80,7 @@ def outbox_html(key: str, outbox: TheOutbox) -> Response:
     return mail(kept.html)
 
 
-@router.get("/outbox/{key}/raw", **allow(Policy.AT_THE_MACHINE))
+@router.get("/outbox/{key}/raw", **allow(Role.VIEWER))
 def outbox_raw(key: str, outbox: TheOutbox) -> Response:
     """Return a mail's bytes as they would travel."""
     kept = outbox.mail(key)

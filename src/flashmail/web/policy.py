@@ -1,48 +1,89 @@
 """Who may call a route. Each route declares one of these; a test sees to it."""
 
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request
 
+from flashmail.database import reading
+from flashmail.model import Role, Staff
 from flashmail.settings import is_loopback
+from flashmail.staff import door
 
 #: What a proxy adds. With one of these, the caller is not who the socket says.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
+#: The cookie of a sign-in. The prefix binds it to this host and to TLS (RFC 6265bis);
+#: on this very machine there is no TLS.
+COOKIE, COOKIE_HERE = "__Host-flashmail", "flashmail"
 
-class Policy(StrEnum):
-    """The ways in which a caller can be entitled."""
+#: Policies besides the roles. BEARER routes read a signed link, PROVIDER routes a
+#: signed body; both verify it themselves.
+EVERYONE, BEARER, PROVIDER = "everyone", "bearer", "provider"
 
-    EVERYONE = "everyone"
-    BEARER = "bearer"  # of a signed link; the route reads the token itself
-    PROVIDER = "provider"  # who signs the body; the route verifies it
-    AT_THE_MACHINE = "at the machine"  # who sits at this computer
+
+class SignInFirst(Exception):
+    """Nobody is signed in, and `path` is for staff."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def staff_only(needed: Role) -> Any:
+    """Return a dependency that lets staff of a role in, and says who it is.
+
+    As long as nobody is on the staff, it is whoever sits at this machine.
+    """
+
+    def require(request: Request) -> Staff | None:
+        refuse_foreign_forms(request)
+        with reading(request.app.state.engine) as session:
+            if not door.somebody_may(session):
+                at_the_machine(request)
+                return None
+            staff = door.who_is(session, token_of(request), now=datetime.now(UTC))
+        if staff is None:
+            raise SignInFirst(quote(request.url.path))
+        if not staff.role.covers(needed):
+            raise HTTPException(403, f"This is for the role {needed} and above.")
+        request.state.staff = staff
+        return staff
+
+    return require
+
+
+def token_of(request: Request) -> str:
+    """Return the token of a browser's sign-in; empty where there is none."""
+    return request.cookies.get(COOKIE) or request.cookies.get(COOKIE_HERE) or ""
 
 
 def at_the_machine(request: Request) -> None:
     """Refuse everybody but a browser on this machine that was pointed at it.
 
     The name in the address is checked besides the socket's: a page from elsewhere could
-    have its own name resolve to this machine (DNS rebinding). A form is refused when
-    another site's page sent it.
+    have its own name resolve to this machine (DNS rebinding).
     """
     caller = request.client.host if request.client else ""
     named = (request.url.hostname or "").lower()
     here = is_loopback(caller) and is_loopback(named)
     if not here or any(name in request.headers for name in FORWARDED):
         raise HTTPException(404, "There is no such page.")
-    origin = request.headers.get("sec-fetch-site", "none")
-    if request.method not in {"GET", "HEAD"} and origin not in {"none", "same-origin"}:
+
+
+def refuse_foreign_forms(request: Request) -> None:
+    """Refuse a form that another site's page sent (CSRF)."""
+    if request.method in {"GET", "HEAD"}:
+        return
+    site = request.headers.get("sec-fetch-site", "")
+    origin = request.headers.get("origin", "")
+    ours = f"{request.url.scheme}://{request.url.netloc}"
+    if site not in {"", "same-origin"} or (origin and origin != ours):
         raise HTTPException(403, "This form was not sent from one of our pages.")
 
 
-CHECKS = {Policy.AT_THE_MACHINE: [Depends(at_the_machine)]}
-
-
-def allow(policy: Policy) -> dict[str, Any]:
+def allow(policy: str | Role) -> dict[str, Any]:
     """Return what a route's decorator needs to declare and enforce its policy."""
-    return {
-        "dependencies": CHECKS.get(policy, []),
-        "openapi_extra": {"x-policy": policy.value},
-    }
+    checks = [Depends(staff_only(policy))] if isinstance(policy, Role) else []
+    return {"dependencies": checks, "openapi_extra": {"x-policy": str(policy)}}

@@ -15,7 +15,7 @@ from flashmail.model import Campaign, Delivery, Subscriber, SubscriberStatus
 from flashmail.tracking import readers
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import mail, page
-from flashmail.web.policy import Policy, allow
+from flashmail.web.policy import BEARER, allow
 
 router = APIRouter()
 
@@ -26,14 +26,14 @@ DOT = b64decode(b"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 OUR_FORM = "confirm"
 
 
-@router.get("/u/{token}", **allow(Policy.BEARER))
+@router.get("/u/{token}", **allow(BEARER))
 def ask_to_leave(token: str, session: Reading, tokens: OurTokens) -> Response:
     """Show the page with the button. Only pressing it changes anything."""
     _, subscriber_id = tokens.read(Purpose.LEAVE, token)
     return page("leave", token=token, **_who(session, subscriber_id))
 
 
-@router.post("/u/{token}", **allow(Policy.BEARER))
+@router.post("/u/{token}", **allow(BEARER))
 async def leave(
     token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
 ) -> Response:
@@ -44,14 +44,14 @@ async def leave(
     return page("left", token=token) if OUR_FORM in form else Response()
 
 
-@router.get("/p/{token}", **allow(Policy.BEARER))
+@router.get("/p/{token}", **allow(BEARER))
 def preferences(token: str, session: Reading, tokens: OurTokens) -> Response:
     """Show which topics a reader follows and could follow."""
     _, subscriber_id = tokens.read(Purpose.LEAVE, token)
     return _preferences(session, token, subscriber_id, saved=False)
 
 
-@router.post("/p/{token}", **allow(Policy.BEARER))
+@router.post("/p/{token}", **allow(BEARER))
 async def save_preferences(
     token: str, request: Request, session: Writing, tokens: OurTokens
 ) -> Response:
@@ -67,7 +67,7 @@ async def save_preferences(
     return _preferences(session, token, subscriber_id, saved=True)
 
 
-@router.get("/o/{token}.gif", **allow(Policy.BEARER))
+@router.get("/o/{token}.gif", **allow(BEARER))
 def pixel(token: str, session: Writing, tokens: OurTokens, now: Now) -> Response:
     """Note an opening, and answer with a dot whatever the token was."""
     with suppress(BadToken):
@@ -75,7 +75,7 @@ def pixel(token: str, session: Writing, tokens: OurTokens, now: Now) -> Response
     return Response(DOT, media_type="image/gif", headers={"Cache-Control": "no-store"})
 
 
-@router.get("/c/{token}/{number}", **allow(Policy.BEARER))
+@router.get("/c/{token}/{number}", **allow(BEARER))
 def click(
     token: str, number: int, session: Writing, tokens: OurTokens, now: Now
 ) -> Response:
@@ -86,7 +86,7 @@ def click(
     return RedirectResponse(url, 302, {"Cache-Control": "no-store"})
 
 
-@router.get("/v/{token}", **allow(Policy.BEARER))
+@router.get("/v/{token}", **allow(BEARER))
 def view(token: str, session: Reading, tokens: OurTokens) -> Response:
     """Show a mail in the browser, without what only its reader may know or do."""
     key = tokens.read(Purpose.WATCH, token)

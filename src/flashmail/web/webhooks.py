@@ -8,12 +8,12 @@ from flashmail.database import transaction
 from flashmail.tracking import sendgrid
 from flashmail.tracking.record import record
 from flashmail.web.dependencies import Now, OurTokens
-from flashmail.web.policy import Policy, allow
+from flashmail.web.policy import PROVIDER, allow
 
 router = APIRouter()
 
 
-@router.post("/webhooks/sendgrid", **allow(Policy.PROVIDER))
+@router.post("/webhooks/sendgrid", **allow(PROVIDER))
 async def sendgrid_events(request: Request, tokens: OurTokens, now: Now) -> Response:
     """Take SendGrid's signed reports; the same report twice is one event."""
     body = await _body(request)

@@ -64,6 +64,15 @@ def upgrade() -> None:
     op.create_index("ix_event_campaign", "event", ["campaign_id", "kind"])
 
     op.create_table(
+        "failed_sign_in",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_failed_sign_in_key", "failed_sign_in", ["key"])
+
+    op.create_table(
         "instance",
         sa.Column("token", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
@@ -91,6 +100,22 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "staff",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("role", WORD, nullable=False),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        sa.Column("password_hash", sa.String(), nullable=False),
+        sa.Column("totp_secret", sa.String(), nullable=False),
+        sa.Column("totp_step", sa.Integer(), nullable=False),
+        sa.Column("recovery", sa.JSON(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
     )
     op.create_table(
         "subscriber",
@@ -162,6 +187,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_campaign_status", "campaign", ["status"])
+
+    op.create_table(
+        "sign_in",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("staff_id", sa.Integer(), nullable=False),
+        sa.Column("begun_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["staff_id"],
+            ["staff.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index("ix_sign_in_staff_id", "sign_in", ["staff_id"])
 
     op.create_table(
         "subscription",
@@ -239,13 +277,16 @@ def downgrade() -> None:
     op.drop_table("link")
     op.drop_table("batch")
     op.drop_table("subscription")
+    op.drop_table("sign_in")
     op.drop_table("campaign")
     op.drop_table("topic")
     op.drop_table("suppression")
     op.drop_table("subscriber")
+    op.drop_table("staff")
     op.drop_table("schedule")
     op.drop_table("pace")
     op.drop_table("instance")
+    op.drop_table("failed_sign_in")
     op.drop_table("event")
     op.drop_table("delivery")
     op.drop_table("brief")

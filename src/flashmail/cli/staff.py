@@ -1,0 +1,130 @@
+"""`flashmail staff`: who may sign in, and as what."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from sqlmodel import col, select
+
+from flashmail import bootstrap
+from flashmail.cli import say
+from flashmail.cli.send import AT_THE_COMMAND_LINE
+from flashmail.database import reading, transaction
+from flashmail.model import Role, Staff
+from flashmail.settings import load
+from flashmail.staff import people
+from flashmail.staff.secrets import totp_address
+
+app = typer.Typer(no_args_is_help=True, help="Who may sign in, and as what.")
+
+Address = Annotated[str, typer.Argument(help="The address to sign in with.")]
+Password = Annotated[
+    str, typer.Option(help="Without one, a new one is made and shown once.")
+]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: str,
+    address: Address,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.VIEWER,
+    topic: Annotated[list[str] | None, typer.Option(help="Only on these.")] = None,
+    password: Password = "",
+) -> None:
+    """Let somebody sign in. From the first one on, nobody else sees the pages."""
+    chosen = password or people.new_password()
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        people.add(
+            session,
+            name,
+            address,
+            role,
+            chosen,
+            topics=tuple(topic or ()),
+            who=AT_THE_COMMAND_LINE,
+            now=datetime.now(UTC),
+        )
+    _show(address, password, chosen)
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """List who may sign in."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        rows = [
+            {
+                "address": each.key,
+                "name": each.name,
+                "role": each.role.value,
+                "second_factor": "yes" if each.totp_secret else "no",
+                "state": "active" if each.active else "let go",
+            }
+            for each in session.exec(select(Staff).order_by(col(Staff.key)))
+        ]
+    if json:
+        say.result(rows)
+    elif not rows:
+        say.note("nobody yet: whoever sits at this machine sees the pages")
+    else:
+        say.table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+@app.command()
+def role(context: typer.Context, address: Address, role: Role) -> None:
+    """Change what somebody may do, and sign them out."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        staff = people.find(session, address)
+        now = datetime.now(UTC)
+        people.change_role(session, staff, role, who=AT_THE_COMMAND_LINE, now=now)
+    say.note(f"{address} is {role} now, and has to sign in again")
+
+
+@app.command()
+def password(context: typer.Context, address: Address, password: Password = "") -> None:
+    """Give somebody a new password, and sign them out everywhere."""
+    chosen = password or people.new_password()
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        staff = people.find(session, address)
+        now = datetime.now(UTC)
+        people.change_password(session, staff, chosen, who=AT_THE_COMMAND_LINE, now=now)
+    _show(address, password, chosen)
+
+
+@app.command("second-factor")
+def second_factor(context: typer.Context, address: Address) -> None:
+    """Ask somebody for a code of their phone at every sign-in."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        staff = people.find(session, address)
+        factor = people.require_second_factor(
+            session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
+        )
+    say.note("for the authenticator, and codes for a bad day; shown this once:")
+    say.out.print(totp_address(factor.secret, address), markup=False)
+    say.out.print(" ".join(factor.recovery), markup=False)
+
+
+@app.command()
+def remove(context: typer.Context, address: Address) -> None:
+    """Let somebody sign in no more."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        staff = people.find(session, address)
+        people.let_go(session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
+    say.note(f"{address} may not sign in any more")
+
+
+def _show(address: str, given: str, chosen: str) -> None:
+    if given:
+        say.note(f"{address} may sign in")
+        return
+    say.note(f"{address} may sign in with this password, shown this once:")
+    say.out.print(chosen, markup=False)

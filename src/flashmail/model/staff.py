@@ -1,0 +1,68 @@
+"""Staff: who may sign in, and where they are signed in."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.columns import Word
+
+
+class Role(StrEnum):
+    """What somebody may do. Each may do all that the next one may."""
+
+    ADMIN = "admin"
+    EDITOR = "editor"
+    LIST_MANAGER = "list manager"
+    VIEWER = "viewer"
+
+    @property
+    def rank(self) -> int:
+        return len(Role) - list(Role).index(self)
+
+    def covers(self, needed: "Role") -> bool:
+        """Return whether this role may do what another one may."""
+        return self.rank >= needed.rank
+
+
+class Staff(SQLModel, table=True):
+    """Somebody who may sign in.
+
+    `topics` limits an editor to campaigns on these topics; empty is no limit.
+    `totp_secret` is base32 (RFC 6238), empty without a second factor; `totp_step` is
+    the step of the last code that was used, as none may be used twice. `recovery`
+    holds SHA-256 digests of codes that replace it once each.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    key: str = Field(unique=True)  # the address, in the form in which it is compared
+    role: Role = Field(sa_type=Word(Role))
+    topics: list[str] = Field(default_factory=list, sa_type=JSON)
+    password_hash: str
+    totp_secret: str = ""
+    totp_step: int = 0
+    recovery: list[str] = Field(default_factory=list, sa_type=JSON)
+    active: bool = True
+    created_at: datetime
+
+
+class SignIn(SQLModel, table=True):
+    """One browser in which somebody is signed in; `digest` is its token's SHA-256."""
+
+    __tablename__ = "sign_in"
+
+    digest: str = Field(primary_key=True)
+    staff_id: int = Field(foreign_key="staff.id", index=True)
+    begun_at: datetime
+
+
+class FailedSignIn(SQLModel, table=True):
+    """A sign-in that failed; too many of them by `key`, and the door stays shut."""
+
+    __tablename__ = "failed_sign_in"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(index=True)
+    at: datetime

@@ -1,0 +1,105 @@
+"""The door: signing in and out, and who stands in it."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
+
+from flashmail.audience.addresses import BadAddress, parse_address
+from flashmail.errors import FlashmailError
+from flashmail.model import AuditEntry, FailedSignIn, SignIn, Staff
+from flashmail.staff.secrets import code_step, digest, password_fits
+
+#: For how long one stays signed in.
+SIGNED_IN = timedelta(hours=12)
+
+#: So many failures within this time, by address or from one place, shut the door.
+FAILURES, WITHIN = 5, timedelta(minutes=15)
+
+
+class TooManyFailures(FlashmailError):
+    """It was tried too often; it helps to wait."""
+
+
+def sign_in(
+    session: Session,
+    address: str,
+    password: str,
+    code: str,
+    *,
+    place: str,
+    now: datetime,
+) -> str | None:
+    """Return the token of a new sign-in; None where address, password or code is wrong.
+
+    Which one it was is nobody's business. `place` is where it is tried from: others
+    are not locked out by a stranger's tries. Raises TooManyFailures.
+    """
+    keys = [f"{_key(address)} from {place}", f"from {place}"]
+    _require_few_failures(session, keys, now)
+    staff = session.exec(select(Staff).where(Staff.key == _key(address))).first()
+    known = staff if staff and staff.active else None
+    fits = password_fits(password, known.password_hash if known else None)
+    if not fits or known is None or not _second_factor_fits(known, code, now):
+        session.add_all(FailedSignIn(key=key, at=now) for key in keys)
+        return None
+    return _begin(session, known, now)
+
+
+def who_is(session: Session, token: str, *, now: datetime) -> Staff | None:
+    """Return who is signed in with a token."""
+    held = session.get(SignIn, digest(token)) if token else None
+    if held is None or now - held.begun_at > SIGNED_IN:
+        return None
+    staff = session.get(Staff, held.staff_id)
+    return staff if staff and staff.active else None
+
+
+def sign_out(session: Session, token: str) -> None:
+    session.execute(delete(SignIn).where(col(SignIn.digest) == digest(token)))
+
+
+def somebody_may(session: Session) -> bool:
+    """Return whether anybody is on the staff yet."""
+    return session.exec(select(Staff.id).limit(1)).first() is not None
+
+
+def _begin(session: Session, staff: Staff, now: datetime) -> str:
+    assert staff.id is not None
+    # A token of its own for each sign-in: one set beforehand is worth nothing.
+    token = secrets.token_urlsafe(32)
+    session.add(SignIn(digest=digest(token), staff_id=staff.id, begun_at=now))
+    entry = AuditEntry(at=now, who=staff.key, action="sign in", subject=staff.key)
+    session.add(entry)
+    return token
+
+
+def _second_factor_fits(staff: Staff, code: str, now: datetime) -> bool:
+    if not staff.totp_secret:
+        return True
+    step = code_step(staff.totp_secret, code, after=staff.totp_step, now=now)
+    if step is not None:
+        staff.totp_step = step
+        return True
+    if digest(code) not in staff.recovery:
+        return False
+    staff.recovery = [each for each in staff.recovery if each != digest(code)]
+    return True
+
+
+def _require_few_failures(session: Session, keys: list[str], now: datetime) -> None:
+    limits = zip(keys, (FAILURES, FAILURES * 4), strict=True)
+    for key, most in limits:
+        recent = select(func.count()).where(
+            col(FailedSignIn.key) == key, col(FailedSignIn.at) > now - WITHIN
+        )
+        if (session.scalar(recent) or 0) >= most:
+            raise TooManyFailures("it was tried too often; wait a quarter of an hour")
+
+
+def _key(address: str) -> str:
+    try:
+        return parse_address(address).key
+    except BadAddress:
+        return ""

@@ -1,0 +1,86 @@
+"""Signing in and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from flashmail.settings import is_loopback
+from flashmail.staff import door
+from flashmail.staff.door import TooManyFailures
+from flashmail.web.dependencies import Now, Writing
+from flashmail.web.page import page
+from flashmail.web.policy import (
+    COOKIE,
+    COOKIE_HERE,
+    EVERYONE,
+    allow,
+    refuse_foreign_forms,
+    token_of,
+)
+
+router = APIRouter()
+
+WRONG = "Address, password or code is wrong."
+TOO_OFTEN = "It was tried too often. Wait a quarter of an hour."
+
+Field = Annotated[str, Form(max_length=500)]
+
+
+@router.get("/sign-in", **allow(EVERYONE))
+def ask(next: str = "/") -> Response:
+    """Show the form."""
+    return page("sign-in", next=_inside(next), wrong="")
+
+
+@router.post("/sign-in", **allow(EVERYONE))
+def enter(
+    request: Request,
+    session: Writing,
+    now: Now,
+    address: Field,
+    password: Field,
+    code: Field = "",
+    next: Field = "/",
+) -> Response:
+    """Let somebody in, or say that something was wrong, but not what."""
+    refuse_foreign_forms(request)
+    place = request.client.host if request.client else ""
+    try:
+        token = door.sign_in(session, address, password, code, place=place, now=now)
+    except TooManyFailures:
+        return page("sign-in", 429, next=_inside(next), wrong=TOO_OFTEN)
+    if token is None:
+        return page("sign-in", 403, next=_inside(next), wrong=WRONG)
+    answer = RedirectResponse(_inside(next), 303)
+    _remember(request, answer, token)
+    return answer
+
+
+@router.post("/sign-out", **allow(EVERYONE))
+def leave(request: Request, session: Writing) -> Response:
+    """End this sign-in, on our side as well as in the browser."""
+    refuse_foreign_forms(request)
+    door.sign_out(session, token_of(request))
+    answer = RedirectResponse("/sign-in", 303)
+    for name in (COOKIE, COOKIE_HERE):
+        answer.delete_cookie(name, secure=name == COOKIE, httponly=True)
+    return answer
+
+
+def _remember(request: Request, answer: Response, token: str) -> None:
+    here = request.url.scheme == "http" and is_loopback(request.url.hostname or "")
+    answer.set_cookie(
+        COOKIE_HERE if here else COOKIE,
+        token,
+        max_age=int(door.SIGNED_IN.total_seconds()),
+        httponly=True,
+        secure=not here,
+        samesite="lax",
+    )
+
+
+def _inside(path: str) -> str:
+    """Return a path of ours, whatever was asked for: nobody is taken elsewhere."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if plain and path.isprintable() else "/"
