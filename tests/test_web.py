@@ -152,7 +152,7 @@ def test_a_click_leads_where_it_was_approved_to(
 
     assert answer.status_code == 302
     assert answer.headers["location"] == DESTINATION
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert anne.people(EventKind.CLICKED) == 1
 
 

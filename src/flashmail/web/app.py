@@ -23,7 +23,8 @@ from flashmail.web.policy import EVERYONE, SignInFirst, allow
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
 ALWAYS = {
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": browsers then hide the origin of our own forms, too.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
