@@ -18,7 +18,6 @@ from flashmail.model import (
     SubscriberStatus,
     Subscription,
     Suppression,
-    Topic,
 )
 
 SUPPRESSED = "suppressed"
@@ -105,17 +104,21 @@ def followed(
 
     That is what they follow: the tag itself, or a topic that it belongs to.
     """
+    bringing = _bringing(session, topics)
     following = (
-        select(col(Subscription.subscriber_id), col(Topic.name))
-        .join(Topic, col(Topic.id) == col(Subscription.topic_id))
+        select(col(Subscription.subscriber_id), col(Subscription.topic_id))
         .where(col(Subscription.subscriber_id).in_(subscriber_ids))
-        .where(col(Subscription.topic_id).in_(_bringing(session, topics)))
-        .order_by(col(Topic.id))
+        .where(col(Subscription.topic_id).in_(bringing))
     )
-    names: defaultdict[int, list[str]] = defaultdict(list)
-    for subscriber_id, name in session.execute(following):
-        names[subscriber_id].append(name)
-    return {subscriber_id: tuple(each) for subscriber_id, each in names.items()}
+    # In Python: a join and an order for each batch of a campaign cost twice as much.
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for subscriber_id, topic_id in session.execute(following):
+        found[subscriber_id].append(topic_id)
+    names = {topic_id: name for name, topic_id in topic_ids(session).items()}
+    return {
+        subscriber_id: tuple(names[topic_id] for topic_id in sorted(each))
+        for subscriber_id, each in found.items()
+    }
 
 
 def frequencies(

@@ -99,8 +99,8 @@ def lineage(session: Session) -> Lineage:
 
 def topic_ids(session: Session) -> dict[str, int]:
     """Return the id of each topic by its name, retired ones too."""
-    rows = session.exec(select(Topic).order_by(col(Topic.id)))
-    return {topic.name: topic.id for topic in rows if topic.id is not None}
+    rows = session.exec(select(Topic.name, col(Topic.id)).order_by(col(Topic.id)))
+    return {name: topic_id for name, topic_id in rows if topic_id is not None}
 
 
 def _entry(table: Mapping[str, Any]) -> TopicEntry:

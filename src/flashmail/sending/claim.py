@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Engine, and_, update
+from sqlalchemy import ColumnElement, CursorResult, Engine, and_, null, update
 from sqlmodel import Session, col, exists, select
 
 from flashmail.database import transaction
+from flashmail.message import fields
 from flashmail.model import (
     Batch,
     BatchState,
@@ -28,10 +29,16 @@ from flashmail.sending.instance import InstanceFence
 #: How long a batch stays with a worker that shows no sign of life.
 LEASE = timedelta(seconds=60)
 
+#: Begins the name of a field that is filled from a reader's attributes.
+ATTRIBUTE = "attribute:"
+
 
 @dataclass(frozen=True)
 class Reader:
-    """What the tables know of somebody whose delivery was claimed."""
+    """What the tables know of somebody whose delivery was claimed.
+
+    Of the attributes nothing is known where the mail has no use for them.
+    """
 
     subscriber_id: int
     address: str
@@ -78,7 +85,10 @@ def _claimed(session: Session, due: Batch, now: datetime) -> Claim:
     assert due.id is not None
     campaign = session.get_one(Campaign, due.campaign_id)
     _skip_who_left(session, due, now)
-    return Claim(due.id, due.fence + 1, campaign, _claim_rows(session, due, now))
+    used = fields(campaign.html) | fields(campaign.text)
+    attributes = any(field.startswith(ATTRIBUTE) for field in used)
+    readers = _claim_rows(session, due, now, attributes=attributes)
+    return Claim(due.id, due.fence + 1, campaign, readers)
 
 
 def in_range(batch: Batch) -> ColumnElement[bool]:
@@ -147,7 +157,10 @@ def _skip_who_left(session: Session, batch: Batch, now: datetime) -> None:
     )
 
 
-def _claim_rows(session: Session, batch: Batch, now: datetime) -> tuple[Reader, ...]:
+def _claim_rows(
+    session: Session, batch: Batch, now: datetime, *, attributes: bool
+) -> tuple[Reader, ...]:
+    """Take who is still queued; read their attributes if the mail has use for them."""
     session.execute(
         update(Delivery)
         .where(in_range(batch), col(Delivery.state) == DeliveryState.QUEUED)
@@ -161,13 +174,13 @@ def _claim_rows(session: Session, batch: Batch, now: datetime) -> tuple[Reader, 
             col(Subscriber.id),
             Subscriber.address,
             Subscriber.name,
-            col(Subscriber.attributes),
+            col(Subscriber.attributes) if attributes else null(),
         )
         .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
         .where(in_range(batch), col(Delivery.state) == DeliveryState.CLAIMED)
         .order_by(col(Subscriber.id))
     )
     return tuple(
-        Reader(number or 0, address, name, attributes)
-        for number, address, name, attributes in session.exec(readers)
+        Reader(number, address, name, said or {})
+        for number, address, name, said in session.execute(readers)
     )

@@ -42,7 +42,7 @@ class Journal:
         self._handle = -1
         self._place = 0
         self._waiting: list[tuple[int, int, int]] = []
-        self._synced: asyncio.Future[set[Claimed]] | None = None
+        self._waiters: list[asyncio.Future[set[Claimed]]] = []
 
     def open(self) -> None:
         """Make the file and hold its lock until `close`, or until this process dies."""
@@ -73,17 +73,34 @@ class Journal:
         Whoever asks while others wait is written together with them.
         """
         self._waiting += [(batch_id, fence, each) for each in subscriber_ids]
-        if self._synced is None:
-            loop = asyncio.get_running_loop()
-            self._synced = loop.create_future()
-            loop.call_soon(self._sync)
-        if (batch_id, fence) in await asyncio.shield(self._synced):
+        loop = asyncio.get_running_loop()
+        if not self._waiters:
+            # A round of the loop later, so that whoever is about to ask comes along:
+            # nine marks to a sync instead of four, with ten connections.
+            loop.call_soon(loop.call_soon, self._sync)
+        # One for each: whoever is cancelled takes nobody else along.
+        synced: asyncio.Future[set[Claimed]] = loop.create_future()
+        self._waiters.append(synced)
+        if (batch_id, fence) in await synced:
             raise Fenced(f"batch {batch_id} was taken over by another worker")
 
     def _sync(self) -> None:
         waiting, self._waiting = self._waiting, []
-        synced, self._synced = self._synced, None
-        assert synced is not None
+        waiters, self._waiters = self._waiters, []
+        problem = self._keep(waiting)
+        if problem is None:
+            claims = {(batch_id, fence) for batch_id, fence, _ in waiting}
+            shut_out = {each for each in claims if self._is_shut_out(*each)}
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if problem is None:
+                waiter.set_result(shut_out)
+            else:
+                waiter.set_exception(problem)
+
+    def _keep(self, waiting: Sequence[tuple[int, int, int]]) -> Fenced | None:
+        """Write and sync marks; return what kept them from the disk."""
         marks = b"".join(
             MARK.pack(*mark, mark[0] ^ mark[1] ^ mark[2] ^ CHECK) for mark in waiting
         )
@@ -91,16 +108,12 @@ class Journal:
             _write(self._handle, marks, self._place)
             os.fdatasync(self._handle)
         except OSError as problem:
-            synced.set_exception(Fenced(f"nothing can be noted: {problem.strerror}"))
-            # Whoever awaits it has it; nobody else has to be told once more.
-            synced.exception()
-            return
+            return Fenced(f"nothing can be noted: {problem.strerror}")
         self._place += len(marks)
-        claims = {(batch_id, fence) for batch_id, fence, _ in waiting}
-        synced.set_result({each for each in claims if self._is_shut_out(*each)})
+        return None
 
     def _is_shut_out(self, batch_id: int, fence: int) -> bool:
-        return _shut_out(self._folder, self._worker, batch_id, fence).exists()
+        return os.path.exists(f"{self._path}.shut-out-{batch_id}-{fence}")
 
 
 def is_dead(folder: Path, worker: str) -> bool:
@@ -146,8 +159,7 @@ def _path(folder: Path, worker: str) -> Path:
 
 
 def _shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> Path:
-    path = _path(folder, worker)
-    return path.with_name(f"{path.name}.shut-out-{batch_id}-{fence}")
+    return Path(f"{_path(folder, worker)}.shut-out-{batch_id}-{fence}")
 
 
 def _write(handle: int, marks: bytes, place: int) -> None:

@@ -68,11 +68,18 @@ def book(
     Whoever has no receipt was surely not handed over and is queued again.
     """
     stale = now - (held.campaign.started_at or now) > GIVE_UP_AFTER
-    outcomes = [_outcome(each, stale=stale) for each in receipts]
+    sent, others = [], []
+    for each in receipts:
+        if each.outcome is Outcome.ACCEPTED and not each.reason:
+            sent.append(each.subscriber_id)
+        else:
+            others.append(_outcome(each, stale=stale))
     with transaction(engine) as session:
         _hold(session, held, now)
-        if outcomes:
-            session.connection().execute(_booking(held, now), outcomes)
+        if sent:
+            session.execute(_sent(held, sent, now))
+        if others:
+            session.connection().execute(_booking(held, now), others)
         _let_go(session, session.get_one(Batch, held.batch_id), now)
 
 
@@ -163,6 +170,18 @@ def _outcome(receipt: Receipt, *, stale: bool) -> dict[str, object]:
         "why": reason[:REASON_LENGTH],
         "again": given_up,
     }
+
+
+def _sent(held: Claim, subscriber_ids: Sequence[int], now: datetime) -> Update:
+    """Return what books all at once who were simply accepted, as most are."""
+    return (
+        update(Delivery)
+        .where(col(Delivery.campaign_id) == held.campaign.id)
+        .where(col(Delivery.subscriber_id).in_(subscriber_ids))
+        .where(col(Delivery.state).in_(IN_HAND))
+        .values(state=DeliveryState.SENT, reason="", retryable=False, at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _booking(held: Claim, now: datetime) -> Update:

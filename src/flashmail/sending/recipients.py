@@ -5,10 +5,8 @@ from functools import lru_cache
 
 from flashmail.links import Purpose, Tokens
 from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, fields
-from flashmail.sending.claim import Claim, Reader
+from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
 from flashmail.transports import Recipient
-
-ATTRIBUTE = "attribute:"
 
 #: What to say to somebody whom a segment meant without following a topic of the brief.
 NO_TOPIC = ""
