@@ -7,7 +7,7 @@ from functools import partial
 
 import jinja2
 
-from benchmarks import letter
+from benchmarks import letter, stock
 from benchmarks.measure import Cost, Figure, Goal, by_cpu, in_turns, timed
 from benchmarks.run import Run
 from flashmail.links import Purpose
@@ -40,6 +40,7 @@ def values(reader: int) -> dict[str, str]:
         TOKEN: letter.TOKENS.write(Purpose.WATCH, 1, reader),
         LEAVE: letter.TOKENS.write(Purpose.LEAVE, 1, reader),
         "name": NAME,
+        "because": stock.NEWS,
     }
 
 
