@@ -1,0 +1,83 @@
+"""Delivery status notifications (RFC 3464; RFC 6533 for other scripts)."""
+
+from collections.abc import Iterator
+
+from flashmail.tracking.bounces.addresses import named
+from flashmail.tracking.bounces.codes import Weight, status_of, weigh
+from flashmail.tracking.bounces.mail import Part, leaves
+from flashmail.tracking.bounces.verdict import Kind, Verdict, printable
+
+TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+
+#: RFC 3464, 2.3.3: only one of the five actions is about a mail that will not arrive.
+#: OpenSMTPD writes "error" for it.
+FAILED = ("fail", "error")
+
+MOST_BLOCKS = 200
+
+#: The heavier one of several recipients' fates is the mail's.
+RANK = (Kind.NONE, Kind.SOFT, Kind.HARD)
+
+Block = dict[str, str]
+
+
+def read_status(mail: Part) -> Verdict | None:
+    """Return what a notification says; None if the mail is none."""
+    text = "\n\n".join(part.text for part in leaves(mail) if part.type in TYPES)
+    return verdict_of(text)
+
+
+def verdict_of(text: str) -> Verdict | None:
+    """Return what the fields of a notification say; None if there are none."""
+    told = [_told(block) for block in blocks(text) if "final-recipient" in block]
+    return max(told, key=lambda each: RANK.index(each.kind), default=None)
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Yield groups of fields; of a field that stands twice the first counts."""
+    fields: Block = {}
+    name, count = "", 0
+    for line in text.splitlines():
+        if not line.strip():
+            if fields:
+                yield fields
+                count += 1
+            if count == MOST_BLOCKS:
+                return
+            fields, name = {}, ""
+        elif line[0] in " \t" and name:
+            fields[name] += " " + line.strip()
+        else:
+            label, colon, value = line.partition(":")
+            name = label.strip().lower() if colon and label.strip().isascii() else ""
+            # What belongs to a second field of this name goes nowhere.
+            name = f"{name} again" if name in fields else name
+            fields[name] = value.strip()
+    if fields:
+        yield fields
+
+
+def recipient(block: Block) -> str:
+    """Return whom we wrote to: the original recipient where that is told."""
+    for name in ("original-recipient", "x-actual-recipient", "final-recipient"):
+        if address := named(block.get(name, "").rpartition(";")[2]):
+            return address
+    return ""
+
+
+def _told(block: Block) -> Verdict:
+    said = block.get("diagnostic-code", "").partition(";")
+    words = said[2] or said[0]
+    status = status_of(block.get("status", ""), words)
+    kind = _kind(block.get("action", "").lower(), status, words)
+    reason = printable(words) or f"{block.get('action', '')} {status}".strip()
+    return Verdict(kind, recipient(block), status, reason)
+
+
+def _kind(action: str, status: str, said: str) -> Kind:
+    if not action:
+        # Cut short: something went wrong, but nobody said that it is for good.
+        return Kind.SOFT if status[:1] in ("4", "5") else Kind.NONE
+    if not action.startswith(FAILED) or status.startswith("2"):
+        return Kind.NONE
+    return Kind.HARD if weigh(status, said) is Weight.GONE else Kind.SOFT
