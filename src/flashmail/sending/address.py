@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import CTE, insert, literal, select
 from sqlmodel import Session, col, func
 
 from flashmail.audience.segment import Segment
@@ -56,25 +56,23 @@ def address(
 
 def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
     """Cut the deliveries into ranges of subscriber ids; return how many there are."""
-    place = func.row_number().over(order_by=col(Delivery.subscriber_id)) - 1
-    numbered = (
-        select(
-            col(Delivery.subscriber_id).label("id"), (place // size).label("batch")
-        ).where(col(Delivery.campaign_id) == campaign_id)
-    ).subquery()
+    firsts = _firsts(campaign_id, size)
+    following = func.lead(firsts.c.first).over(order_by=firsts.c.first)
+    ids = select(func.max(Delivery.subscriber_id))
+    largest = ids.where(col(Delivery.campaign_id) == campaign_id).scalar_subquery()
     ranges = (
         select(
             literal(campaign_id),
-            func.min(numbered.c.id),
-            func.max(numbered.c.id),
+            firsts.c.first,
+            func.coalesce(following - 1, largest),
             literal(BatchState.OPEN.value),
             literal(now),
             literal(""),
             literal(False),
             literal(0),
         )
-        .group_by(numbered.c.batch)
-        .order_by(func.min(numbered.c.id))
+        .where(firsts.c.first.is_not(None))
+        .order_by(firsts.c.first)
     )
     columns = [
         "campaign_id",
@@ -89,3 +87,23 @@ def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
     session.execute(insert(Batch).from_select(columns, ranges))
     addressed = select(func.count()).where(col(Delivery.campaign_id) == campaign_id)
     return session.scalar(addressed) or 0
+
+
+def _firsts(campaign_id: int, size: int) -> CTE:
+    """Return every `size`-th subscriber id of a campaign's deliveries, and a NULL.
+
+    In steps along the key: numbering all rows takes ten times as long.
+    """
+    subscriber_id = col(Delivery.subscriber_id)
+    ours = col(Delivery.campaign_id) == campaign_id
+    first = select(func.min(subscriber_id).label("first")).where(ours)
+    firsts = first.cte("firsts", recursive=True)
+    following = (
+        select(subscriber_id)
+        .where(ours, subscriber_id >= firsts.c.first)
+        .order_by(subscriber_id)
+        .offset(size)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return firsts.union_all(select(following).where(firsts.c.first.is_not(None)))
