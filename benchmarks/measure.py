@@ -80,7 +80,7 @@ def in_turns(ways: Mapping[str, Way], rounds: int) -> Rounds:
     """Go each way once in every round, forth and back, so that drift hits all alike."""
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
     for number in range(rounds):
-        for name in list(ways) if number % 2 == 0 else reversed(ways):
+        for name in list(ways)[:: -1 if number % 2 else 1]:
             costs[name].append(ways[name]())
     return costs
 

@@ -58,7 +58,7 @@ def _ours(readers: Sequence[Recipient], requests: int) -> Cost:
 
 
 def _theirs(readers: Sequence[Recipient], requests: int) -> Cost:
-    html = letter.html("-token-", "-leave-", "-name-")
+    html = letter.html("-token-", "-leave-", "-name-", "-because-")
 
     def work() -> None:
         for _ in range(requests):
@@ -83,6 +83,7 @@ def _personalization(reader: Recipient) -> Personalization:
         "-leave-": leave,
         "-name-": reader.values["name"],
         "-plain-": reader.values["name"],
+        "-because-": reader.values["because"],
     }
     for key, value in substitutions.items():
         made.add_substitution(Substitution(key, value))
