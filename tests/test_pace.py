@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flashmail.sending import pace
+from flashmail.sending.pace import Limits
 from office import NOON, Office
 
 
@@ -58,3 +59,20 @@ def test_each_mail_goes_at_its_moment() -> None:
         True,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "day", "an_hour"),
+    [
+        (Limits(), 0, 0),
+        (Limits(per_second=2), 0, 7200),
+        (Limits(per_second=2, per_hour=900), 0, 900),
+        (Limits(per_hour=900, warm_up_from=NOON.date()), 0, 200),
+        (Limits(per_hour=900, warm_up_from=NOON.date()), 1, 400),
+        (Limits(per_hour=900, warm_up_from=NOON.date()), 3, 900),
+        (Limits(warm_up_from=NOON.date()), 13, 200 * 2**13),
+        (Limits(warm_up_from=NOON.date()), 14, 0),
+    ],
+)
+def test_the_narrowest_limit_holds(limits: Limits, day: int, an_hour: float) -> None:
+    assert limits.at(NOON + timedelta(days=day)) * 3600 == pytest.approx(an_hour)

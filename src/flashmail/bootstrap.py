@@ -7,6 +7,7 @@ it lacks is taken from those that travel inside the package.
 import os
 import secrets
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx2 as httpx
@@ -21,8 +22,11 @@ from flashmail.errors import WrongInput
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
 from flashmail.sending.compose import Sender
+from flashmail.sending.dispatch import Dispatch, Polling
+from flashmail.sending.launch import digest_of
+from flashmail.sending.pace import Limits
 from flashmail.sending.worker import Worker
-from flashmail.settings import PREFIX, Settings, TransportName, load
+from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
 from flashmail.transports import Transport
 from flashmail.transports.failover import Failover
 from flashmail.transports.outbox import Outbox
@@ -62,7 +66,13 @@ def initialise(home: Path) -> list[Path]:
         if not mine.exists():
             mine.write_bytes((packaged("subscribers") / name).read_bytes())
             made.append(mine)
-    migrations.upgrade(connect(load(home).database))
+    settings = load(home)
+    connected = connect(settings.database)
+    migrations.upgrade(connected)
+    if settings.dispatch is DispatchName.PROCRASTINATE:
+        from flashmail.sending import dispatch_procrastinate
+
+        dispatch_procrastinate.prepare(connected)
     return made
 
 
@@ -180,6 +190,17 @@ def _transport(settings: Settings, name: TransportName) -> Transport:
     return outbox(settings)
 
 
+def dispatch(settings: Settings, made: Engine) -> Dispatch:
+    """Return how the workers learn that there is something to send."""
+    if settings.dispatch is DispatchName.POLLING:
+        return Polling()
+    # Only who uses Procrastinate waits for it to be loaded.
+    from flashmail.sending import dispatch_procrastinate
+
+    dispatch_procrastinate.require_prepared(made)
+    return dispatch_procrastinate.Procrastinate(made)
+
+
 def worker(settings: Settings, made: Engine) -> Worker:
     return Worker(
         made,
@@ -187,6 +208,13 @@ def worker(settings: Settings, made: Engine) -> Worker:
         tokens(settings),
         missed_after=timedelta(seconds=settings.missed_after),
         home=settings.home,
-        rate=settings.rate,
+        limits=Limits(settings.rate, settings.rate_per_hour, settings.warm_up_from),
         lanes=LANES,
+        dispatch=dispatch(settings, made),
+        make_digest=partial(
+            digest_of,
+            renderer=renderer(settings),
+            sender=sender(settings),
+            links=links(settings),
+        ),
     )

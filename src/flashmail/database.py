@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session, create_engine
@@ -14,6 +14,10 @@ from flashmail.errors import WrongInput
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT = 30_000
+
+#: After how many milliseconds PostgreSQL ends a transaction whose process stands still,
+#: or whose machine is gone, so that its locks keep nobody waiting.
+FORSAKEN = 30_000
 
 
 def connect(url: str) -> Engine:
@@ -28,7 +32,7 @@ def connect(url: str) -> Engine:
         # The text is not repeated: there may be a password in it.
         raise WrongInput("FLASHMAIL_DATABASE_URL is no address of a database") from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"))
+        return create_engine(_postgresql(parsed))
     if parsed.get_backend_name() != "sqlite":
         raise WrongInput(f"{parsed.get_backend_name()} is no database flashmail knows")
     in_memory = parsed.database in (None, "", ":memory:")
@@ -58,6 +62,13 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
+
+
+def _postgresql(url: URL) -> URL:
+    asked = url.query.get("options", "")
+    options = f"-c idle_in_transaction_session_timeout={FORSAKEN} {asked}"
+    driver = url.set(drivername="postgresql+psycopg")
+    return driver.update_query_dict({"options": options})
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
 from ipaddress import ip_address
@@ -26,6 +27,13 @@ class TransportName(StrEnum):
     OUTBOX = "outbox"
     SMTP = "smtp"
     SENDGRID = "sendgrid"
+
+
+class DispatchName(StrEnum):
+    """How workers learn that there is something to send."""
+
+    POLLING = "polling"
+    PROCRASTINATE = "procrastinate"
 
 
 def _public_url(url: str) -> str:
@@ -66,6 +74,7 @@ class Settings(BaseSettings):
 
     home: Path = Path()
     database_url: Annotated[str, Field(repr=False)] = ""
+    dispatch: DispatchName = DispatchName.POLLING
     base_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8000"
     secret_key: Secret
     old_secret_keys: Annotated[tuple[Secret, ...], NoDecode] = ()
@@ -74,6 +83,8 @@ class Settings(BaseSettings):
     transport: TransportName = TransportName.OUTBOX
     failover: TransportName | None = None
     rate: Annotated[float, Field(ge=0)] = 0
+    rate_per_hour: Annotated[int, Field(ge=0)] = 0
+    warm_up_from: date | None = None
     smtp_url: SecretStr | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     sendgrid_api_key: SecretStr | None = None
@@ -99,6 +110,8 @@ class Settings(BaseSettings):
             raise ValueError("smtp_url: is needed to send by smtp")
         if TransportName.SENDGRID in used and self.sendgrid_api_key is None:
             raise ValueError("sendgrid_api_key: is needed to send by sendgrid")
+        if self.dispatch is DispatchName.PROCRASTINATE and not self.is_postgresql:
+            raise ValueError("dispatch: procrastinate needs a postgresql database_url")
         if self.failover is self.transport:
             raise ValueError("failover: is another transport than the first")
         if self.transport is not TransportName.OUTBOX and self.base_url_is_bare:
@@ -129,6 +142,10 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'flashmail.db'}"
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.database.startswith("postgresql")
 
     @property
     def secrets(self) -> tuple[str, ...]:

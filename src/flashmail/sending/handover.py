@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flashmail.audience.select import followed
 from flashmail.database import reading
@@ -19,6 +20,9 @@ from flashmail.sending.recipients import recipients
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)
+
+#: The database cannot be reached, which is no fault of the campaign: it goes on later.
+AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Handover:
             return Told(await self._send(transport, tokens))
         except SenderProblem as problem:
             return Told(self._turned_away(problem), str(problem))
-        except Fenced as problem:
+        except (Fenced, *AWAY) as problem:
             logger.warning("batch %d is not sent: %s", self.held.batch_id, problem)
             return Told(self._in_doubt())
         except Exception as problem:

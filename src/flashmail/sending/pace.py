@@ -7,7 +7,8 @@ never waits for more than two seconds of somebody else's moments.
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -18,8 +19,35 @@ from flashmail.model import Pace
 #: The row of the one limit there is.
 NAME = "transport"
 
+#: A new sending address begins with so many mails an hour, and doubles them each day:
+#: providers distrust whoever sends much at once and never did before.
+FIRST_DAY, WARM_UP_DAYS = 200, 14
+
 #: For how many seconds of sending a batch is made, at most.
 BATCH_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may be sent: a second, an hour (0: no limit), and while warming up."""
+
+    per_second: float = 0
+    per_hour: int = 0
+    warm_up_from: date | None = None
+
+    def at(self, now: datetime) -> float:
+        """Return how many mails a second may go now; 0 for no limit."""
+        limits = (self.per_second, self.per_hour / 3600, self._warming_up(now) / 3600)
+        return min((limit for limit in limits if limit), default=0)
+
+    def _warming_up(self, now: datetime) -> float:
+        if self.warm_up_from is None:
+            return 0
+        day = max((now.date() - self.warm_up_from).days, 0)
+        return FIRST_DAY * 2.0**day if day < WARM_UP_DAYS else 0
+
+
+NO_LIMITS = Limits()
 
 
 def batch_size(largest: int, rate: float) -> int:

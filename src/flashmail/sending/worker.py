@@ -15,10 +15,11 @@ from sqlalchemy import Engine
 
 from flashmail.database import transaction
 from flashmail.links import Tokens
-from flashmail.sending import ledger, pace
+from flashmail.sending import digests, ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
 from flashmail.sending.claim import LEASE, Claim, claim
+from flashmail.sending.digests import Make
 from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, rest
 from flashmail.sending.handover import Handover, Told
 from flashmail.sending.instance import InstanceFence, fenced
@@ -42,8 +43,8 @@ class Worker:
     """Sends what is due. Any number of them may run, in any number of processes.
 
     `home` holds the instance fence and the journals; without it (in tests) there are
-    none. `rate` is in mails a second, 0 for no limit. `lanes` are batches in hand at
-    the same time, so that one is claimed and booked while another one goes out.
+    none. `lanes` are batches in hand at the same time, so that one is claimed and
+    booked while another one goes out.
 
     It looks after the house every `rest` seconds, and tries again to book after
     `recover` seconds where it could not.
@@ -56,8 +57,9 @@ class Worker:
     clock: Callable[[], datetime] = utc_now
     missed_after: timedelta = timedelta(minutes=15)
     home: Path | None = None
-    rate: float = 0
+    limits: pace.Limits = pace.NO_LIMITS
     lanes: int = 1
+    make_digest: Make | None = None
     dispatch: Dispatch = field(default_factory=Polling)
     rest: float = REST
     recover: float = RECOVER
@@ -101,9 +103,13 @@ class Worker:
     def tidy(self) -> None:
         """Begin what is due, take over from the dead, close what is finished."""
         now = self.clock()
+        if self.make_digest:
+            digests.run_due(
+                self.engine, self.make_digest, missed_after=self.missed_after, now=now
+            )
         begin_due(
             self.engine,
-            batch_size=pace.batch_size(self.transport.batch_size, self.rate),
+            batch_size=pace.batch_size(self.transport.batch_size, self.limits.at(now)),
             missed_after=self.missed_after,
             now=now,
         )
@@ -193,10 +199,12 @@ class Worker:
             logger.warning("batch %d was lost before it was booked", held.batch_id)
 
     def _metronome(self, count: int) -> pace.Metronome | None:
-        if not self.rate or not count:
+        now = self.clock()
+        rate = self.limits.at(now)
+        if not rate or not count:
             return None
-        begin = pace.take(self.engine, count, self.rate, now=self.clock())
-        return pace.Metronome(begin, self.rate, self.clock)
+        begin = pace.take(self.engine, count, rate, now=now)
+        return pace.Metronome(begin, rate, self.clock)
 
     async def _stay_alive(self, held: Claim) -> None:
         while True:
