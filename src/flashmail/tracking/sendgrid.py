@@ -4,7 +4,7 @@ See https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,11 +12,15 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from flashmail.errors import FlashmailError, WrongInput
 from flashmail.links import BadToken, Purpose, Tokens
-from flashmail.model import Actor, Event, EventKind
+from flashmail.model import Actor, Event, EventKind, SubscriberStatus
+from flashmail.tracking.rules import dropped_because
 
 #: Larger bodies are not from SendGrid, whose posts stay below a megabyte.
 LARGEST_BODY = 2 * 1024 * 1024
 
+#: The types that we follow. "processed" says no more than the answer to our request
+#: did. "group_resubscribe" is heard nowhere: it may be a repetition, or older than an
+#: unsubscription that was told to us; who wants to come back tells us, not a provider.
 KINDS = {
     "delivered": EventKind.DELIVERED,
     "deferred": EventKind.DEFERRED,
@@ -29,10 +33,23 @@ KINDS = {
     "group_unsubscribe": EventKind.UNSUBSCRIBED,
 }
 
+#: Why SendGrid did not even try, where that is about the reader: it keeps lists of its
+#: own, and we had better know what stands in them. Its other reasons are about us.
+DROPPED = {
+    "bounced address": SubscriberStatus.BOUNCED,
+    "invalid": SubscriberStatus.BOUNCED,
+    "unsubscribed address": SubscriberStatus.UNSUBSCRIBED,
+    "spam reporting address": SubscriberStatus.COMPLAINED,
+}
+
+#: Clocks may differ by so much; what is later has not happened yet, so it did now.
+CLOCKS = timedelta(minutes=5)
+
 #: The custom argument in which a delivery's token travels and comes back.
 OUR_ARGUMENT = "fm_delivery"
 
 DETAIL_LENGTH = 500
+KEY_LENGTH = 200
 
 
 class BadSignature(FlashmailError):
@@ -81,24 +98,23 @@ def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Event]:
 
 
 def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Event | None:
-    kind = kind_of(report)
-    key, token = report.get("sg_event_id"), report.get(OUR_ARGUMENT)
-    if kind is None or not isinstance(key, str) or not isinstance(token, str):
+    kind, key = kind_of(report), _key(report.get("sg_event_id"))
+    token = report.get(OUR_ARGUMENT)
+    if kind is None or not key or not isinstance(token, str):
         return None
     try:
         campaign_id, subscriber_id = tokens.read(Purpose.WATCH, token)
-        at = datetime.fromtimestamp(float(report["timestamp"]), UTC)
-    except (BadToken, KeyError, TypeError, ValueError, OverflowError, OSError):
+    except BadToken:
         return None
     machine = report.get("sg_machine_open") is True
     return Event(
-        key=f"sendgrid:{key[:200]}",
+        key=f"sendgrid:{key}",
         campaign_id=campaign_id,
         subscriber_id=subscriber_id,
         kind=kind,
-        at=at,
+        at=_moment(report.get("timestamp"), now),
         recorded_at=now,
-        detail=_detail(report),
+        detail=_detail(report, kind),
         actor=Actor.MACHINE if machine else Actor.UNKNOWN,
         actor_reason="the provider says so" if machine else "",
     )
@@ -107,11 +123,46 @@ def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Event | Non
 def kind_of(report: dict[str, Any]) -> EventKind | None:
     """Return what happened, in our words; None for what we do not follow."""
     word = report.get("event")
-    if word == "bounce" and report.get("type") == "blocked":
+    kind = KINDS.get(word) if isinstance(word, str) else None
+    if kind is EventKind.BOUNCED and not _for_good(report):
         return EventKind.BLOCKED
-    return KINDS.get(word) if isinstance(word, str) else None
+    return kind
 
 
-def _detail(report: dict[str, Any]) -> str:
-    words = report.get("reason") or report.get("response") or report.get("url") or ""
-    return "".join(c for c in str(words) if c.isprintable())[:DETAIL_LENGTH]
+def _for_good(report: dict[str, Any]) -> bool:
+    """Whether a bounce is one: "blocked" and "expired" are not, nor is any 4.x.x."""
+    status = str(report.get("status") or "").strip()
+    return report.get("type") in (None, "bounce") and not status.startswith("4")
+
+
+def _key(told: object) -> str:
+    if isinstance(told, bool) or not isinstance(told, str | int):
+        return ""
+    return _printable(str(told))[:KEY_LENGTH]
+
+
+def _moment(told: object, now: datetime) -> datetime:
+    """Return when it happened; a moment that cannot be loses no bounce."""
+    try:
+        at = datetime.fromtimestamp(float(told), UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now
+    return now if at > now + CLOCKS else at
+
+
+def _detail(report: dict[str, Any], kind: EventKind) -> str:
+    told = report.get("reason") or report.get("response") or report.get("url") or ""
+    words = _printable(str(told)[:DETAIL_LENGTH])
+    if kind is EventKind.DROPPED:
+        status = DROPPED.get(words.strip().lower())
+        return dropped_because(status, words) if status else f"dropped: {words}"
+    code = report.get("status")
+    # SendGrid may tell the code and the words apart.
+    known = isinstance(code, str) and code and code not in words
+    if kind is EventKind.BLOCKED and known:
+        return _printable(f"{code} {words}"[:DETAIL_LENGTH])
+    return words
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
