@@ -1,5 +1,6 @@
 """Hand over: one claimed batch goes through the transport, each mail marked before."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,12 +43,13 @@ class Handover:
     clock: Callable[[], datetime]
     journal: Journal | None = None
     metronome: Metronome | None = None
+    stop: asyncio.Event | None = None
     _armed: set[int] = field(default_factory=set)
 
     async def carry(self, transport: Transport, tokens: Tokens) -> Told:
         """Hand the batch to the transport, and say what became of it."""
         try:
-            return Told(await self._send(transport, tokens))
+            return Told(self._begun(await self._send(transport, tokens)))
         except SenderProblem as problem:
             return Told(self._turned_away(problem), str(problem))
         except (Fenced, *AWAY) as problem:
@@ -72,6 +74,8 @@ class Handover:
     async def _arm(self, subscriber_ids: Sequence[int]) -> None:
         if self.metronome:
             await self.metronome.wait(len(subscriber_ids))
+        if self._stopped:
+            raise Fenced("this worker was told to stop")
         try:
             await self._mark(subscriber_ids)
         except Exception as problem:
@@ -85,6 +89,20 @@ class Handover:
             await self.journal.arm(held.batch_id, held.fence, subscriber_ids)
         else:
             ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
+
+    @property
+    def _stopped(self) -> bool:
+        return self.stop is not None and self.stop.is_set()
+
+    def _begun(self, receipts: list[Receipt]) -> list[Receipt]:
+        """Leave out whom a worker that had to stop did not come to: it did not try."""
+        if not self._stopped:
+            return receipts
+        return [
+            each
+            for each in receipts
+            if each.outcome is not Outcome.LATER or each.subscriber_id in self._armed
+        ]
 
     def _turned_away(self, problem: SenderProblem) -> list[Receipt]:
         """Nobody without a receipt was accepted, even if they were armed."""

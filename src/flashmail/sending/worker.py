@@ -69,7 +69,7 @@ class Worker:
     _in_hand: int = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; the batches in hand are finished first.
+        """Work until `stop` is set; the mails on their way are finished first.
 
         Raises NotThisInstance where this home must not send before a person has looked.
         """
@@ -166,6 +166,7 @@ class Worker:
             self.clock,
             self._journal if self._marks_in_journal else None,
             self._metronome(len(held.readers)),
+            self._stop,
         )
         alive = asyncio.create_task(self._stay_alive(held))
         try:
