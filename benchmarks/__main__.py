@@ -35,7 +35,7 @@ def main() -> None:
                 print(report.line(figure), flush=True)  # noqa: T201
                 measured.append(figure)
     if asked.write:
-        report.write(measured, about)
+        report.write(measured, f"{about} {report.load()}")
 
 
 def figures(name: str, run: Run) -> Iterator[Figure]:

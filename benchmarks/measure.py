@@ -169,6 +169,8 @@ def micro(seconds: float) -> str:
 
 
 def _seconds(value: float) -> str:
+    if value < 1e-3:
+        return f"{micro(value)} µs"
     return f"{value:.2f} s" if value >= 0.1 else f"{value * 1e3:.2f} ms"
 
 

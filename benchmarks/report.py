@@ -44,6 +44,11 @@ def machine(run: Run) -> str:
     )
 
 
+def load() -> str:
+    """Return how many processes wanted to run in the last five minutes."""
+    return f"Load average of the five minutes before the end: {os.getloadavg()[1]:.1f}."
+
+
 def write(figures: Iterable[Figure], about: str) -> None:
     """Put the figures into the document, in place of those of the last time."""
     rows = "".join(f"| {' | '.join(_cells(figure))} |\n" for figure in figures)
