@@ -45,6 +45,9 @@ MOST = 5_000
 #: How often a worker asks for jobs whose time has come, in seconds.
 LOOK = 1.0
 
+#: How long it waits for a connection before it begins anew, in seconds.
+PATIENCE = 5.0
+
 #: When jobs of the dead are looked for: a cron line whose last field is seconds.
 RESCUE_AT = "* * * * * */5"
 
@@ -94,9 +97,11 @@ class Procrastinate:
         stopped = asyncio.create_task(stop.wait())
         while not stop.is_set():
             work = asyncio.create_task(self._work(send_next, lanes, stop))
-            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            # What it has in hand it finishes, even now.
-            work.cancel()
+            try:
+                await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                # What it has in hand it finishes, even now.
+                work.cancel()
             try:
                 await work
             except asyncio.CancelledError:
@@ -106,6 +111,8 @@ class Procrastinate:
             await rest(stop, self._recover)
 
     async def _work(self, send_next: SendNext, lanes: int, stop: asyncio.Event) -> None:
+        # When the database is away, this says so at once; a pool would wait.
+        await asyncio.to_thread(require_prepared, self._engine)
         app = _app(self._engine, partial(attempt, send_next, stop, self._recover))
         async with app.open_async():
             await app.run_worker_async(
@@ -157,6 +164,7 @@ def _app(engine: Engine, send_next: SendNext) -> App:
             kwargs={"options": options},
             min_size=1,
             max_size=4,
+            timeout=PATIENCE,
         )
     )
 
