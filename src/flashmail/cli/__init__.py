@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from flashmail import __version__
 from flashmail.cli import (
     audience,
+    bounces,
     brief,
     campaign,
     demo,
@@ -40,6 +41,7 @@ app.add_typer(audience.segments, name="segment")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(staff.app, name="staff")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(bounces.app, name="bounces")
 app.command("audience")(audience.audience)
 app.command("why")(audience.why)
 app.command("send")(send.send)

@@ -1,0 +1,123 @@
+"""`flashmail bounces`: read what came back by mail."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from sqlalchemy import Engine
+
+from flashmail import bootstrap
+from flashmail.cli import say
+from flashmail.database import transaction
+from flashmail.links import Tokens
+from flashmail.settings import load
+from flashmail.tracking.bounces import Kind, Verdict, read_bounce
+from flashmail.tracking.bounces.believe import event_of
+from flashmail.tracking.bounces.mail import LARGEST
+from flashmail.tracking.bounces.places import content, files, seen
+from flashmail.tracking.record import record
+
+app = typer.Typer(no_args_is_help=True, help="Read what came back by mail.")
+
+STANDARD_INPUT = "-"
+
+#: Mails whose events are kept in one transaction.
+TOGETHER = 100
+
+
+class Mail(NamedTuple):
+    """One mail that came back, and where it lies, if not in a pipe."""
+
+    path: Path | None
+    raw: bytes
+    verdict: Verdict
+
+    @property
+    def name(self) -> str:
+        return STANDARD_INPUT if self.path is None else str(self.path)
+
+
+@app.callback()
+def options() -> None:
+    """Read what came back by mail."""
+
+
+@app.command()
+def read(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Mails, folders, Maildirs; - is a pipe.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Let it have its consequences.")
+    ] = False,
+) -> None:
+    """Say of each mail whether it is a bounce, a complaint or nothing of the kind.
+
+    With --apply, what is surely about a mail of ours is kept as an event: who bounced
+    for good or complained gets no more. Mails in a Maildir move from new to cur.
+    """
+    home: Path = context.obj
+    settings = load(home) if apply else None
+    engine = bootstrap.engine(settings) if settings else None
+    mails, count = _mails(paths), 0
+    while some := list(islice(mails, TOGETHER)):
+        if settings and engine:
+            count += _apply(engine, bootstrap.tokens(settings), some)
+        for mail in some:
+            _tell(mail, json=json)
+    if apply:
+        say.note(f"{count:,} new events")
+
+
+def _mails(paths: Iterable[Path]) -> Iterator[Mail]:
+    for path in paths:
+        if str(path) == STANDARD_INPUT:
+            raw = sys.stdin.buffer.read(LARGEST)
+            yield Mail(None, raw, read_bounce(raw))
+            continue
+        for file in files(path):
+            try:
+                raw = content(file)
+            except OSError as error:
+                # The others can be read all the same.
+                say.note(f"{file}: {error.strerror}")
+                yield Mail(file, b"", Verdict(Kind.NONE, reason="cannot be read"))
+                continue
+            yield Mail(file, raw, read_bounce(raw))
+
+
+def _apply(engine: Engine, tokens: Tokens, mails: Iterable[Mail]) -> int:
+    now = datetime.now(UTC)
+    with transaction(engine) as session:
+        events = [
+            event_of(session, tokens, mail.verdict, mail.raw, now=now) for mail in mails
+        ]
+        count = record(session, [event for event in events if event])
+    # Only now is it kept; read again after a crash, it is one event all the same.
+    for mail in mails:
+        if mail.path and mail.raw:
+            seen(mail.path)
+    return count
+
+
+def _tell(mail: Mail, *, json: bool) -> None:
+    told = mail.verdict
+    if json:
+        say.result(
+            {
+                "file": mail.name,
+                "kind": told.kind,
+                "address": told.address,
+                "status": told.status,
+                "reason": told.reason,
+            }
+        )
+        return
+    words = (told.kind.value, told.address, told.status, told.reason)
+    say.out.print(f"{mail.name}: {' '.join(filter(None, words))}", markup=False)
