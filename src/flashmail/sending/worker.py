@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from flashmail.database import transaction
 from flashmail.links import Tokens
-from flashmail.sending import digests, ledger, pace
+from flashmail.sending import digests, guard, ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
 from flashmail.sending.claim import LEASE, Claim, claim
@@ -115,6 +115,7 @@ class Worker:
         )
         journals = self.home / "journal" if self.home else None
         ledger.rescue(self.engine, journals, now=now)
+        guard.pause_unwanted(self.engine, now=now)
         self._finish()
         self.dispatch.announce()
 
