@@ -32,7 +32,7 @@ from flashmail.model import (
 )
 from flashmail.sending.dispatch import Polling
 from flashmail.sending.worker import Worker, utc_now
-from flashmail.transports import Arm, Outcome, Receipt, Recipient
+from flashmail.transports import Arm, Listener, Outcome, Receipt, Recipient
 from trial import installed
 
 TOKENS = Tokens.of(["k" * 32])
@@ -69,7 +69,10 @@ class Provider:
         with self.accepted.open("ab") as file:
             file.write(f"{recipient.address}\n".encode())
         self.point()
-        return Receipt(recipient.subscriber_id, Outcome.ACCEPTED)
+        receipt = Receipt(recipient.subscriber_id, Outcome.ACCEPTED)
+        if isinstance(arm, Listener):
+            arm.heard(receipt)
+        return receipt
 
     async def close(self) -> None:
         pass

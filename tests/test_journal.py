@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.sending.journal import Journal, armed, is_dead, shut_out
+from flashmail.sending.journal import Journal, accepted, armed, is_dead, shut_out
 from flashmail.transports import Fenced
 
 NAME = "host:1:a"
@@ -92,3 +92,18 @@ def test_only_the_lock_tells_the_dead_from_the_living(tmp_path: Path) -> None:
     assert not is_dead(tmp_path, "living")
     assert is_dead(tmp_path, "dead")
     living.close()
+
+
+def test_who_was_accepted_is_read_again(journal: Journal, tmp_path: Path) -> None:
+    async def play() -> None:
+        await journal.arm(7, 1, [3, 5])
+        journal.accept(7, 1, 3)
+        await journal.arm(7, 1, [9])
+        journal.accept(7, 1, 9)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(play())
+
+    assert armed(tmp_path, NAME, 7, 1) == {3, 5, 9}
+    assert accepted(tmp_path, NAME, 7, 1) == {3, 9}
+    assert accepted(tmp_path, NAME, 7, 2) == set()

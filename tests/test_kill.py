@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 
 from flashmail.model import DeliveryState
 from mortal import Scene
+from peers.smtp import Fault, SmtpPeer
+from trial import installed, keep_promises, send, smtp, taken_by_smtp, worker
 
 pytestmark = pytest.mark.slow
 
@@ -132,3 +135,28 @@ def stop_between_transactions(sleeper: ForkProcess, scene: Scene) -> None:
             except sqlite3.OperationalError:
                 os.kill(sleeper.pid, signal.SIGCONT)
                 time.sleep(0.01)
+
+
+def test_a_killed_worker_leaves_no_more_unknown_than_it_has_connections(
+    tmp_path: Path,
+) -> None:
+    """Whatever the size of the batch that it died in."""
+    slow = Fault("dot", "250 2.0.0 Ok", takes=True, delay=0.02)
+    with SmtpPeer(slow) as peer, installed(tmp_path, 400) as office:
+        office.schedule()
+        office.engine.dispose()
+        child = get_context("fork").Process(
+            target=lambda: send(
+                office, worker(office, smtp(peer, connections=5), tmp_path)
+            )
+        )
+        child.start()
+        while len(peer.messages) < 100:
+            time.sleep(0.001)
+        child.kill()
+        assert died(child)
+        send(office, worker(office, smtp(peer), tmp_path))
+
+        taken = taken_by_smtp(office, peer)
+        states = keep_promises(office, taken, addressed=400, unknown=5)
+    assert states[DeliveryState.SENT] >= 395

@@ -45,6 +45,7 @@ class Handover:
     metronome: Metronome | None = None
     stop: asyncio.Event | None = None
     _armed: set[int] = field(default_factory=set)
+    _accepted: set[int] = field(default_factory=set)
 
     async def carry(self, transport: Transport, tokens: Tokens) -> Told:
         """Hand the batch to the transport, and say what became of it."""
@@ -69,9 +70,10 @@ class Handover:
             topics = followed(session, ids, campaign.topics)
         message = message_of(campaign)
         who = recipients(self.held, message, tokens, topics)
-        return await transport.send(message, who, self._arm)
+        return await transport.send(message, who, self)
 
-    async def _arm(self, subscriber_ids: Sequence[int]) -> None:
+    async def __call__(self, subscriber_ids: Sequence[int]) -> None:
+        """Mark deliveries: this is the transport's `Arm`."""
         if self.metronome:
             await self.metronome.wait(len(subscriber_ids))
         if self._stopped:
@@ -82,6 +84,14 @@ class Handover:
             # Whatever the reason: what cannot be marked must not be handed over.
             raise Fenced(f"the marks cannot be kept: {problem}") from problem
         self._armed.update(subscriber_ids)
+
+    def heard(self, receipt: Receipt) -> None:
+        """Keep what a transport knows before its batch is over."""
+        if receipt.outcome is Outcome.ACCEPTED:
+            self._accepted.add(receipt.subscriber_id)
+            if self.journal:
+                held = self.held
+                self.journal.accept(held.batch_id, held.fence, receipt.subscriber_id)
 
     async def _mark(self, subscriber_ids: Sequence[int]) -> None:
         held = self.held
@@ -111,6 +121,11 @@ class Handover:
         return [*problem.receipts, *later]
 
     def _in_doubt(self) -> list[Receipt]:
-        """Nobody answered for these, and they may have been accepted."""
+        """Sending broke off: who was not heard to be accepted may have been."""
         reason = "sending broke off before an answer came"
-        return [Receipt(each, Outcome.UNKNOWN, reason) for each in self._armed]
+        return [
+            Receipt(each, Outcome.ACCEPTED)
+            if each in self._accepted
+            else Receipt(each, Outcome.UNKNOWN, reason)
+            for each in self._armed
+        ]

@@ -27,7 +27,8 @@ MARK = Struct(">IIII")
 #: Written ahead, so that a sync has no new length of the file to sync as well.
 SIZE = 1 << 20
 
-CHECK = 0x666D6A6C
+#: The two kinds of marks differ in their checks.
+ARMED, ACCEPTED = 0x666D6A6C, 0x666D6163
 
 #: A batch and the fence number of the claim on it.
 Claimed = tuple[int, int]
@@ -41,6 +42,8 @@ class Journal:
         self._path = _path(folder, worker)
         self._handle = -1
         self._place = 0
+        self._accepted: list[tuple[int, int, int]] = []
+        self._flushes = False
         self._waiting: list[tuple[int, int, int]] = []
         self._waiters: list[asyncio.Future[set[Claimed]]] = []
 
@@ -64,6 +67,18 @@ class Journal:
     def rewind(self) -> None:
         """Begin at the front again; to be called when no batch is in hand."""
         self._place = 0
+
+    def accept(self, batch_id: int, fence: int, subscriber_id: int) -> None:
+        """Note that a mail was accepted, so that it is not unknown if we die.
+
+        It is written with the next marks, and not synced: a dead process loses nothing
+        of what it wrote, and after a power cut the mail is unknown, which is true.
+        """
+        self._accepted.append((batch_id, fence, subscriber_id))
+        if not self._flushes:
+            self._flushes = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._flush)
 
     async def arm(
         self, batch_id: int, fence: int, subscriber_ids: Sequence[int]
@@ -99,14 +114,23 @@ class Journal:
             else:
                 waiter.set_exception(problem)
 
+    def _flush(self) -> None:
+        self._flushes = False
+        # What somebody waits for takes the rest along.
+        if self._accepted and not self._waiters:
+            self._keep([])
+
     def _keep(self, waiting: Sequence[tuple[int, int, int]]) -> Fenced | None:
-        """Write and sync marks; return what kept them from the disk."""
+        """Write marks, and sync what is waited for; return what kept them from it."""
+        accepted, self._accepted = self._accepted, []
         marks = b"".join(
-            MARK.pack(*mark, mark[0] ^ mark[1] ^ mark[2] ^ CHECK) for mark in waiting
+            [_mark(each, ACCEPTED) for each in accepted]
+            + [_mark(each, ARMED) for each in waiting]
         )
         try:
             _write(self._handle, marks, self._place)
-            os.fdatasync(self._handle)
+            if waiting:
+                os.fdatasync(self._handle)
         except OSError as problem:
             return Fenced(f"nothing can be noted: {problem.strerror}")
         self._place += len(marks)
@@ -141,16 +165,30 @@ def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
 
 def armed(folder: Path, worker: str, batch_id: int, fence: int) -> set[int] | None:
     """Return whom a worker had armed in a claim; None if its journal is not here."""
+    return _marked(_path(folder, worker), (batch_id, fence), ARMED)
+
+
+def accepted(folder: Path, worker: str, batch_id: int, fence: int) -> set[int] | None:
+    """Return whose mails were accepted in a claim, as far as the worker came."""
+    return _marked(_path(folder, worker), (batch_id, fence), ACCEPTED)
+
+
+def _mark(what: tuple[int, int, int], kind: int) -> bytes:
+    batch_id, fence, subscriber_id = what
+    check = batch_id ^ fence ^ subscriber_id ^ kind
+    return MARK.pack(batch_id, fence, subscriber_id, check)
+
+
+def _marked(path: Path, claimed: Claimed, kind: int) -> set[int] | None:
     try:
-        marks = _path(folder, worker).read_bytes()
+        marks = path.read_bytes()
     except FileNotFoundError:
         return None
     whole = len(marks) - len(marks) % MARK.size
     return {
         subscriber
         for batch, number, subscriber, check in MARK.iter_unpack(marks[:whole])
-        if (batch, number) == (batch_id, fence)
-        and check == batch ^ number ^ subscriber ^ CHECK
+        if (batch, number) == claimed and check == batch ^ number ^ subscriber ^ kind
     }
 
 

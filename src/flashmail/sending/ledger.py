@@ -139,7 +139,9 @@ def _is_lost(batch: Batch, journals: Path | None, now: datetime) -> bool:
 def _read_journal(
     session: Session, batch: Batch, journals: Path | None, now: datetime
 ) -> None:
-    """Mark in the table whom the lost worker had armed, as its journal says.
+    """Write into the table whom the lost worker had armed, as its journal says.
+
+    Of some it also says that the provider accepted them before the worker died.
 
     Without the journal (it lies on another machine) any of them may have been.
     """
@@ -149,6 +151,13 @@ def _read_journal(
     if journals is not None:
         journal.shut_out(journals, batch.worker, batch.id, batch.fence)
         armed = journal.armed(journals, batch.worker, batch.id, batch.fence)
+        accepted = journal.accepted(journals, batch.worker, batch.id, batch.fence)
+        session.execute(
+            update(Delivery)
+            .where(claimed, col(Delivery.subscriber_id).in_(accepted or ()))
+            .values(state=DeliveryState.SENT, at=now)
+            .execution_options(synchronize_session=False)
+        )
     if armed is not None:
         claimed &= col(Delivery.subscriber_id).in_(armed)
     session.execute(

@@ -3,6 +3,7 @@
 from flashmail.transports.base import (
     Arm,
     Fenced,
+    Listener,
     Outcome,
     Receipt,
     Recipient,
@@ -13,6 +14,7 @@ from flashmail.transports.base import (
 __all__ = [
     "Arm",
     "Fenced",
+    "Listener",
     "Outcome",
     "Receipt",
     "Recipient",

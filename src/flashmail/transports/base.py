@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flashmail.errors import FlashmailError
 from flashmail.message import Message
@@ -59,6 +59,18 @@ class Fenced(FlashmailError):
 #: Called with subscriber ids right before the bytes that can cause acceptance; returns
 #: when the mark is durable. Raises `Fenced` when the batch is another worker's now.
 Arm = Callable[[Sequence[int]], Awaitable[None]]
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """An `Arm` that wants each receipt as soon as there is one.
+
+    A transport that arms singly tells it: what it told is not in doubt if it dies.
+    """
+
+    def heard(self, receipt: Receipt) -> None:
+        """Take note of a receipt that will also be returned."""
+        ...
 
 
 class Transport(Protocol):

@@ -16,6 +16,7 @@ from flashmail.message.mime import compiled
 from flashmail.transports.base import (
     Arm,
     Fenced,
+    Listener,
     Outcome,
     Receipt,
     Recipient,
@@ -142,6 +143,7 @@ class _Round:
         self._again: deque[Mail] = deque()
         self._tries: dict[int, int] = {}
         self._arm = arm
+        self._listener = arm if isinstance(arm, Listener) else None
         self._mails_limit = mails_limit
         self._booked: dict[int, Receipt] = {}
         self._stop: Fenced | SenderProblem | None = None
@@ -220,7 +222,10 @@ class _Round:
         return problem is None
 
     def _write(self, subscriber_id: int, outcome: Outcome, reason: str) -> None:
-        self._booked[subscriber_id] = Receipt(subscriber_id, outcome, reason)
+        receipt = Receipt(subscriber_id, outcome, reason)
+        self._booked[subscriber_id] = receipt
+        if self._listener:
+            self._listener.heard(receipt)
 
 
 def _context(settings: SmtpSettings) -> ssl.SSLContext | None:
