@@ -1,7 +1,11 @@
 """Retry: only what may be tried again is, and only when a person says so."""
 
+import pytest
+
 from flashmail.database import transaction
 from flashmail.model import CampaignStatus, DeliveryState
+from flashmail.sending import campaigns
+from flashmail.sending.campaigns import CampaignMoved
 from flashmail.sending.retry import retry
 from flashmail.transports import Outcome
 from office import Office
@@ -78,3 +82,12 @@ def test_a_retry_touches_nobody_else(office: Office) -> None:
     office.send_all()
 
     assert office.post.addresses.count("bart@example.org") == 1
+
+
+def test_a_cancelled_campaign_stays_so(office: Office) -> None:
+    office.subscribe("Anne", "Iran")
+    office.schedule()
+    office.do(campaigns.cancel, 1)
+
+    with pytest.raises(CampaignMoved, match="nothing to retry"):
+        again(office, unknown=True)

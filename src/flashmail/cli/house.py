@@ -63,7 +63,7 @@ def adopt(
 
 
 def worker(context: typer.Context) -> None:
-    """Send what is due, beside other workers; ends after the batch in hand."""
+    """Send what is due, beside other workers; ends after the mails on their way."""
     settings = load(context.obj)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
 

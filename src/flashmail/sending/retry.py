@@ -12,7 +12,7 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
-from flashmail.sending.campaigns import find, log, moved
+from flashmail.sending.campaigns import CampaignMoved, find, log, moved
 from flashmail.sending.claim import changed
 
 
@@ -25,6 +25,8 @@ def retry(
     blocked. With `unknown` also what is unknown, of which some may get a second copy.
     """
     campaign = find(session, campaign_id)
+    if campaign.status is CampaignStatus.CANCELLED:
+        raise CampaignMoved(f"campaign {campaign_id} is cancelled: nothing to retry")
     count = _queue(session, campaign_id, DeliveryState.FAILED, now)
     if unknown:
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
