@@ -27,6 +27,7 @@ from flashmail.sending.dispatch_procrastinate import (
 )
 from fleet import IN_HAND, Fleet
 from office import Office
+from test_installation import FOLLOWERS, Installation, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -205,6 +206,35 @@ def test_workers_go_on_when_the_database_comes_back(fleet: Fleet, server: Any) -
     fleet.stop(*workers)
 
     assert fleet.check(PEOPLE)[UNKNOWN] <= 2 * IN_HAND
+
+
+def test_two_homes_at_the_command_line(server: Any, tmp_path: Path) -> None:
+    server.psql("CREATE DATABASE office")
+    settings = {
+        "DATABASE_URL": server.get_uri(database="office"),
+        "DISPATCH": "procrastinate",
+        "SECRET_KEY": "k" * 32,
+    }
+    homes = [tmp_path / "one", tmp_path / "two"]
+    for home in homes:
+        home.mkdir()
+    one, two = (Installation(home, **settings) for home in homes)
+    workers = [one.process("worker")]
+    eventually((homes[0] / "instance").exists)
+    two.run("adopt", "--beside")
+    workers.append(two.process("worker"))
+
+    two.run("send", "brief.txt", "--urgent", "--yes")
+    eventually(lambda: one.json("campaign", "show", "1")["status"] == "sent", 30)
+    for each in workers:
+        each.send_signal(signal.SIGTERM)
+        each.communicate(timeout=20)
+
+    assert [each.returncode for each in workers] == [0, 0]
+    mails = [
+        each for home in homes for each in home.glob("outbox/*/*") if each.is_file()
+    ]
+    assert len(mails) == len(FOLLOWERS)
 
 
 def restart(server: Any) -> None:

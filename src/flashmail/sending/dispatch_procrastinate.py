@@ -51,14 +51,16 @@ PATIENCE = 5.0
 #: When jobs of the dead are looked for: a cron line whose last field is seconds.
 RESCUE_AT = "* * * * * */5"
 
-#: Open batches of campaigns under way for which no job is waiting.
+#: Open batches of campaigns under way for which no job is waiting. NOT IN makes one hash
+#: of the jobs; NOT EXISTS reads them for each batch while they are not analysed yet.
 UNANNOUNCED = text(
     f"""
     SELECT batch.id, campaign.priority, batch.ready_at
     FROM batch JOIN campaign ON campaign.id = batch.campaign_id
-    WHERE batch.state = 'open' AND campaign.status = 'sending' AND NOT EXISTS (
-        SELECT FROM {SCHEMA}.procrastinate_jobs AS job
-        WHERE job.status = 'todo' AND job.queueing_lock = 'batch ' || batch.id
+    WHERE batch.state = 'open' AND campaign.status = 'sending'
+    AND 'batch ' || batch.id NOT IN (
+        SELECT queueing_lock FROM {SCHEMA}.procrastinate_jobs
+        WHERE status = 'todo' AND queueing_lock IS NOT NULL
     )
     ORDER BY campaign.priority DESC, campaign.send_at, batch.id
     LIMIT {MOST}
