@@ -58,6 +58,7 @@ def test_everything_missing_is_said_at_once(tmp_path: Path) -> None:
         ({"TRANSPORT": "pigeon"}, "TRANSPORT Input should be"),
         ({"TRANSPORT": "smtp"}, "SMTP_URL is needed"),
         ({"TRANSPORT": "sendgrid"}, "SENDGRID_API_KEY is needed"),
+        ({"DISPATCH": "procrastinate"}, "DISPATCH procrastinate needs a postgresql"),
         (
             {
                 "TRANSPORT": "sendgrid",
