@@ -125,6 +125,10 @@ class Fleet:
     def mailed(self) -> list[str]:
         return self.accepted.read_text().split()
 
+    def status(self, campaign_id: int) -> CampaignStatus:
+        with self.engine() as engine:
+            return Office(engine).status(campaign_id)
+
     def is_sent(self) -> bool:
         with self.engine() as engine, transaction(engine) as session:
             statuses = session.exec(select(Campaign.status)).all()

@@ -51,8 +51,8 @@ PATIENCE = 5.0
 #: When jobs of the dead are looked for: a cron line whose last field is seconds.
 RESCUE_AT = "* * * * * */5"
 
-#: Open batches of campaigns under way for which no job is waiting. NOT IN makes one hash
-#: of the jobs; NOT EXISTS reads them for each batch while they are not analysed yet.
+#: Open batches of campaigns under way for which no job is waiting. NOT IN makes one
+#: hash of the jobs; NOT EXISTS reads them for each batch until they are analysed.
 UNANNOUNCED = text(
     f"""
     SELECT batch.id, campaign.priority, batch.ready_at
