@@ -91,7 +91,7 @@ def send(
                 base_url=peer if isinstance(peer, str) else peer.url,
                 headers={"Authorization": f"Bearer {KEY}"},
             ),
-            timeout=httpx.Timeout(0.3),
+            timeout=httpx.Timeout(2.0),
             clock=clock.time,
             sleep=clock.sleep,
         )
