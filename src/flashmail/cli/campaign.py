@@ -35,12 +35,8 @@ def list_latest(context: typer.Context, json: Json = False) -> None:
     with reading(engine) as session:
         latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(LATEST)
         rows = [_line(each) for each in session.exec(latest)]
-    if json:
-        say.result(rows)
-    elif not rows:
-        say.note("there are no campaigns yet; 'flashmail send FILE' makes one")
-    else:
-        say.table(list(rows[0]), [list(row.values()) for row in rows])
+    empty = "there are no campaigns yet; 'flashmail send FILE' makes one"
+    say.listing(rows, json=json, empty=empty)
 
 
 def _line(campaign: Campaign) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -33,6 +33,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for row in rows:
         grid.add_row(*(f"{x:,}" if isinstance(x, int) else str(x) for x in row))
     out.print(grid)
+
+
+def listing(rows: Sequence[Mapping[str, Any]], *, json: bool, empty: str) -> None:
+    """Print rows of the same columns: for a program, for a person, or what is missing.
+
+    `empty` tells a person why there are none, and how to change that.
+    """
+    if json:
+        result(rows)
+    elif not rows:
+        note(empty)
+    else:
+        table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 class Advance(Protocol):

@@ -64,12 +64,8 @@ def list_all(
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         rows = [_line(session, each) for each in session.exec(select(Schedule))]
-    if json:
-        say.result(rows)
-    elif not rows:
-        say.note("there are no schedules; 'flashmail schedule add' makes one")
-    else:
-        say.table(list(rows[0]), [list(row.values()) for row in rows])
+    empty = "there are no schedules; 'flashmail schedule add' makes one"
+    say.listing(rows, json=json, empty=empty)
 
 
 @app.command()

@@ -67,12 +67,8 @@ def list_all(
             }
             for each in session.exec(select(Staff).order_by(col(Staff.key)))
         ]
-    if json:
-        say.result(rows)
-    elif not rows:
-        say.note("nobody yet: whoever sits at this machine sees the pages")
-    else:
-        say.table(list(rows[0]), [list(row.values()) for row in rows])
+    empty = "nobody yet: whoever sits at this machine sees the pages"
+    say.listing(rows, json=json, empty=empty)
 
 
 @app.command()

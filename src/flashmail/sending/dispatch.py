@@ -36,7 +36,6 @@ class Dispatch(Protocol):
         """
 
 
-@dataclass
 @dataclass(frozen=True)
 class Polling:
     """Each worker looks for itself; `idle` and `recover` are how long it rests."""
