@@ -1,7 +1,9 @@
 """The instance fence: a restored backup and a copy ask a person first."""
 
+import resource
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,27 @@ def test_a_first_home_may_send(engine: Engine, home: Path) -> None:
 
     with Session(engine) as session:
         assert session.exec(select(Instance)).one().claims == 2
+
+
+def test_a_home_cut_short_at_its_first_claim_may_try_again(
+    engine: Engine, home: Path
+) -> None:
+    """By a full disk here; by a kill, a name without its content is as bad."""
+    with pytest.raises(OSError, match="too large"), no_file_may_grow():
+        claim_once(engine, home)
+    assert not list(home.glob("instance*"))
+
+    claim_once(engine, home)
+
+
+@contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_restored_backup_may_not(engine: Engine, home: Path, tmp_path: Path) -> None:

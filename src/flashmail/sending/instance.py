@@ -14,6 +14,7 @@ In both cases nothing is sent until a person has looked and said `flashmail adop
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,11 +124,14 @@ def fenced(engine: Engine, home: Path) -> Iterator[InstanceFence]:
 
 def _register(session: Session, path: Path) -> None:
     token = secrets.token_hex(16)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # It gets its name when it is written: nobody may ever find half of it.
+    handle, unnamed = tempfile.mkstemp(prefix=f"{FILE}-", dir=path.parent)
     try:
         _write(handle, token, 0)
+        os.link(unnamed, path)
     finally:
         os.close(handle)
+        os.unlink(unnamed)
     session.add(Instance(token=token, fingerprint=_fingerprint(path)))
     session.flush()
 
