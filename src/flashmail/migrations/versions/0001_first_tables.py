@@ -61,8 +61,7 @@ def upgrade() -> None:
         sa.Column("actor_reason", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("ix_event_campaign", "event", ["campaign_id", "kind"])
-
+    op.create_index("ix_event_campaign", "event", ["campaign_id", "kind"], unique=False)
     op.create_table(
         "failed_sign_in",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -70,8 +69,9 @@ def upgrade() -> None:
         sa.Column("at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_failed_sign_in_key", "failed_sign_in", ["key"])
-
+    op.create_index(
+        op.f("ix_failed_sign_in_key"), "failed_sign_in", ["key"], unique=False
+    )
     op.create_table(
         "instance",
         sa.Column("token", sa.String(), nullable=False),
@@ -186,8 +186,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_campaign_status", "campaign", ["status"])
-
+    op.create_index(op.f("ix_campaign_status"), "campaign", ["status"], unique=False)
     op.create_table(
         "sign_in",
         sa.Column("digest", sa.String(), nullable=False),
@@ -199,8 +198,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("digest"),
     )
-    op.create_index("ix_sign_in_staff_id", "sign_in", ["staff_id"])
-
+    op.create_index(op.f("ix_sign_in_staff_id"), "sign_in", ["staff_id"], unique=False)
     op.create_table(
         "subscription",
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
@@ -220,9 +218,11 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        "ix_subscription_topic", "subscription", ["topic_id", "subscriber_id"]
+        "ix_subscription_topic",
+        "subscription",
+        ["topic_id", "subscriber_id"],
+        unique=False,
     )
-
     op.create_table(
         "batch",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -241,8 +241,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_batch_due", "batch", ["state", "campaign_id", "ready_at"])
-
+    op.create_index(
+        "ix_batch_due", "batch", ["state", "campaign_id", "ready_at"], unique=False
+    )
     op.create_table(
         "link",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
@@ -275,9 +276,13 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("occurrence")
     op.drop_table("link")
+    op.drop_index("ix_batch_due", table_name="batch")
     op.drop_table("batch")
+    op.drop_index("ix_subscription_topic", table_name="subscription")
     op.drop_table("subscription")
+    op.drop_index(op.f("ix_sign_in_staff_id"), table_name="sign_in")
     op.drop_table("sign_in")
+    op.drop_index(op.f("ix_campaign_status"), table_name="campaign")
     op.drop_table("campaign")
     op.drop_table("topic")
     op.drop_table("suppression")
@@ -286,7 +291,9 @@ def downgrade() -> None:
     op.drop_table("schedule")
     op.drop_table("pace")
     op.drop_table("instance")
+    op.drop_index(op.f("ix_failed_sign_in_key"), table_name="failed_sign_in")
     op.drop_table("failed_sign_in")
+    op.drop_index("ix_event_campaign", table_name="event")
     op.drop_table("event")
     op.drop_table("delivery")
     op.drop_table("brief")
