@@ -15,6 +15,7 @@ from flashmail.model.delivery import (
     Delivery,
     DeliveryState,
 )
+from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
 from flashmail.model.event import Actor, Event, EventKind
 from flashmail.model.instance import Instance
 from flashmail.model.pace import Pace
@@ -37,6 +38,8 @@ __all__ = [
     "AuditEntry",
     "Batch",
     "BatchState",
+    "BriefDraft",
+    "BriefRevision",
     "Campaign",
     "CampaignStatus",
     "Delivery",
@@ -51,6 +54,7 @@ __all__ = [
     "OccurrenceStatus",
     "Pace",
     "Priority",
+    "QuoteApproval",
     "Role",
     "Schedule",
     "SignIn",

@@ -42,6 +42,7 @@ class StoredBrief(SQLModel, table=True):
     markdown: str
     digest: str = Field(unique=True)
     created_at: datetime
+    embargo_until: datetime | None = None  # nobody outside sees it before
 
 
 class Campaign(SQLModel, table=True):

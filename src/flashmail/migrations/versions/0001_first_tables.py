@@ -32,8 +32,26 @@ def upgrade() -> None:
         sa.Column("markdown", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("embargo_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
+    )
+    op.create_table(
+        "brief_draft",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("markdown", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("embargo_until", MOMENT, nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("changed_at", MOMENT, nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.Column("discarded_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_brief_draft_changed_at"), "brief_draft", ["changed_at"], unique=False
     )
     op.create_table(
         "delivery",
@@ -156,6 +174,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug"),
     )
     op.create_table(
+        "brief_revision",
+        sa.Column("draft_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("markdown", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["draft_id"],
+            ["brief_draft.id"],
+        ),
+        sa.PrimaryKeyConstraint("draft_id", "number"),
+    )
+    op.create_table(
         "campaign",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("brief_id", sa.Integer(), nullable=True),
@@ -187,6 +218,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_campaign_status"), "campaign", ["status"], unique=False)
+    op.create_table(
+        "quote_approval",
+        sa.Column("draft_id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("noted_by", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["draft_id"],
+            ["brief_draft.id"],
+        ),
+        sa.PrimaryKeyConstraint("draft_id", "digest"),
+    )
     op.create_table(
         "sign_in",
         sa.Column("digest", sa.String(), nullable=False),
@@ -282,8 +326,10 @@ def downgrade() -> None:
     op.drop_table("subscription")
     op.drop_index(op.f("ix_sign_in_staff_id"), table_name="sign_in")
     op.drop_table("sign_in")
+    op.drop_table("quote_approval")
     op.drop_index(op.f("ix_campaign_status"), table_name="campaign")
     op.drop_table("campaign")
+    op.drop_table("brief_revision")
     op.drop_table("topic")
     op.drop_table("suppression")
     op.drop_table("subscriber")
@@ -296,5 +342,7 @@ def downgrade() -> None:
     op.drop_index("ix_event_campaign", table_name="event")
     op.drop_table("event")
     op.drop_table("delivery")
+    op.drop_index(op.f("ix_brief_draft_changed_at"), table_name="brief_draft")
+    op.drop_table("brief_draft")
     op.drop_table("brief")
     op.drop_table("audit")

@@ -1,0 +1,54 @@
+"""A brief as it is written: its text, its earlier forms, who stands by a quote."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+
+class BriefDraft(SQLModel, table=True):
+    """A brief that editors work on, in the Markdown form that flashmail writes.
+
+    `revision` is the number of its latest form: who saves names the one that was on the
+    screen, and is refused when another one has been saved since.
+    """
+
+    __tablename__ = "brief_draft"
+
+    id: int | None = Field(default=None, primary_key=True)
+    title: str
+    markdown: str
+    revision: int = 1
+    embargo_until: datetime | None = None
+    created_at: datetime
+    created_by: str
+    changed_at: datetime = Field(index=True)
+    changed_by: str
+    discarded_at: datetime | None = None
+
+
+class BriefRevision(SQLModel, table=True):
+    """One form that a draft had. Only ever added to."""
+
+    __tablename__ = "brief_revision"
+
+    draft_id: int = Field(foreign_key="brief_draft.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    markdown: str
+    at: datetime
+    who: str
+
+
+class QuoteApproval(SQLModel, table=True):
+    """A person stands by a quote, word for word.
+
+    `digest` is the SHA-256 of its text, person and role: a changed quote has lost its
+    approval.
+    """
+
+    __tablename__ = "quote_approval"
+
+    draft_id: int = Field(foreign_key="brief_draft.id", primary_key=True)
+    digest: str = Field(primary_key=True)
+    approved_by: str  # who said it is right: the person quoted, or for them
+    noted_by: str  # the member of staff who wrote that down
+    at: datetime
