@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date
 
 import pytest
 from hypothesis import example, given, settings
@@ -67,6 +67,7 @@ BRIEFS = st.builds(
     Brief,
     title=LINES,
     date=st.dates(),
+    embargo=st.none() | st.datetimes(timezones=st.just(UTC)),
     sections=several(
         st.builds(Section, OPTIONAL, st.sampled_from(SectionKind), tuples(LINES))
     ),

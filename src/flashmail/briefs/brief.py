@@ -1,7 +1,7 @@
 """The brief: what an editor wrote, as a value."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -55,7 +55,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Brief:
-    """A Flash Brief, immutable. Doubts say what an editor should look at."""
+    """A Flash Brief, immutable. Doubts say what an editor should look at.
+
+    `embargo` is the moment, in UTC, before which nobody outside may see it.
+    """
 
     title: str
     date: date
@@ -64,3 +67,4 @@ class Brief:
     related: tuple[Related, ...] = ()
     topics: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    embargo: datetime | None = None

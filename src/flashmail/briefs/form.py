@@ -7,9 +7,11 @@ from flashmail.briefs.brief import Brief, Related
 
 def as_json(brief: Brief) -> dict[str, Any]:
     """Return what `--json` shows; doubts are called warnings there."""
+    embargo = {"embargo": brief.embargo.isoformat()} if brief.embargo else {}
     return {
         "title": brief.title,
         "date": brief.date.isoformat(),
+        **embargo,
         "sections": [
             {
                 "heading": section.heading,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -10,13 +11,15 @@ from flashmail.briefs.brief import Brief, Doubt, Related
 from flashmail.briefs.dates import Dated, NoSuchDay, read_date
 from flashmail.briefs.decode import without_controls
 from flashmail.briefs.errors import BriefError
+from flashmail.briefs.moment import read_moment
 from flashmail.briefs.related import read_related
 from flashmail.briefs.topics import Vocabulary
+from flashmail.errors import WrongInput
 
 #: More than any front matter needs; YAML is slow.
 LONGEST = 50_000
 
-KNOWN = "'title', 'date', 'topics' and 'related'"
+KNOWN = "'title', 'date', 'embargo', 'topics' and 'related'"
 
 
 class PlainLoader(yaml.BaseLoader):
@@ -38,6 +41,7 @@ class Front:
 
     title: str = ""
     dated: Dated | None = None
+    embargo: datetime | None = None
     topics: list[str] = field(default_factory=list)
     related: list[Related] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
@@ -46,6 +50,8 @@ class Front:
 def write_front(brief: Brief) -> str:
     """Write the fields as YAML; what is empty is left out."""
     fields: dict[str, Any] = {"title": brief.title, "date": brief.date}
+    if brief.embargo:
+        fields["embargo"] = brief.embargo
     if brief.topics:
         fields["topics"] = list(brief.topics)
     if brief.related:
@@ -94,6 +100,7 @@ class _Reader:
         self._fields = {
             "title": self._title,
             "date": self._date,
+            "embargo": self._embargo,
             "topics": self._topics,
             "related": self._related,
         }
@@ -130,6 +137,14 @@ class _Reader:
         if dated and dated.doubt:
             self._doubt(node, dated.doubt)
         self._front.dated = dated
+
+    def _embargo(self, node: yaml.Node) -> None:
+        text = self._text(node)
+        try:
+            self._front.embargo = read_moment(text) if text else None
+        except WrongInput as problem:
+            # Not a doubt: an embargo that is passed over lets the brief out too early.
+            raise self._error(node, f"embargo: {problem}") from problem
 
     def _topics(self, node: yaml.Node) -> None:
         for item in self._items(node):

@@ -60,6 +60,7 @@ def _brief(front: Front, body: "_Body", line: int) -> Brief:
         related=tuple(front.related),
         topics=tuple(front.topics),
         doubts=tuple(body.doubts),
+        embargo=front.embargo,
     )
 
 

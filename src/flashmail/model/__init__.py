@@ -2,6 +2,7 @@
 
 from flashmail.model.audit import AuditEntry
 from flashmail.model.campaign import (
+    Amends,
     Campaign,
     CampaignStatus,
     Link,
@@ -35,6 +36,7 @@ __all__ = [
     "LEFT",
     "OPEN",
     "Actor",
+    "Amends",
     "AuditEntry",
     "Batch",
     "BatchState",

@@ -4,8 +4,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Integer
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON, ColumnElement, Integer, or_
+from sqlmodel import Field, SQLModel, col
 
 from flashmail.model.columns import Word
 from flashmail.model.subscriber import Frequency
@@ -31,6 +31,14 @@ class Priority(IntEnum):
     URGENT = 1
 
 
+class Amends(StrEnum):
+    """What a campaign is to the one that it corrects, and so to whom it goes."""
+
+    REST = "rest"  # the mended brief, to those who did not get the first
+    CORRECTION = "correction"  # to those who got it, or may have
+    RETRACTION = "retraction"  # to the same: the brief is taken back
+
+
 class StoredBrief(SQLModel, table=True):
     """A brief as it was sent, in the Markdown form that flashmail writes."""
 
@@ -44,6 +52,12 @@ class StoredBrief(SQLModel, table=True):
     created_at: datetime
     embargo_until: datetime | None = None  # nobody outside sees it before
 
+    @classmethod
+    def lifted(cls, now: datetime) -> ColumnElement[bool]:
+        """Return `briefs.embargo.lifted` as a condition on this table."""
+        until = col(cls.embargo_until)
+        return or_(until.is_(None), until <= now)
+
 
 class Campaign(SQLModel, table=True):
     """What was approved, kept as it was approved.
@@ -51,10 +65,17 @@ class Campaign(SQLModel, table=True):
     `audience` is the segment as JSON (see `audience.segment`), `headers` a list of
     [name, value]; `message_digest` is the SHA-256 of the message, the links and the
     segment; `approved_digest` is what the approver saw, and must equal it.
+
+    `created_by` and `approved_by` are how a member of staff signs in, or the name of
+    what did it.
     """
 
     id: int | None = Field(default=None, primary_key=True)
     brief_id: int | None = Field(default=None, foreign_key="brief.id")
+    draft_id: int | None = Field(default=None, foreign_key="brief_draft.id", index=True)
+    draft_revision: int = 0  # the form of the draft that it was made of
+    corrects: int | None = Field(default=None, foreign_key="campaign.id", index=True)
+    amends: Amends | None = Field(default=None, sa_type=Word(Amends))
     template: str
     status: CampaignStatus = Field(
         default=CampaignStatus.DRAFT, sa_type=Word(CampaignStatus), index=True
@@ -72,6 +93,7 @@ class Campaign(SQLModel, table=True):
     envelope_sender: str
     message_digest: str
     created_at: datetime
+    created_by: str = ""
     approved_by: str = ""
     approved_at: datetime | None = None
     approved_digest: str = ""

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from flashmail.briefs.embargo import require_lifted
 from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.sending.address import address
-from flashmail.sending.campaigns import log, moved
+from flashmail.sending.campaigns import embargo_of, log, moved
 
 SYSTEM = "flashmail"
 
@@ -69,6 +70,7 @@ def _begin(
             moved(session, campaign_id, CampaignStatus.MISSED, note=note)
             log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
             return False
+        require_lifted(embargo_of(session, campaign), at=now)
         moved(session, campaign_id, CampaignStatus.SENDING, started_at=now)
         count = address(session, campaign, batch_size=batch_size, now=now)
         campaign.addressed = count

@@ -11,6 +11,7 @@ from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 
 from flashmail.audience.segment import Segment
+from flashmail.briefs.embargo import require_lifted
 from flashmail.errors import FlashmailError, WrongInput
 from flashmail.message import Message
 from flashmail.model import (
@@ -94,13 +95,24 @@ class Draft:
 
 
 def keep_brief(
-    session: Session, title: str, date: str, markdown: str, *, now: datetime
+    session: Session,
+    title: str,
+    date: str,
+    markdown: str,
+    *,
+    embargo: datetime | None = None,
+    now: datetime,
 ) -> int:
     """Keep a brief's Markdown, once, and return its id."""
     digest = hashlib.sha256(markdown.encode()).hexdigest()
     known = session.exec(select(StoredBrief).where(StoredBrief.digest == digest))
     brief = known.one_or_none() or StoredBrief(
-        title=title, date=date, markdown=markdown, digest=digest, created_at=now
+        title=title,
+        date=date,
+        markdown=markdown,
+        digest=digest,
+        created_at=now,
+        embargo_until=embargo,
     )
     session.add(brief)
     session.flush()
@@ -122,7 +134,12 @@ def earlier(session: Session, markdown: str) -> list[Campaign]:
 
 
 def draft(
-    session: Session, what: Draft, *, brief_id: int | None, now: datetime
+    session: Session,
+    what: Draft,
+    *,
+    brief_id: int | None,
+    who: str = "",
+    now: datetime,
 ) -> Campaign:
     """Freeze the message exactly as it was rendered, ready for approval."""
     campaign = Campaign(
@@ -139,6 +156,7 @@ def draft(
         envelope_sender=what.message.envelope_sender,
         message_digest=what.digest,
         created_at=now,
+        created_by=who,
     )
     session.add(campaign)
     session.flush()
@@ -200,7 +218,8 @@ def approve(
 def schedule(
     session: Session, campaign_id: int, at: datetime, *, who: str, now: datetime
 ) -> None:
-    """Put an approved campaign into the queue for its time."""
+    """Put an approved campaign into the queue for its time, after its embargo."""
+    require_lifted(embargo_of(session, find(session, campaign_id)), at=at)
     moved(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
     log(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
 
@@ -230,6 +249,13 @@ def cancel(session: Session, campaign_id: int, *, who: str, now: datetime) -> No
         .values(state=DeliveryState.CANCELLED, at=now, reason=f"cancelled by {who}")
     )
     log(session, campaign_id, "cancel", who=who, now=now)
+
+
+def embargo_of(session: Session, campaign: Campaign) -> datetime | None:
+    """Return until when the campaign's brief is under embargo, or was."""
+    if campaign.brief_id is None:
+        return None
+    return session.get_one(StoredBrief, campaign.brief_id).embargo_until
 
 
 def find(session: Session, campaign_id: int) -> Campaign:

@@ -109,6 +109,7 @@ def _content(engine: Engine, due: Due) -> list[Brief]:
         select(StoredBrief, Campaign)
         .join(Campaign, col(Campaign.brief_id) == col(StoredBrief.id))
         .where(col(Campaign.status).in_(TOLD))
+        .where(StoredBrief.lifted(due.at))
         .where(col(Campaign.started_at) >= due.since, col(Campaign.started_at) < due.at)
         .order_by(col(Campaign.started_at), col(Campaign.id))
     )

@@ -92,9 +92,10 @@ def launch(
             brief.title,
             brief.date.isoformat(),
             briefs.write_markdown(brief),
+            embargo=brief.embargo,
             now=now,
         )
-        campaign = campaigns.draft(session, what, brief_id=brief_id, now=now)
+        campaign = campaigns.draft(session, what, brief_id=brief_id, who=who, now=now)
         assert campaign.id is not None
         campaigns.approve(session, campaign.id, what.digest, who=who, now=now)
         campaigns.schedule(session, campaign.id, moment, who=who, now=now)

@@ -1,41 +1,14 @@
-"""Moments as people write them: a time of day somewhere."""
+"""When something is to be sent: a moment that is yet to come."""
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
 
+from flashmail.briefs.moment import read_moment
 from flashmail.errors import WrongInput
-
-EXAMPLES = "2027-03-01T09:00+01:00 or '2027-03-01 09:00 Europe/Paris'"
 
 
 def parse_moment(text: str, *, now: datetime) -> datetime:
-    """Return the moment in UTC; a zone is required, and a time yet to come.
-
-    A time of day that a change of clocks leaves out is refused; of one that comes
-    twice, the first is meant.
-    """
-    words = text.strip().split()
-    zone = _zone(words.pop()) if words and words[-1][:1].isalpha() else None
-    try:
-        moment = datetime.fromisoformat(" ".join(words))
-    except ValueError:
-        raise WrongInput(f"{text!r} is no time; write it as {EXAMPLES}") from None
-    if zone is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    if moment.tzinfo is None:
-        raise WrongInput(f"{text!r} needs a time zone, as in {EXAMPLES}")
-    there = moment.astimezone(UTC)
-    if there.astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(
-        tzinfo=None
-    ):
-        raise WrongInput(f"{text!r} does not exist: the clocks are put forward then")
-    if there <= now:
+    """Return the moment in UTC; a zone is required, and a time yet to come."""
+    moment = read_moment(text)
+    if moment <= now:
         raise WrongInput(f"{text!r} is past already")
-    return there
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise WrongInput(f"{name!r} is no time zone; one is Europe/Paris") from None
+    return moment

@@ -9,9 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from flashmail.audience.preferences import choices, choose
+from flashmail.briefs.embargo import lifted
 from flashmail.links import BadToken, Purpose
 from flashmail.message import LEAVE, TOKEN, TOKEN_WIDTH, fill
 from flashmail.model import Campaign, Delivery, Subscriber, SubscriberStatus
+from flashmail.sending.campaigns import embargo_of
 from flashmail.tracking import readers
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import mail, page
@@ -87,12 +89,14 @@ def click(
 
 
 @router.get("/v/{token}", **allow(BEARER))
-def view(token: str, session: Reading, tokens: OurTokens) -> Response:
+def view(token: str, session: Reading, tokens: OurTokens, now: Now) -> Response:
     """Show a mail in the browser, without what only its reader may know or do."""
     key = tokens.read(Purpose.WATCH, token)
     campaign = session.get(Campaign, key[0])
     if campaign is None or session.get(Delivery, key) is None:
         raise BadToken("this mail is not kept any more")
+    if not lifted(embargo_of(session, campaign), now=now):
+        raise BadToken("this brief is not to be seen yet")
     shared = {TOKEN: token, LEAVE: "0" * TOKEN_WIDTH}
     return mail(fill(campaign.html, lambda field: shared.get(field, "")))
 

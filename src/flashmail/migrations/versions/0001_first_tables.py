@@ -190,6 +190,10 @@ def upgrade() -> None:
         "campaign",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("brief_id", sa.Integer(), nullable=True),
+        sa.Column("draft_id", sa.Integer(), nullable=True),
+        sa.Column("draft_revision", sa.Integer(), nullable=False),
+        sa.Column("corrects", sa.Integer(), nullable=True),
+        sa.Column("amends", WORD, nullable=True),
         sa.Column("template", sa.String(), nullable=False),
         sa.Column("status", WORD, nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -203,6 +207,7 @@ def upgrade() -> None:
         sa.Column("envelope_sender", sa.String(), nullable=False),
         sa.Column("message_digest", sa.String(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("approved_by", sa.String(), nullable=False),
         sa.Column("approved_at", MOMENT, nullable=True),
         sa.Column("approved_digest", sa.String(), nullable=False),
@@ -215,7 +220,21 @@ def upgrade() -> None:
             ["brief_id"],
             ["brief.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["corrects"],
+            ["campaign.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["draft_id"],
+            ["brief_draft.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_campaign_corrects"), "campaign", ["corrects"], unique=False
+    )
+    op.create_index(
+        op.f("ix_campaign_draft_id"), "campaign", ["draft_id"], unique=False
     )
     op.create_index(op.f("ix_campaign_status"), "campaign", ["status"], unique=False)
     op.create_table(
@@ -328,6 +347,8 @@ def downgrade() -> None:
     op.drop_table("sign_in")
     op.drop_table("quote_approval")
     op.drop_index(op.f("ix_campaign_status"), table_name="campaign")
+    op.drop_index(op.f("ix_campaign_draft_id"), table_name="campaign")
+    op.drop_index(op.f("ix_campaign_corrects"), table_name="campaign")
     op.drop_table("campaign")
     op.drop_table("brief_revision")
     op.drop_table("topic")
