@@ -14,20 +14,28 @@ from sqlmodel import SQLModel
 from flashmail.database import connect
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
+from flashmail.web.tasks import AtOnce, Tasks
 from office import Office
+
+pytest_plugins = ["chromium"]
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An empty database of each kind that flashmail runs on."""
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database of each kind that flashmail runs on.
+
+    A browser asks for several things at once, which one connection in memory cannot
+    answer: there it is a file.
+    """
     if request.param == "postgresql":
         shared: Engine = request.getfixturevalue("postgresql")
         _empty(shared)
         yield shared
         return
-    engine = connect("sqlite://")
+    in_a_file = request.node.get_closest_marker("browser")
+    engine = connect(f"sqlite:///{tmp_path}/flashmail.db" if in_a_file else "sqlite://")
     _copy(request.getfixturevalue("tables"), engine)
     yield engine
     engine.dispose()
@@ -88,6 +96,7 @@ def client(office: Office, tmp_path: Path) -> Iterator[TestClient]:
         office.tokens,
         Outbox(tmp_path / "outbox"),
         sendgrid_webhook_key=office.webhook.public_key,
+        tasks=Tasks(office.engine, AtOnce()),
     )
     with TestClient(
         app,

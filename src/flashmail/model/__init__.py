@@ -30,6 +30,7 @@ from flashmail.model.subscriber import (
     Subscription,
     Suppression,
 )
+from flashmail.model.task import Task, TaskStatus
 from flashmail.model.topic import Topic
 
 __all__ = [
@@ -66,5 +67,7 @@ __all__ = [
     "SubscriberStatus",
     "Subscription",
     "Suppression",
+    "Task",
+    "TaskStatus",
     "Topic",
 ]

@@ -16,10 +16,11 @@ from flashmail.sending.campaigns import NoSuchCampaign
 from flashmail.settings import Settings
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.transports.outbox import Outbox
-from flashmail.web import house, login, readers, webhooks
+from flashmail.web import house, login, readers, task_pages, webhooks
 from flashmail.web.background import at_work
-from flashmail.web.page import STATIC, page
+from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, SignInFirst, allow
+from flashmail.web.tasks import Tasks
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
 ALWAYS = {
@@ -31,16 +32,22 @@ ALWAYS = {
 
 
 def create_app(
-    engine: Engine, tokens: Tokens, outbox: Outbox, *, sendgrid_webhook_key: str = ""
+    engine: Engine,
+    tokens: Tokens,
+    outbox: Outbox,
+    *,
+    sendgrid_webhook_key: str = "",
+    tasks: Tasks | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.state.tokens = tokens
     app.state.outbox = outbox
+    app.state.tasks = tasks or Tasks(engine)
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for each in (house, login, readers, webhooks):
+    for each in (house, login, readers, task_pages, webhooks):
         app.include_router(each.router)
     app.add_api_route("/healthz", _healthy, **allow(EVERYONE))
     app.middleware("http")(_always)
@@ -67,6 +74,7 @@ def serving(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with at_work(bootstrap.worker(settings, engine)):
             yield
+        app.state.tasks.close()
 
     app.router.lifespan_context = lifespan
     return app
@@ -79,7 +87,11 @@ def _healthy() -> Response:
 async def _always(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
-    response = await call_next(request)
+    answering = asked.set(request)
+    try:
+        response = await call_next(request)
+    finally:
+        asked.reset(answering)
     for name, value in ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -11,6 +11,10 @@ from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Staff
 from flashmail.transports.outbox import Outbox
+from flashmail.web.tasks import Tasks
+
+#: In the audit log, who sits at the machine while nobody is on the staff yet.
+AT_THE_MACHINE = "at the machine"
 
 
 def _session(request: Request) -> Iterator[Session]:
@@ -33,6 +37,16 @@ def _outbox(request: Request) -> Outbox:
     return outbox
 
 
+def _tasks(request: Request) -> Tasks:
+    tasks: Tasks = request.app.state.tasks
+    return tasks
+
+
+def _who(request: Request) -> str:
+    staff: Staff | None = getattr(request.state, "staff", None)
+    return f"{staff.name} <{staff.key}>" if staff else AT_THE_MACHINE
+
+
 def _me(request: Request) -> Staff | None:
     staff: Staff | None = getattr(request.state, "staff", None)
     return staff
@@ -50,3 +64,6 @@ TheOutbox = Annotated[Outbox, Depends(_outbox)]
 Now = Annotated[datetime, Depends(_now)]
 #: Who is signed in; None where nobody is on the staff yet.
 Me = Annotated[Staff | None, Depends(_me)]
+#: The same for the audit log.
+Who = Annotated[str, Depends(_who)]
+LongWork = Annotated[Tasks, Depends(_tasks)]

@@ -13,7 +13,7 @@ from flashmail.model import (
 )
 from flashmail.reports.campaign import report
 from flashmail.sending.campaigns import find
-from flashmail.web.dependencies import Me, Reading, TheOutbox
+from flashmail.web.dependencies import Reading, TheOutbox
 from flashmail.web.page import mail, page
 from flashmail.web.policy import allow
 
@@ -32,7 +32,7 @@ DEEDS = (
 
 
 @router.get("/", **allow(Role.VIEWER))
-def overview(session: Reading, me: Me) -> Response:
+def overview(session: Reading) -> Response:
     """Show the latest campaigns and how many people there are."""
     latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(CAMPAIGNS_SHOWN)
     active = select(func.count()).where(
@@ -40,7 +40,6 @@ def overview(session: Reading, me: Me) -> Response:
     )
     return page(
         "overview",
-        me=me,
         campaigns=[report(session, each) for each in session.exec(latest)],
         subscribers=session.scalar(active) or 0,
         deeds=DEEDS,
@@ -48,27 +47,25 @@ def overview(session: Reading, me: Me) -> Response:
 
 
 @router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
-def campaign(campaign_id: int, session: Reading, me: Me) -> Response:
+def campaign(campaign_id: int, session: Reading) -> Response:
     """Show how one campaign did."""
     found = find(session, campaign_id)
-    return page(
-        "campaign", me=me, campaign=found, report=report(session, found), deeds=DEEDS
-    )
+    return page("campaign", campaign=found, report=report(session, found), deeds=DEEDS)
 
 
 @router.get("/outbox", **allow(Role.VIEWER))
-def outbox(outbox: TheOutbox, me: Me) -> Response:
+def outbox(outbox: TheOutbox) -> Response:
     """List the mails that the outbox keeps, the latest first."""
-    return page("outbox", me=me, mails=list(outbox.mails(limit=MAILS_SHOWN)))
+    return page("outbox", mails=list(outbox.mails(limit=MAILS_SHOWN)))
 
 
 @router.get("/outbox/{key}", **allow(Role.VIEWER))
-def outbox_mail(key: str, outbox: TheOutbox, me: Me) -> Response:
+def outbox_mail(key: str, outbox: TheOutbox) -> Response:
     """Show one mail as a mail program would."""
     kept = outbox.mail(key)
     if kept is None:
         raise HTTPException(404, "There is no such mail.")
-    return page("mail", me=me, mail=kept, key=key)
+    return page("mail", mail=kept, key=key)
 
 
 @router.get("/outbox/{key}/html", **allow(Role.VIEWER))

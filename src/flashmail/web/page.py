@@ -1,18 +1,27 @@
-"""Our own pages: Jinja2 with autoescape, and headers that let no script run."""
+"""Our own pages: Jinja2 with autoescape, and headers that let no inline script run."""
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from fastapi.responses import HTMLResponse
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from flashmail.web.nav import menu
 
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
-#: For pages of ours. Nothing from elsewhere, no script, no embedding by others.
+#: For pages of ours. Nothing from elsewhere, no inline script, no embedding by others.
 OUR_PAGES = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
 #: For a mail shown in a frame or a browser: staff's HTML must not be able to act.
 MAIL = (
@@ -21,6 +30,75 @@ MAIL = (
     " sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
+#: What the last deed has to say on the next page, kept by the browser until then.
+NOTICE = "flashmail-notice"
+NOTICE_SECONDS = 60
+
+#: The request that is being answered; `web.app` sets it.
+asked: ContextVar[Request | None] = ContextVar("asked", default=None)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What was done, and the path that a form posts to in order to undo it."""
+
+    text: str
+    undo: str = ""
+
+
+def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return one of our pages; menu, notice and who is signed in come by themselves."""
+    request = asked.get()
+    notice = _notice(request) if request else None
+    known = {"me": _me(request), "notice": notice, **_where(request)}
+    html = _pages.get_template(f"{name}.html").render(known | values)
+    answer = HTMLResponse(html, status, {"Content-Security-Policy": OUR_PAGES})
+    if notice:
+        answer.delete_cookie(NOTICE, httponly=True, samesite="lax")
+    return answer
+
+
+def part(name: str, **values: Any) -> HTMLResponse:
+    """Return a piece of a page, for htmx to put in its place."""
+    html = _pages.get_template(f"{name}.html").render(me=_me(asked.get()), **values)
+    return HTMLResponse(html, headers={"Content-Security-Policy": OUR_PAGES})
+
+
+def done(to: str, text: str = "", undo: str = "") -> RedirectResponse:
+    """Lead on after a form was sent; the next page says what was done."""
+    answer = RedirectResponse(to, 303)
+    if text:
+        value = urlsafe_b64encode(json.dumps([text, undo]).encode()).decode()
+        answer.set_cookie(
+            NOTICE, value, max_age=NOTICE_SECONDS, httponly=True, samesite="lax"
+        )
+    return answer
+
+
+def mail(html: str) -> HTMLResponse:
+    """Return a mail's html, harmless; its links open beside the page."""
+    opened_beside = html.replace("<head>", '<head><base target="_blank">', 1)
+    return HTMLResponse(opened_beside, headers={"Content-Security-Policy": MAIL})
+
+
+def _me(request: Request | None) -> Any:
+    return getattr(request.state, "staff", None) if request else None
+
+
+def _where(request: Request | None) -> dict[str, Any]:
+    me = _me(request)
+    return {"path": request.url.path if request else "", "menu": menu(me and me.role)}
+
+
+def _notice(request: Request) -> Notice | None:
+    kept = request.cookies.get(NOTICE, "")
+    with suppress(ValueError, TypeError):
+        text, undo = json.loads(urlsafe_b64decode(kept))
+        ours = str(undo).startswith("/") and not str(undo).startswith(("//", "/\\"))
+        return Notice(str(text), str(undo) if ours else "")
+    return None
+
+
 _pages = jinja2.Environment(
     loader=jinja2.FileSystemLoader(PAGES),
     autoescape=True,
@@ -28,15 +106,3 @@ _pages = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return one of our pages."""
-    html = _pages.get_template(f"{name}.html").render(**values)
-    return HTMLResponse(html, status, {"Content-Security-Policy": OUR_PAGES})
-
-
-def mail(html: str) -> HTMLResponse:
-    """Return a mail's html, harmless; its links open beside the page."""
-    opened_beside = html.replace("<head>", '<head><base target="_blank">', 1)
-    return HTMLResponse(opened_beside, headers={"Content-Security-Policy": MAIL})

@@ -158,6 +158,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "task",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("status", WORD, nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("outcome", sa.JSON(), nullable=False),
+        sa.Column("then", sa.String(), nullable=False),
+        sa.Column("begun_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "topic",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -352,6 +367,7 @@ def downgrade() -> None:
     op.drop_table("campaign")
     op.drop_table("brief_revision")
     op.drop_table("topic")
+    op.drop_table("task")
     op.drop_table("suppression")
     op.drop_table("subscriber")
     op.drop_table("staff")
