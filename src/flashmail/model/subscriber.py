@@ -44,6 +44,8 @@ class Subscriber(SQLModel, table=True):
     """A person with an address.
 
     `key` is the address as it is compared: two spellings of one mailbox have one key.
+    `tracking_consent` is whether mails may tell what this person opens: yes, no, or
+    None for somebody who was not asked; FLASHMAIL_TRACKING says what holds then.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -57,6 +59,7 @@ class Subscriber(SQLModel, table=True):
     language: str = ""
     attributes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime
+    tracking_consent: bool | None = None
 
 
 class Subscription(SQLModel, table=True):
