@@ -9,7 +9,7 @@ import pytest
 
 from flashmail.briefs.brief import Brief
 from flashmail.links import Links
-from flashmail.rendering import Finding, Rendered, Renderer, RenderError, Site
+from flashmail.rendering import Flaw, Rendered, Renderer, RenderError, Site
 from flashmail.rendering.document import Document
 from flashmail.rendering.expand import expand
 from flashmail.rendering.protocol import Job
@@ -64,7 +64,7 @@ class Home:
             self.render(**parts)
         return caught.value
 
-    def found(self, **parts: str) -> list[Finding]:
+    def found(self, **parts: str) -> list[Flaw]:
         self.write(**parts)
         return self.renderer.check("mine")
 

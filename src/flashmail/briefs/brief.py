@@ -1,5 +1,7 @@
 """The brief: what an editor wrote, as a value."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -34,6 +36,12 @@ class Quote:
     text: str
     person: str
     role: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of words, person and role: what an approval of it binds."""
+        said = json.dumps([self.text, self.person, self.role])
+        return hashlib.sha256(said.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from flashmail.model.delivery import (
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
 from flashmail.model.event import Actor, Event, EventKind
 from flashmail.model.instance import Instance
+from flashmail.model.link_check import LinkCheck, LinkState
 from flashmail.model.pace import Pace
 from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
 from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
@@ -53,6 +54,8 @@ __all__ = [
     "Frequency",
     "Instance",
     "Link",
+    "LinkCheck",
+    "LinkState",
     "Occurrence",
     "OccurrenceStatus",
     "Pace",

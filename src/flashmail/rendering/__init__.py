@@ -1,9 +1,9 @@
 """Rendering: a brief and a template become a message."""
 
 from flashmail.rendering.errors import RenderError
-from flashmail.rendering.finding import Finding
+from flashmail.rendering.flaw import Flaw
 from flashmail.rendering.render import Rendered
 from flashmail.rendering.renderer import Renderer
 from flashmail.rendering.site import Site
 
-__all__ = ["Finding", "RenderError", "Rendered", "Renderer", "Site"]
+__all__ = ["Flaw", "RenderError", "Rendered", "Renderer", "Site"]

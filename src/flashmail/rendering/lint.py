@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flashmail.rendering import vocabulary
 from flashmail.rendering.destinations import destination, is_untouched
 from flashmail.rendering.errors import RenderError
-from flashmail.rendering.finding import Finding
+from flashmail.rendering.flaw import Flaw
 from flashmail.rendering.mjml import DEEPEST
 from flashmail.rendering.tags import Tag, tags
 
@@ -17,7 +17,7 @@ LINKING = ("href",)
 LOADING = ("src", "background-url", "thumbnails-src", "icon-wrapped-url")
 
 
-def lint(file: str, source: str) -> Iterator[Finding]:
+def lint(file: str, source: str) -> Iterator[Flaw]:
     """Yield what is wrong with a file of MJML, whole or a part of one."""
     within: list[str] = []
     try:
@@ -26,16 +26,16 @@ def lint(file: str, source: str) -> Iterator[Finding]:
                 _leave(within, tag.name)
                 continue
             for message in _errors(tag, within):
-                yield Finding("error", file, tag.line, message)
+                yield Flaw("error", file, tag.line, message)
             for message in _warnings(tag):
-                yield Finding("warning", file, tag.line, message)
+                yield Flaw("warning", file, tag.line, message)
             if not tag.is_empty:
                 within.append(tag.name)
             if len(within) == DEEPEST + 1:
                 message = f"tags are nested deeper than {DEEPEST}"
-                yield Finding("error", file, tag.line, message)
+                yield Flaw("error", file, tag.line, message)
     except RenderError as error:
-        yield Finding("error", file, error.line, error.message)
+        yield Flaw("error", file, error.line, error.message)
 
 
 def _leave(within: list[str], name: str) -> None:

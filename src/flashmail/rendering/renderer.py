@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from flashmail.briefs.brief import Brief
 from flashmail.rendering import check, folders
-from flashmail.rendering.finding import Finding
+from flashmail.rendering.flaw import Flaw
 from flashmail.rendering.render import Order, Rendered, render
 from flashmail.rendering.site import Site
 
@@ -51,7 +51,7 @@ class Renderer:
             )
         )
 
-    def check(self, name: str) -> list[Finding]:
+    def check(self, name: str) -> list[Flaw]:
         """Return what is wrong with a template, by file and line."""
         return check.check(self._order(name))
 

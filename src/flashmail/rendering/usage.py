@@ -7,7 +7,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates
 
 from flashmail.rendering.expand import WITHOUT_SAFE
-from flashmail.rendering.finding import Finding
+from flashmail.rendering.flaw import Flaw
 from flashmail.rendering.folders import PARTIALS
 from flashmail.rendering.lint import WRITTEN
 from flashmail.rendering.sandbox import Sandbox, refuse_unescaped
@@ -27,7 +27,7 @@ class Usage:
         self._template, self._files, self._names = template, files, names
         self._sandbox = Sandbox(template, files, html=True)
         self._trees: dict[str, nodes.Template] = {}
-        self._unsound: list[Finding] = []
+        self._unsound: list[Flaw] = []
         for file in files:
             if not file.startswith(f"{PARTIALS}/"):
                 self._read(file)
@@ -37,7 +37,7 @@ class Usage:
         """Return the used files whose Jinja can be read."""
         return {file: self._files[file] for file in self._trees}
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Flaw]:
         """Yield what is wrong with the Jinja of the files."""
         yield from self._unsound
         for file, tree in self._trees.items():
@@ -52,10 +52,10 @@ class Usage:
             refuse_unescaped(tree, file)
         except TemplateSyntaxError as error:
             message = error.message or "cannot be read"
-            self._unsound.append(Finding("error", file, error.lineno, message))
+            self._unsound.append(Flaw("error", file, error.lineno, message))
             return
         except (RecursionError, ValueError) as error:
-            self._unsound.append(Finding("error", file, 0, f"cannot be read: {error}"))
+            self._unsound.append(Flaw("error", file, 0, f"cannot be read: {error}"))
             return
         self._trees[file] = tree
         for name in find_referenced_templates(tree):
@@ -63,13 +63,13 @@ class Usage:
                 if key in self._files:
                     self._read(key)
 
-    def _in_names(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
+    def _in_names(self, file: str, tree: nodes.Template) -> Iterator[Flaw]:
         """Yield names that nobody gives: neither we nor a file of the template."""
         for node in tree.find_all(nodes.Name):
             if node.ctx == "load" and node.name not in self._names | self._given:
                 known = ", ".join(sorted(self._names))
                 message = f"there is no {node.name!r}; there are: {known}"
-                yield Finding("error", file, node.lineno, message)
+                yield Flaw("error", file, node.lineno, message)
 
     @cached_property
     def _given(self) -> frozenset[str]:
@@ -79,12 +79,12 @@ class Usage:
         """
         return frozenset().union(*map(_names_given, self._trees.values()), SPECIAL)
 
-    def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[Finding]:
+    def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[Flaw]:
         for node in tree.find_all(nodes.Filter):
             if node.name not in self._sandbox.filters:
                 message = f"there is no filter {node.name!r}"
                 message = WITHOUT_SAFE if node.name == "safe" else message
-                yield Finding("error", file, node.lineno, message)
+                yield Flaw("error", file, node.lineno, message)
 
 
 def _names_given(tree: nodes.Template) -> Iterator[str]:

@@ -98,6 +98,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token"),
     )
     op.create_table(
+        "link_check",
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.Column("checked_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("url"),
+    )
+    op.create_index(op.f("ix_link_check_state"), "link_check", ["state"], unique=False)
+    op.create_table(
         "pace",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("taken_until", MOMENT, nullable=False),
@@ -374,6 +384,8 @@ def downgrade() -> None:
     op.drop_table("staff")
     op.drop_table("schedule")
     op.drop_table("pace")
+    op.drop_index(op.f("ix_link_check_state"), table_name="link_check")
+    op.drop_table("link_check")
     op.drop_table("instance")
     op.drop_index(op.f("ix_failed_sign_in_key"), table_name="failed_sign_in")
     op.drop_table("failed_sign_in")

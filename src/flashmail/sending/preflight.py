@@ -1,0 +1,183 @@
+"""Preflight of a campaign: gather what the rules ask for, and let them speak."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from sqlmodel import Session, col, func, select
+
+from flashmail import briefs
+from flashmail.audience.select import audience_query
+from flashmail.briefs import Brief
+from flashmail.model import (
+    Campaign,
+    CampaignStatus,
+    LinkCheck,
+    LinkState,
+    Priority,
+    QuoteApproval,
+    StoredBrief,
+)
+from flashmail.rendering.finding import Finding
+from flashmail.rendering.preflight import Facts, LinkFact, examine
+from flashmail.sending import campaigns
+from flashmail.sending.campaigns import Draft
+
+#: How many campaigns say what an audience usually is; of fewer, nothing is usual.
+COMPARED, FEWEST = 20, 3
+
+#: Among how many of the latest campaigns those of the same topics are looked for.
+LOOKED_AT = 200
+
+MONTH = timedelta(days=30)
+
+#: A link that was alive longer ago may be dead by now.
+STALE = timedelta(hours=24)
+
+GOES_OUT = (CampaignStatus.SENDING, CampaignStatus.SENT, CampaignStatus.PAUSED)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the caller knows of a mail besides what it says.
+
+    `postal_address` is the installation's. `audience` is how many would get it, if
+    somebody counted already; `own` a campaign that is not to be held against itself.
+    """
+
+    postal_address: str = ""
+    markdown: str = ""
+    embargo_until: datetime | None = None
+    audience: int | None = None
+    own: int = 0
+
+
+def preflight(
+    session: Session,
+    campaign_id: int,
+    *,
+    now: datetime,
+    moment: datetime | None = None,
+    postal_address: str = "",
+) -> tuple[Finding, ...]:
+    """Return what is to be mended or thought about before this campaign goes out.
+
+    `moment` is when it is meant to leave: unless given, when it is scheduled for, else
+    now. Whatever `blocks` keeps it from being approved.
+    """
+    campaign = campaigns.find(session, campaign_id)
+    stored = session.get(StoredBrief, campaign.brief_id) if campaign.brief_id else None
+    around = Surroundings(
+        postal_address=postal_address,
+        markdown=stored.markdown if stored else "",
+        embargo_until=stored.embargo_until if stored else None,
+        own=campaign_id,
+    )
+    what = campaigns.frozen(session, campaign)
+    brief = briefs.read(stored.markdown) if stored else None
+    return foresee(
+        session, what, brief, around, now=now, moment=moment or campaign.send_at
+    )
+
+
+def foresee(
+    session: Session,
+    what: Draft,
+    brief: Brief | None,
+    around: Surroundings,
+    *,
+    now: datetime,
+    moment: datetime | None = None,
+) -> tuple[Finding, ...]:
+    """Return the findings for a mail that is no campaign yet."""
+    urgent = what.priority is Priority.URGENT
+    audience = around.audience
+    if audience is None:
+        audience = _people(session, what)
+    return examine(
+        Facts(
+            message=what.message,
+            moment=moment or now,
+            now=now,
+            template=what.template,
+            destinations=what.destinations,
+            brief=brief,
+            markdown=around.markdown,
+            postal_address=around.postal_address,
+            embargo_until=around.embargo_until,
+            approved_quotes=_approved(session, brief),
+            links=link_facts(session, what.destinations, now=now),
+            audience=audience,
+            usual=usual_audience(session, what, own=around.own),
+            urgent=urgent,
+            urgent_this_month=_urgent(session, now, own=around.own) if urgent else 0,
+            sent_before=_sent_before(session, around),
+        )
+    )
+
+
+def link_facts(
+    session: Session, urls: Iterable[str], *, now: datetime
+) -> Mapping[str, LinkFact]:
+    """Return what is known of links; what was found out too long ago counts no more."""
+    rows = session.exec(select(LinkCheck).where(col(LinkCheck.url).in_(list(urls))))
+    return {each.url: _fact(each, now) for each in rows}
+
+
+def usual_audience(session: Session, what: Draft, *, own: int = 0) -> int | None:
+    """Return the median audience of the last comparable campaigns, if there are enough.
+
+    Comparable are those with a topic in common; where they are few, all of the same
+    frequency.
+    """
+    rows = session.execute(
+        select(col(Campaign.topics), col(Campaign.addressed))
+        .where(col(Campaign.status).in_(GOES_OUT))
+        .where(col(Campaign.frequency) == what.frequency)
+        .where(col(Campaign.addressed) > 0)
+        .where(col(Campaign.id) != own)
+        .order_by(col(Campaign.id).desc())
+        .limit(LOOKED_AT)
+    ).all()
+    alike = [n for topics, n in rows if set(topics) & set(what.topics)]
+    chosen = alike if len(alike) >= FEWEST else [n for _, n in rows]
+    if len(chosen) < FEWEST:
+        return None
+    return int(median(chosen[:COMPARED]))
+
+
+def _fact(check: LinkCheck, now: datetime) -> LinkFact:
+    if check.checked_at is None or now - check.checked_at > STALE:
+        return LinkFact(LinkState.ASKED, check.note, check.checked_at)
+    return LinkFact(check.state, check.note, check.checked_at)
+
+
+def _people(session: Session, what: Draft) -> int:
+    urgent = what.priority is Priority.URGENT
+    meant = audience_query(session, what.segment, urgent=urgent, every=what.frequency)
+    counted = select(func.count()).select_from(meant.subquery())
+    return session.exec(counted).one()
+
+
+def _approved(session: Session, brief: Brief | None) -> frozenset[str]:
+    digests = [quote.digest for quote in brief.quotes] if brief else []
+    known = select(QuoteApproval.digest).where(col(QuoteApproval.digest).in_(digests))
+    return frozenset(session.exec(known))
+
+
+def _urgent(session: Session, now: datetime, *, own: int) -> int:
+    return session.exec(
+        select(func.count())
+        .select_from(Campaign)
+        .where(col(Campaign.priority) == Priority.URGENT)
+        .where(col(Campaign.started_at) > now - MONTH)
+        .where(col(Campaign.id) != own)
+    ).one()
+
+
+def _sent_before(session: Session, around: Surroundings) -> tuple[int, ...]:
+    if not around.markdown:
+        return ()
+    known = campaigns.earlier(session, around.markdown)
+    return tuple(each.id for each in known if each.id not in (None, around.own))
