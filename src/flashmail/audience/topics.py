@@ -110,7 +110,7 @@ def _entry(table: Mapping[str, Any]) -> TopicEntry:
         raise WrongInput("private is true or false, without quotes")
     if SEPARATOR in name or not name.isprintable():
         raise WrongInput(f"a name has no {SEPARATOR!r} or line break in it")
-    slug = text_of(table, "slug") or _slug(name)
+    slug = text_of(table, "slug") or slug_of(name)
     if not SLUG.fullmatch(slug):
         raise WrongInput(
             'give it a slug of a-z, 0-9 and hyphens, as in slug = "iran-economy"'
@@ -118,7 +118,8 @@ def _entry(table: Mapping[str, Any]) -> TopicEntry:
     return TopicEntry(name, text_of(table, "parent"), slug, private)
 
 
-def _slug(name: str) -> str:
+def slug_of(name: str) -> str:
+    """Return a name in a-z, 0-9 and hyphens; empty where it has none of these."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "-".join(re.findall(r"[a-z0-9]+", plain.lower()))
 

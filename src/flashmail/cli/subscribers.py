@@ -1,9 +1,11 @@
 """`flashmail subscribers`: bring people in, take them out, look at who is there."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -11,6 +13,7 @@ from flashmail import bootstrap
 from flashmail.audience import roster
 from flashmail.cli import say
 from flashmail.database import reading, transaction
+from flashmail.errors import WrongInput
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Bring people in, and take them out.")
@@ -25,20 +28,74 @@ def import_files(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would happen.")
     ] = False,
+    column: Annotated[
+        list[str] | None, typer.Option(help="TITLE=address and the like; repeat it.")
+    ] = None,
+    rejected: Annotated[
+        Path | None, typer.Option(help="Write rows that were not taken to this CSV.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
-    """Bring people in from CSV files: address, name, topics, status and more.
+    """Bring people in: rosters, and exports of other programs, also in a zip.
 
-    Who unsubscribed, bounced or complained stays out; nobody loses a topic.
+    Who unsubscribed, bounced or complained stays out; nobody loses a topic. A roster
+    has the columns address, name, topics, status, time_zone and language; a topic may
+    say how often, as in Iran:weekly.
     """
     engine = bootstrap.engine_with_topics(load(context.obj))
-    with say.progress("Importing") as advance:
+    with say.progress("Importing") as advance, _writing(rejected) as rejects:
         report = roster.import_rosters(
-            engine, files, dry_run=dry_run, now=datetime.now(UTC), progress=advance
+            engine,
+            files,
+            mapped=_mapped(column or []),
+            dry_run=dry_run,
+            now=datetime.now(UTC),
+            progress=advance,
+            rejects=rejects,
         )
     if json:
         say.result(report.as_json())
         return
+    _tell(report, dry_run=dry_run)
+
+
+@app.command()
+def preview(
+    files: Annotated[list[Path], typer.Argument(dir_okay=False, help="As to import.")],
+    column: Annotated[list[str] | None, typer.Option(help="As to import.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Say what files are taken for, and what each column is read as."""
+    found = roster.preview(files, mapped=_mapped(column or []))
+    if json:
+        say.result([each.as_json() for each in found])
+        return
+    for each in found:
+        say.note(f"{each.file}: {each.format} {each.status}".rstrip())
+        say.table(["column", "is read as"], [(c.title, c.field) for c in each.columns])
+        if each.problem:
+            say.note(each.problem)
+
+
+def _mapped(words: list[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise WrongInput(f"{word}: write --column 'Their title=address'")
+    return {title: field for title, _, field in (w.rpartition("=") for w in words)}
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _tell(report: roster.ImportReport, *, dry_run: bool) -> None:
+    for note in report.notes[:PROBLEMS_SHOWN]:
+        say.note(note)
     for problem in report.problems[:PROBLEMS_SHOWN]:
         say.note(f"{problem.file}, line {problem.row}: {problem.message}")
     if len(report.problems) > PROBLEMS_SHOWN:

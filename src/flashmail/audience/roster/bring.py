@@ -1,18 +1,23 @@
 """Bring rosters in: read every row, then merge them a few thousand at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from sqlalchemy import Engine
 
-from flashmail.audience.roster.columns import Columns, read_header
+from flashmail.audience.roster.columns import read_header
 from flashmail.audience.roster.entry import Entry, EntryReader
+from flashmail.audience.roster.foreign import ForeignReader
+from flashmail.audience.roster.layout import NOTHING, Mapped, require_address
 from flashmail.audience.roster.merge import merge
+from flashmail.audience.roster.rejects import write_rejects
 from flashmail.audience.roster.report import ImportReport, Problem, Tally
-from flashmail.audience.roster.source import Row, Source, examine, is_hint, rows
-from flashmail.audience.roster.staging import Staging
+from flashmail.audience.roster.sheet import Sheet, sheets
+from flashmail.audience.roster.source import Row
+from flashmail.audience.roster.staging import Staging, Twin
 from flashmail.audience.topics import topic_ids
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
@@ -28,29 +33,36 @@ def import_rosters(
     engine: Engine,
     files: Sequence[Path],
     *,
+    mapped: Mapped = NOTHING,
     dry_run: bool = False,
     now: datetime,
     progress: Progress = lambda done, total: None,
+    rejects: TextIO | None = None,
 ) -> ImportReport:
-    """Bring the people of rosters in, and say what became of each row.
+    """Bring the people of rosters, exports and zips in; say what became of each row.
 
-    Rows that cannot be taken are rejected and the others are not. A file that cannot be
-    read at all is refused before anything is written. Chunks of rows are committed one
-    by one, so that sending goes on meanwhile; an import that is cut short is finished
-    by running it again. A dry run judges in the same way and writes nothing.
+    `mapped` is a person's word on what columns hold, by their titles: one of
+    `layout.FIELDS`, or "attribute", or "skip". Rows that cannot be taken are rejected,
+    and written to `rejects` as CSV with the reason; the others are not. A file that
+    cannot be read at all is refused before anything is written. Chunks of rows are
+    committed one by one, so that sending goes on meanwhile; an import that is cut short
+    is finished by running it again. A dry run judges in the same way and writes nothing
+    but `rejects`.
     """
-    sources = [examine(Path(file)) for file in files]
-    with reading(engine) as session:
-        topics = topic_ids(session)
-    size = sum(source.size for source in sources)
     tally = Tally()
-    with closing(Staging()) as staging:
+    with sheets(files, mapped=mapped) as (opened, aside), closing(Staging()) as staging:
+        tally.aside += aside
+        readers = _readers(engine, opened, tally)
+        size = sum(sheet.source.size for sheet in opened)
         before = 0
-        for place, source in enumerate(sources):
+        for place, sheet in enumerate(opened):
             passed = _shifted(progress, before, 2 * size)
-            _stage(staging, place, source, topics, tally, passed)
-            before += source.size
-        _settle(staging, sources, tally)
+            found = _entries(place, sheet, readers[place], tally, staging, passed)
+            staging.add(place, found)
+            before += sheet.source.size
+        _settle(staging, opened, tally)
+        if rejects is not None:
+            write_rejects(staging, rejects)
         count, done = len(staging), 0
         for chunk in staging.chunks(CHUNK):
             with (reading if dry_run else transaction)(engine) as session:
@@ -61,53 +73,74 @@ def import_rosters(
     return tally.report()
 
 
+Reader = EntryReader | ForeignReader
+
+
+def _readers(engine: Engine, opened: Sequence[Sheet], tally: Tally) -> list[Reader]:
+    """Return a reader for each sheet; refuse all where one has no addresses."""
+    with reading(engine) as session:
+        topics = topic_ids(session)
+    tally.formats |= {sheet.name: sheet.layout.format.name for sheet in opened}
+    return [_reader(sheet, topics, tally) for sheet in opened]
+
+
+def _reader(sheet: Sheet, topics: Mapping[str, int], tally: Tally) -> Reader:
+    try:
+        if sheet.layout.ours:
+            return EntryReader(read_header(sheet.header.cells), topics)
+        require_address(sheet.layout)
+    except WrongInput as problem:
+        where = f"{sheet.name}, line {sheet.header.line}"
+        raise WrongInput(f"{where}: {problem}") from None
+    return ForeignReader(sheet.layout, topics, tally.notes, sheet.name)
+
+
 def _shifted(progress: Progress, before: int, total: int) -> Callable[[int], None]:
     return lambda done: progress(before + done, total)
 
 
-def _stage(
-    staging: Staging,
-    place: int,
-    source: Source,
-    topics: dict[str, int],
-    tally: Tally,
-    passed: Callable[[int], None],
-) -> None:
-    following = rows(source, passed)
-    reader = EntryReader(_columns(source, following), topics)
-    staging.add(place, _entries(place, source, following, reader, tally))
-
-
-def _columns(source: Source, following: Iterator[Row]) -> Columns:
-    for row in following:
-        if is_hint(row.cells):
-            continue
-        try:
-            return read_header(row.cells)
-        except WrongInput as problem:
-            raise WrongInput(f"{source.path}, line {row.line}: {problem}") from None
-    raise WrongInput(f"{source.path}: this file is empty")
-
-
 def _entries(
     place: int,
-    source: Source,
-    following: Iterator[Row],
-    reader: EntryReader,
+    sheet: Sheet,
+    reader: Reader,
     tally: Tally,
+    staging: Staging,
+    passed: Callable[[int], None],
 ) -> Iterator[tuple[int, Entry]]:
-    for row in following:
+    for row in sheet.rows(passed):
         try:
             yield row.line, reader.read(row)
         except WrongInput as problem:
-            tally.reject(place, Problem(str(source.path), row.line, str(problem)))
+            why = str(problem)
+            tally.reject(place, Problem(sheet.name, row.line, why))
+            staging.reject(why, sheet.name, place, row.line, _by_column(sheet, row))
 
 
-def _settle(staging: Staging, sources: Sequence[Source], tally: Tally) -> None:
+def _by_column(sheet: Sheet, row: Row) -> dict[str, str]:
+    """Return a row's cells by the titles of their columns; what is over is numbered."""
+    titles = [cell.strip(" \ufeff") for cell in sheet.header.cells]
+    if not sheet.layout.has_header:
+        titles = list(sheet.layout.names)
+    found = dict(zip(titles, row.cells, strict=False))
+    over = enumerate(row.cells[len(titles) :], start=len(titles) + 1)
+    return found | {f"column {n}": cell for n, cell in over}
+
+
+def _settle(staging: Staging, opened: Sequence[Sheet], tally: Tally) -> None:
     for twin in staging.settle_twins():
-        path, kept = sources[twin.file].path, sources[twin.kept_file].path
+        file, kept = opened[twin.file].name, opened[twin.kept_file].name
         elsewhere = f" of {kept}" if twin.kept_file != twin.file else ""
-        message = (
-            f"the address is that of line {twin.kept_line}{elsewhere}, which counts"
-        )
-        tally.reject(twin.file, Problem(str(path), twin.line, message))
+        why = f"the address is that of line {twin.kept_line}{elsewhere}, which counts"
+        tally.reject(twin.file, Problem(file, twin.line, why))
+        staging.reject(why, file, twin.file, twin.line, _of_twin(opened, twin))
+
+
+def _of_twin(opened: Sequence[Sheet], twin: Twin) -> dict[str, str]:
+    """Return what is kept of a row that was read well, by the titles of its columns."""
+    sheet = opened[twin.file]
+    titles = [*sheet.header.cells] if sheet.layout.has_header else [*sheet.layout.names]
+    told = {"address": twin.address, "name": twin.name}
+    return {
+        titles[n].strip(" \ufeff"): told.get(field, "")
+        for n, field in enumerate(sheet.layout.fields)
+    }

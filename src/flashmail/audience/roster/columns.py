@@ -4,26 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flashmail.audience.roster.formats.plain import ALIASES
 from flashmail.audience.roster.guard import unguarded
 from flashmail.errors import WrongInput
-
-#: What our columns are called by others.
-ALIASES = {
-    "address": (
-        "address",
-        "email",
-        "e_mail",
-        "mail",
-        "email_address",
-        "e_mail_address",
-        "emailaddress",
-    ),
-    "name": ("name", "full_name", "fullname"),
-    "topics": ("topics", "topic"),
-    "status": ("status",),
-    "time_zone": ("time_zone", "timezone", "tz"),
-    "language": ("language", "lang", "locale"),
-}
 
 COLUMN = {alias: column for column, names in ALIASES.items() for alias in names}
 
@@ -56,13 +39,23 @@ def read_header(cells: Sequence[str]) -> Columns:
     return Columns(width=len(names), attributes=attributes, **ours)
 
 
-def _names(cells: Sequence[str]) -> list[str]:
-    cells = [unguarded(cell.strip(" \ufeff")).strip() for cell in cells]
-    while cells and not cells[-1]:
-        cells.pop()
-    if len(cells) > COLUMN_LIMIT:
+def titles(cells: Sequence[str]) -> list[str]:
+    """Return a header's cells as plain names, without empty ones at its end."""
+    names = [plain_name(unguarded(cell.strip(" \ufeff"))) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) > COLUMN_LIMIT:
         raise WrongInput(f"a roster has at most {COLUMN_LIMIT} columns")
-    names = [_name(cell) for cell in cells]
+    return names
+
+
+def plain_name(title: str) -> str:
+    """Return a column's name in lower case, with low lines for spaces and hyphens."""
+    return "_".join(title.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    names = titles(cells)
     if "" in names:
         raise WrongInput(f"column {names.index('') + 1} has no name in the header")
     ours = [COLUMN.get(name, name) for name in names]
@@ -73,7 +66,3 @@ def _names(cells: Sequence[str]) -> list[str]:
     if twice:
         raise WrongInput(f"there are two columns for {twice[0]!r}")
     return ours
-
-
-def _name(cell: str) -> str:
-    return "_".join(cell.casefold().replace("-", " ").replace("_", " ").split())

@@ -10,25 +10,12 @@ from zoneinfo import available_timezones
 
 from flashmail.audience.addresses import parse_address
 from flashmail.audience.roster.columns import Columns
+from flashmail.audience.roster.formats.plain import STATUSES
 from flashmail.audience.roster.guard import unguarded
 from flashmail.audience.roster.source import Row
 from flashmail.audience.topics import SEPARATOR
 from flashmail.errors import WrongInput
-from flashmail.model import LEFT, SubscriberStatus
-
-#: Their words for a status, and ours.
-STATUSES = {
-    **{status.value: status for status in SubscriberStatus},
-    "subscribed": SubscriberStatus.ACTIVE,
-    "confirmed": SubscriberStatus.ACTIVE,
-    "enabled": SubscriberStatus.ACTIVE,
-    "unconfirmed": SubscriberStatus.PENDING,
-    "opted out": SubscriberStatus.UNSUBSCRIBED,
-    "blocklisted": SubscriberStatus.UNSUBSCRIBED,
-    "cleaned": SubscriberStatus.BOUNCED,
-    "hard bounced": SubscriberStatus.BOUNCED,
-    "spam": SubscriberStatus.COMPLAINED,
-}
+from flashmail.model import LEFT, Frequency, SubscriberStatus
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
@@ -45,7 +32,8 @@ class Rejected(WrongInput):
 class Entry(NamedTuple):
     """A row as it is staged. Empty texts say nothing about a person.
 
-    `attributes` is a JSON object, `topics` a JSON list of ids.
+    `attributes` is a JSON object, and so is `topics`: the frequency by a topic's id, or
+    null where the row says nothing about it.
     """
 
     key: str
@@ -63,8 +51,8 @@ class EntryReader:
 
     def __init__(self, columns: Columns, topics: Mapping[str, int]) -> None:
         self._columns = columns
-        self._topics = {name: str(topic_id) for name, topic_id in topics.items()}
-        self._folded = {name.casefold(): i for name, i in self._topics.items()}
+        self._wishes = wishes(topics)
+        self._folded = {name.casefold(): w for name, w in self._wishes.items()}
         # Put together by hand: json.dumps takes as long as all the rest of a row.
         self._attribute_names = [
             (place, f"{encode_basestring_ascii(name)}: ")
@@ -73,7 +61,7 @@ class EntryReader:
 
     def read(self, row: Row) -> Entry:
         """Return the entry of a row, or say why there is none."""
-        columns, cells = self._columns, self._cells(row)
+        columns, cells = self._columns, cells_of(row, self._columns.width)
         text, key = parse_address(cells[columns.address])
         status = _status(cells[columns.status])
         try:
@@ -91,25 +79,7 @@ class EntryReader:
             if status not in LEFT:
                 raise
             # That somebody left counts, whatever else is wrong with the row.
-            return Entry(key, text, "", status, "", "", "{}", "[]")
-
-    def _cells(self, row: Row) -> list[str]:
-        """Return the cells without spaces and guards, and one more that is empty.
-
-        The latter is place -1, and so what an absent column holds.
-        """
-        if row.problem:
-            raise Rejected(row.problem)
-        cells = [*map(str.strip, row.cells), ""]
-        whole = " ".join(cells)
-        if len(cells) != self._columns.width + 1:
-            cells = _fitted(cells, self._columns.width + 1)
-        if whole.isprintable() and "'" not in whole and len(whole) <= CELL_LIMIT:
-            return cells
-        cells = [unguarded(cell) for cell in cells]
-        if any(len(cell) > CELL_LIMIT for cell in cells):
-            raise Rejected(f"a cell has more than {CELL_LIMIT:,} characters")
-        return cells
+            return Entry(key, text, "", status, "", "", "{}", "{}")
 
     def _attributes(self, cells: Sequence[str]) -> str:
         found = [
@@ -121,18 +91,60 @@ class EntryReader:
 
     def _topic_ids(self, cell: str) -> str:
         if not cell:
-            return "[]"
+            return "{}"
         names = cell.split(SEPARATOR)
         try:
-            return "[" + ",".join([self._topics[name] for name in names]) + "]"
+            found = dict([self._wishes[name] for name in names])
         except KeyError:
-            bare = [name.strip() for name in names if name.strip()]
-        for name in bare:
-            if name.casefold() not in self._folded:
-                raise Rejected(
-                    f"there is no topic {name[:80]!r}; topics.toml has them all"
-                )
-        return "[" + ",".join(self._folded[name.casefold()] for name in bare) + "]"
+            found = dict(self._wish(name) for each in names if (name := each.strip()))
+        return "{" + ",".join([f'"{i}":{often}' for i, often in found.items()]) + "}"
+
+    def _wish(self, name: str) -> "Wish":
+        topic, colon, often = name.rpartition(":")
+        plain = f"{topic.strip()}:{often.strip()}" if colon else name
+        known = self._folded.get(name.casefold()) or self._folded.get(plain.casefold())
+        if known is None:
+            raise Rejected(f"there is no topic {name[:80]!r}; topics.toml has them all")
+        return known
+
+
+#: A topic's id, and a frequency in JSON.
+Wish = tuple[str, str]
+
+#: How a roster says how often: `Iran:weekly`.
+OFTEN = {
+    **{each.value: f'"{each.value}"' for each in Frequency},
+    "urgent": f'"{Frequency.URGENT}"',
+}
+
+
+def wishes(topics: Mapping[str, int]) -> dict[str, Wish]:
+    """Return what can be said in a cell of topics: a name, or a name and how often."""
+    known = {
+        f"{name}:{often}": (str(topic_id), in_json)
+        for name, topic_id in topics.items()
+        for often, in_json in OFTEN.items()
+    }
+    return known | {name: (str(topic_id), "null") for name, topic_id in topics.items()}
+
+
+def cells_of(row: Row, width: int) -> list[str]:
+    """Return the cells without spaces and guards, and one more that is empty.
+
+    The latter is place -1, and so what an absent column holds.
+    """
+    if row.problem:
+        raise Rejected(row.problem)
+    cells = [*map(str.strip, row.cells), ""]
+    whole = " ".join(cells)
+    if len(cells) != width + 1:
+        cells = _fitted(cells, width + 1)
+    if whole.isprintable() and "'" not in whole and len(whole) <= CELL_LIMIT:
+        return cells
+    cells = [unguarded(cell) for cell in cells]
+    if any(len(cell) > CELL_LIMIT for cell in cells):
+        raise Rejected(f"a cell has more than {CELL_LIMIT:,} characters")
+    return cells
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:
@@ -164,13 +176,13 @@ def _status(cell: str) -> str:
 
 
 @cache
-def _zones() -> frozenset[str]:
+def zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
 @lru_cache(1 << 10)
 def _time_zone(cell: str) -> str:
-    if cell and cell not in _zones():
+    if cell and cell not in zones():
         raise Rejected(
             f"there is no time zone {cell[:80]!r}; write it as in Europe/Berlin"
         )

@@ -9,12 +9,12 @@ from typing import Any, TextIO
 from sqlalchemy import Row, select
 from sqlmodel import Session, SQLModel, col
 
-from flashmail.audience.roster.columns import ALIASES
+from flashmail.audience.roster.formats.plain import ALIASES
 from flashmail.audience.roster.guard import guarded
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import audience_query
 from flashmail.audience.topics import SEPARATOR
-from flashmail.model import Subscriber, Subscription, Topic
+from flashmail.model import Frequency, Subscriber, Subscription, Topic
 
 COLUMNS = (
     "id",
@@ -87,14 +87,19 @@ def _chunks(session: Session, segment: Segment | None) -> Iterator[Sequence[Row[
 
 
 def _topics(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return the names of what each of these people follows."""
+    """Return the names of what each of these people follows, and how often."""
     rows = session.execute(
-        select(col(Subscription.subscriber_id), col(Topic.name))
+        select(
+            col(Subscription.subscriber_id),
+            col(Topic.name),
+            col(Subscription.frequency),
+        )
         .join(Topic, col(Topic.id) == col(Subscription.topic_id))
         .where(col(Subscription.subscriber_id).in_(ids))
         .order_by(col(Topic.id))
     )
     names: defaultdict[int, list[str]] = defaultdict(list)
-    for subscriber_id, name in rows:
-        names[subscriber_id].append(name)
+    for subscriber_id, name, often in rows:
+        instant = often is Frequency.INSTANT
+        names[subscriber_id].append(name if instant else f"{name}:{often}")
     return names

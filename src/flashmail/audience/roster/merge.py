@@ -4,7 +4,9 @@ The rules, for each entry whose address
   is suppressed, or belongs to somebody who left:  nothing changes
   is new:                                          it is added
   is known:  what the entry says replaces what was there, empty cells say nothing,
-             topics and attributes are added to those that were there
+             topics and attributes are added to those that were there, and a topic
+             that the entry gives a frequency is read that often from now on;
+             nobody who is known goes back to "has not confirmed"
 and whoever an entry says has left is suppressed.
 """
 
@@ -14,13 +16,11 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    Column,
     ColumnElement,
     FromClause,
     Integer,
-    MetaData,
+    Select,
     String,
-    Table,
     and_,
     case,
     cast,
@@ -39,6 +39,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, SQLModel
 
 from flashmail.audience.roster.staging import Staged
+from flashmail.audience.roster.temporary import TEMPORARY, fill, judged, staged
 from flashmail.database import is_sqlite
 from flashmail.model import LEFT, Frequency, SubscriberStatus
 
@@ -47,32 +48,14 @@ subscriber = _TABLES["subscriber"]
 subscription = _TABLES["subscription"]
 suppression = _TABLES["suppression"]
 
-# Temporary tables, not part of the schema; they are gone when a merge is done.
-_temporary = MetaData()
-staged = Table(
-    "staged",
-    _temporary,
-    Column("n", Integer, primary_key=True, autoincrement=False),
-    *(
-        Column(name, String, nullable=False)
-        for name in ("key", "address", "name", "status", "time_zone", "language")
-    ),
-    Column("attributes", String, nullable=False),
-    Column("topics", String, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-judged = Table(
-    "judged",
-    _temporary,
-    Column("n", Integer, primary_key=True, autoincrement=False),
-    Column("subscriber_id", Integer),
-    Column("outcome", String, nullable=False),
-    Column("status", String, nullable=False),
-    prefixes=["TEMPORARY"],
-)
-
 TEXTS = ("name", "status", "time_zone", "language")
 ADDED, UPDATED, UNCHANGED, KEPT_OUT = "added", "updated", "unchanged", "kept_out"
+
+#: What an entry may say without meaning that it should replace what is known.
+_SILENT = {
+    each: ("", SubscriberStatus.PENDING.value) if each == "status" else ("",)
+    for each in TEXTS
+}
 _LEFT = sorted(status.value for status in LEFT)
 
 Judged = dict[tuple[str, str], int]
@@ -86,13 +69,15 @@ def merge(
     if not is_sqlite(session) and not dry_run:
         # Nobody may leave between the look at a row and its change.
         session.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
-    _temporary.create_all(session.connection(), checkfirst=False)
-    _fill(session, staged, entries)
+    TEMPORARY.create_all(session.connection(), checkfirst=False)
+    fill(session, staged, entries)
     _judge(session)
     if not dry_run:
         _add(session, now)
         _update(session)
         _follow(session)
+        if any('":"' in entry[-1] for entry in entries):
+            _set_frequencies(session)
         _suppress(session, now)
     rows = session.execute(
         select(judged.c.outcome, judged.c.status, func.count()).group_by(
@@ -100,28 +85,8 @@ def merge(
         )
     )
     counted = {(outcome, status): n for outcome, status, n in rows}
-    _temporary.drop_all(session.connection(), checkfirst=False)
+    TEMPORARY.drop_all(session.connection(), checkfirst=False)
     return counted
-
-
-def _fill(session: Session, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-    connection = session.connection()
-    if not rows:
-        return
-    if is_sqlite(session):
-        marks = ", ".join("?" * len(table.columns))
-        connection.exec_driver_sql(
-            f"INSERT INTO {table.name} VALUES ({marks})", list(rows)
-        )
-        return
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {table.name} FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
 
 
 def _judge(session: Session) -> None:
@@ -143,7 +108,8 @@ def _judge(session: Session) -> None:
     stands = case(
         (gone, _plain(subscriber.c.status)),
         (left, _plain(suppression.c.reason)),
-        (staged.c.status != "", staged.c.status),
+        (_says("status"), staged.c.status),
+        (and_(subscriber.c.id.is_(None), staged.c.status != ""), staged.c.status),
         else_=func.coalesce(_plain(subscriber.c.status), SubscriberStatus.ACTIVE.value),
     )
     rows = select(staged.c.n, subscriber.c.id, outcome, stands).select_from(known)
@@ -157,20 +123,26 @@ def _plain(column: ColumnElement[str]) -> ColumnElement[str]:
 def _differs(session: Session) -> ColumnElement[bool]:
     """Return whether an entry says anything new about a subscriber."""
     before, after = _attributes(session)
-    _, topic_id = _listed(session)
+    _, topic_id, often = _listed(session)
     follows = exists().where(
         subscription.c.subscriber_id == subscriber.c.id,
         subscription.c.topic_id == topic_id,
+        or_(often.is_(None), often == _plain(subscription.c.frequency)),
     )
     new_topic = select(topic_id).where(~follows.correlate_except(subscription)).exists()
     return or_(
         *(
-            and_(staged.c[each] != "", staged.c[each] != _plain(subscriber.c[each]))
+            and_(_says(each), staged.c[each] != _plain(subscriber.c[each]))
             for each in TEXTS
         ),
         and_(staged.c.attributes != "{}", before != after),
-        and_(staged.c.topics != "[]", new_topic),
+        and_(staged.c.topics != "{}", new_topic),
     )
+
+
+def _says(column: str) -> ColumnElement[bool]:
+    """Return whether an entry says something that replaces what is known."""
+    return staged.c[column].not_in(_SILENT[column])
 
 
 def _attributes(session: Session) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -210,7 +182,7 @@ def _update(session: Session) -> None:
         .values(
             {
                 each: case(
-                    (staged.c[each] != "", staged.c[each]),
+                    (_says(each), staged.c[each]),
                     else_=_plain(subscriber.c[each]),
                 )
                 for each in TEXTS
@@ -227,9 +199,39 @@ def _update(session: Session) -> None:
 
 def _follow(session: Session) -> None:
     """Let the people follow what the entries list; nobody loses a topic."""
-    listed, topic_id = _listed(session)
-    rows = (
-        select(subscriber.c.id, topic_id, literal(Frequency.INSTANT.value))
+    columns = ["subscriber_id", "topic_id", "frequency"]
+    into = sqlite.insert if is_sqlite(session) else postgresql.insert
+    session.execute(
+        into(subscription)
+        .from_select(columns, _wishes(session))
+        .on_conflict_do_nothing()
+    )
+
+
+def _set_frequencies(session: Session) -> None:
+    """Let the people read as often as the entries say."""
+    wished = _wishes(session, stated=True).subquery()
+    session.execute(
+        update(subscription)
+        .where(subscription.c.subscriber_id == wished.c[0])
+        .where(subscription.c.topic_id == wished.c[1])
+        .values(frequency=wished.c[2])
+    )
+
+
+def _wishes(session: Session, *, stated: bool = False) -> Select[tuple[int, int, str]]:
+    """Return subscriber, topic and frequency of what the entries list.
+
+    Where an entry does not state one, it is instant; or it is left out.
+    """
+    listed, topic_id, often = _listed(session)
+    instant = literal(Frequency.INSTANT.value, String)
+    wishes = (
+        select(
+            subscriber.c.id.label("subscriber_id"),
+            topic_id.label("topic_id"),
+            func.coalesce(often, instant).label("frequency"),
+        )
         .select_from(
             judged.join(staged, staged.c.n == judged.c.n)
             .join(subscriber, subscriber.c.key == staged.c.key)
@@ -237,21 +239,20 @@ def _follow(session: Session) -> None:
         )
         .where(judged.c.outcome.in_([ADDED, UPDATED]))
     )
-    columns = ["subscriber_id", "topic_id", "frequency"]
-    into = sqlite.insert if is_sqlite(session) else postgresql.insert
-    session.execute(
-        into(subscription).from_select(columns, rows).on_conflict_do_nothing()
-    )
+    return wishes.where(often.is_not(None)) if stated else wishes
 
 
-def _listed(session: Session) -> tuple[FromClause, ColumnElement[int]]:
-    """Return the topics of an entry as a table to be joined, and its column of ids."""
+def _listed(
+    session: Session,
+) -> tuple[FromClause, ColumnElement[int], ColumnElement[str]]:
+    """Return the topics of an entry as a table to be joined, and its columns: their
+    ids, and how often."""
     if is_sqlite(session):
-        table = func.json_each(staged.c.topics).table_valued("value")
-        return table, table.c.value
-    topics = func.jsonb_array_elements_text(cast(staged.c.topics, JSONB))
-    table = topics.table_valued("value").render_derived()
-    return table, cast(table.c.value, Integer)
+        listed = func.json_each(staged.c.topics).table_valued("key", "value")
+        return listed, cast(listed.c.key, Integer), listed.c.value
+    topics = func.jsonb_each_text(cast(staged.c.topics, JSONB))
+    table = topics.table_valued("key", "value").render_derived()
+    return table, cast(table.c.key, Integer), table.c.value
 
 
 def _suppress(session: Session, now: datetime) -> None:

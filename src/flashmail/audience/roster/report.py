@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flashmail.audience.roster.notes import Notes
 from flashmail.model import SubscriberStatus
 
 #: So many problems are kept with their words; all are counted.
@@ -25,7 +26,8 @@ class ImportReport:
 
     `kept_out` are rows that would have mailed somebody who unsubscribed, bounced or
     complained: they stay as they are. `by_status` says how the people of all rows but
-    the rejected ones stand afterwards.
+    the rejected ones stand afterwards. `formats` says what each file was taken for, and
+    `notes` what stopped no row but should be known.
     """
 
     rows: int
@@ -36,6 +38,8 @@ class ImportReport:
     kept_out: int
     by_status: dict[str, int]
     problems: tuple[Problem, ...]
+    formats: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {**vars(self), "problems": [vars(each) for each in self.problems]}
@@ -50,6 +54,9 @@ class Tally:
         default_factory=lambda: dict.fromkeys((s.value for s in SubscriberStatus), 0)
     )
     rejected: int = 0
+    formats: dict[str, str] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
+    aside: list[str] = field(default_factory=list)
     _problems: list[tuple[int, Problem]] = field(default_factory=list)
 
     def reject(self, place: int, problem: Problem) -> None:
@@ -80,4 +87,6 @@ class Tally:
             kept_out=self.outcomes.get("kept_out", 0),
             by_status=self.statuses,
             problems=tuple(problems),
+            formats=self.formats,
+            notes=(*self.aside, *self.notes.texts()),
         )

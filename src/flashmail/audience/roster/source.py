@@ -30,11 +30,15 @@ NO_TEXT = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file that was looked through once, and is text."""
+    """A file that was looked through once, and is text.
+
+    `name` is what people know it by: a member of a zip lies elsewhere.
+    """
 
     path: Path
     encoding: str
     size: int
+    name: str
 
 
 class Row(NamedTuple):
@@ -45,16 +49,17 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def examine(path: Path) -> Source:
+def examine(path: Path, name: str = "") -> Source:
     """Look through a file for its encoding; refuse what cannot be read as text."""
+    name = name or str(path)
     try:
         with path.open("rb") as file:
             encoding = _encoding(file)
-            return Source(path, encoding, file.tell())
+            return Source(path, encoding, file.tell(), name)
     except OSError as problem:
-        raise WrongInput(f"{path} cannot be read: {problem.strerror}") from None
+        raise WrongInput(f"{name} cannot be read: {problem.strerror}") from None
     except WrongInput as problem:
-        raise WrongInput(f"{path}: {problem}") from None
+        raise WrongInput(f"{name}: {problem}") from None
 
 
 def rows(source: Source, passed: Callable[[int], None]) -> Iterator[Row]:
@@ -68,7 +73,7 @@ def rows(source: Source, passed: Callable[[int], None]) -> Iterator[Row]:
                     passed(raw.tell())
                 yield row
         except WrongInput as problem:
-            raise WrongInput(f"{source.path}: {problem}") from None
+            raise WrongInput(f"{source.name}: {problem}") from None
         passed(source.size)
 
 

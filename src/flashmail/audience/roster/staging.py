@@ -5,8 +5,9 @@ when it is closed. So the real one is not locked while files are read, and nothi
 written to it before all of them were.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
@@ -26,12 +27,15 @@ class Twin(NamedTuple):
     line: int
     kept_file: int
     kept_line: int
+    address: str
+    name: str
 
 
 class Staging:
     """Rows that were read, each with the number of its file and its line."""
 
     def __init__(self) -> None:
+        self._columns: dict[str, None] = {}
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
@@ -39,6 +43,8 @@ class Staging:
             CREATE TABLE entry (n INTEGER PRIMARY KEY, file INTEGER, line INTEGER,
                 key TEXT, address TEXT, name TEXT, status TEXT, time_zone TEXT,
                 language TEXT, attributes TEXT, topics TEXT);
+            CREATE TABLE reject (why TEXT, file TEXT, place INTEGER, line INTEGER,
+                cells TEXT);
             BEGIN;
             """
         )
@@ -72,12 +78,30 @@ class Staging:
             """
         )
         others = self._database.execute(
-            "SELECT a.file, a.line, b.file, b.line FROM twin"
+            "SELECT a.file, a.line, b.file, b.line, a.address, a.name FROM twin"
             " JOIN entry AS a ON a.n = twin.n JOIN entry AS b ON b.n = twin.kept"
             " ORDER BY a.n"
         )
         yield from (Twin(*row) for row in others)
         self._database.execute("DELETE FROM entry WHERE n IN (SELECT n FROM twin)")
+
+    def reject(
+        self, why: str, file: str, place: int, line: int, cells: Mapping[str, str]
+    ) -> None:
+        """Keep a rejected row, its cells by their columns; `place` is its file's."""
+        self._columns |= dict.fromkeys(cells)
+        row = (why, file, place, line, json.dumps(cells))
+        self._database.execute("INSERT INTO reject VALUES (?, ?, ?, ?, ?)", row)
+
+    def rejected_columns(self) -> list[str]:
+        """Return all columns that rejected rows have, as they were met."""
+        return list(self._columns)
+
+    def rejected(self) -> Iterator[tuple[str, str, int, str]]:
+        """Yield why, file, line and cells in JSON, in the order of the files."""
+        yield from self._database.execute(
+            "SELECT why, file, line, cells FROM reject ORDER BY place, line"
+        )
 
     def __len__(self) -> int:
         (count,) = self._database.execute("SELECT count(*) FROM entry").fetchone()
