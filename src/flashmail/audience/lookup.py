@@ -47,6 +47,11 @@ def clause(session: Session, condition: Condition) -> ColumnElement[bool]:
             return _COMPARE[operator](value, texts)
 
 
+def domain_of(session: Session) -> Text:
+    """Return the domain of a subscriber's address as an SQL expression."""
+    return _value("domain", sqlite=is_sqlite(session))
+
+
 def _value(field: str, *, sqlite: bool) -> Text:
     key: Text = col(Subscriber.key)
     if field == "domain" and sqlite:

@@ -18,10 +18,12 @@ from flashmail.model.delivery import (
 )
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
 from flashmail.model.event import Actor, Event, EventKind
+from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
 from flashmail.model.link_check import LinkCheck, LinkState
 from flashmail.model.pace import Pace
 from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
+from flashmail.model.segment import StoredSegment
 from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
 from flashmail.model.subscriber import (
     LEFT,
@@ -45,13 +47,16 @@ __all__ = [
     "BriefDraft",
     "BriefRevision",
     "Campaign",
+    "CampaignFigures",
     "CampaignStatus",
+    "Crowd",
     "Delivery",
     "DeliveryState",
     "Event",
     "EventKind",
     "FailedSignIn",
     "Frequency",
+    "Headcount",
     "Instance",
     "Link",
     "LinkCheck",
@@ -66,6 +71,7 @@ __all__ = [
     "SignIn",
     "Staff",
     "StoredBrief",
+    "StoredSegment",
     "Subscriber",
     "SubscriberStatus",
     "Subscription",

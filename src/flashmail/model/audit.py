@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
 
@@ -11,6 +11,8 @@ class AuditEntry(SQLModel, table=True):
     """One thing somebody did. Only ever added to."""
 
     __tablename__ = "audit"
+    # What was done to one thing, the latest first.
+    __table_args__ = (Index("ix_audit_subject", "subject", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime

@@ -38,7 +38,9 @@ class Event(SQLModel, table=True):
     the number of the link that was clicked.
     """
 
-    __table_args__ = (Index("ix_event_campaign", "campaign_id", "kind"),)
+    __table_args__ = (
+        Index("ix_event_campaign", "campaign_id", "kind", "subscriber_id"),
+    )
 
     key: str = Field(primary_key=True)
     campaign_id: int

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, text
+from sqlalchemy import JSON, Column, Computed, Index, text
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.columns import Word
+from flashmail.model.columns import PLAIN_TEXT, Word
 
 
 class SubscriberStatus(StrEnum):
@@ -46,12 +46,30 @@ class Subscriber(SQLModel, table=True):
     `key` is the address as it is compared: two spellings of one mailbox have one key.
     `tracking_consent` is whether mails may tell what this person opens: yes, no, or
     None for somebody who was not asked; FLASHMAIL_TRACKING says what holds then.
+    `name_key` is the name with A to Z in lower case, to be searched for.
     """
+
+    __table_args__ = (
+        Index("ix_subscriber_name", "name_key", "id"),
+        # Few are in it, and whoever looks for the active ones goes another way.
+        Index(
+            "ix_subscriber_away",
+            "status",
+            sqlite_where=text("status <> 'active'"),
+            postgresql_where=text("status <> 'active'"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     address: str
-    key: str = Field(unique=True)
-    name: str = ""
+    key: str = Field(unique=True, sa_type=PLAIN_TEXT)
+    name: str = Field(default="", sa_type=PLAIN_TEXT)
+    name_key: str | None = Field(
+        default=None,
+        sa_column=Column(
+            PLAIN_TEXT, Computed("lower(name)", persisted=True), nullable=False
+        ),
+    )
     status: SubscriberStatus = Field(
         default=SubscriberStatus.ACTIVE, sa_type=Word(SubscriberStatus)
     )

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("ix_audit_subject", "audit", ["subject", "id"], unique=False)
     op.create_table(
         "brief",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -79,7 +80,12 @@ def upgrade() -> None:
         sa.Column("actor_reason", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("ix_event_campaign", "event", ["campaign_id", "kind"], unique=False)
+    op.create_index(
+        "ix_event_campaign",
+        "event",
+        ["campaign_id", "kind", "subscriber_id"],
+        unique=False,
+    )
     op.create_table(
         "failed_sign_in",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -89,6 +95,15 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_failed_sign_in_key"), "failed_sign_in", ["key"], unique=False
+    )
+    op.create_table(
+        "headcount",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("crowd", WORD, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("counted_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("day", "crowd", "name"),
     )
     op.create_table(
         "instance",
@@ -130,6 +145,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("name"),
     )
     op.create_table(
+        "segment",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("rule", sa.JSON(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("changed_at", MOMENT, nullable=False),
+        sa.Column("changed_by", sa.String(), nullable=False),
+        sa.Column("deleted_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_segment_key"), "segment", ["key"], unique=False)
+    op.create_table(
         "staff",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -149,8 +178,22 @@ def upgrade() -> None:
         "subscriber",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "name",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column(
+            "name_key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            sa.Computed("lower(name)", persisted=True),
+            nullable=False,
+        ),
         sa.Column("status", WORD, nullable=False),
         sa.Column("time_zone", sa.String(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
@@ -159,6 +202,17 @@ def upgrade() -> None:
         sa.Column("tracking_consent", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
+    )
+    op.create_index(
+        "ix_subscriber_away",
+        "subscriber",
+        ["status"],
+        unique=False,
+        sqlite_where=sa.text("status <> 'active'"),
+        postgresql_where=sa.text("status <> 'active'"),
+    )
+    op.create_index(
+        "ix_subscriber_name", "subscriber", ["name_key", "id"], unique=False
     )
     op.create_table(
         "suppression",
@@ -334,6 +388,19 @@ def upgrade() -> None:
         "ix_batch_due", "batch", ["state", "campaign_id", "ready_at"], unique=False
     )
     op.create_table(
+        "campaign_figures",
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("part", sa.String(), nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.Column("counted_at", MOMENT, nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", "part"),
+    )
+    op.create_table(
         "link",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -365,6 +432,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("occurrence")
     op.drop_table("link")
+    op.drop_table("campaign_figures")
     op.drop_index("ix_batch_due", table_name="batch")
     op.drop_table("batch")
     op.drop_index("ix_subscription_topic", table_name="subscription")
@@ -380,13 +448,23 @@ def downgrade() -> None:
     op.drop_table("topic")
     op.drop_table("task")
     op.drop_table("suppression")
+    op.drop_index("ix_subscriber_name", table_name="subscriber")
+    op.drop_index(
+        "ix_subscriber_away",
+        table_name="subscriber",
+        sqlite_where=sa.text("status <> 'active'"),
+        postgresql_where=sa.text("status <> 'active'"),
+    )
     op.drop_table("subscriber")
     op.drop_table("staff")
+    op.drop_index(op.f("ix_segment_key"), table_name="segment")
+    op.drop_table("segment")
     op.drop_table("schedule")
     op.drop_table("pace")
     op.drop_index(op.f("ix_link_check_state"), table_name="link_check")
     op.drop_table("link_check")
     op.drop_table("instance")
+    op.drop_table("headcount")
     op.drop_index(op.f("ix_failed_sign_in_key"), table_name="failed_sign_in")
     op.drop_table("failed_sign_in")
     op.drop_index("ix_event_campaign", table_name="event")
@@ -395,4 +473,5 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_brief_draft_changed_at"), table_name="brief_draft")
     op.drop_table("brief_draft")
     op.drop_table("brief")
+    op.drop_index("ix_audit_subject", table_name="audit")
     op.drop_table("audit")

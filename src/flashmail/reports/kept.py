@@ -1,0 +1,158 @@
+"""A campaign's figures, counted before somebody asks: counting a million takes a while.
+
+They are counted again while somebody serves the pages, the less often the older they
+are. Where nobody does, a page that asks for them counts them itself.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from flashmail.database import reading, transaction
+from flashmail.model import Campaign, CampaignFigures, CampaignStatus
+from flashmail.reports.campaign import report
+from flashmail.reports.failures import failures
+from flashmail.reports.groups import by_domain, by_topic
+from flashmail.reports.readers import readers
+from flashmail.reports.timeline import timeline
+
+SUMMARY, DETAILS = "summary", "details"
+
+#: What was counted is good for so long at least,
+SHORTEST = timedelta(seconds=10)
+#: for so many times as long as counting it takes,
+TIMES_ITS_COST = 50
+#: and for this part of a campaign's age, as little happens to an old one.
+PART_OF_AGE = 100
+
+#: A page counts itself what is older than so many times that.
+TIMES_TOO_OLD = 3
+
+#: Campaigns that are counted again by themselves, and seconds spent on it at a time.
+CAMPAIGNS, SPENT = 200, 2.0
+
+_ENDED = frozenset({CampaignStatus.SENT, CampaignStatus.CANCELLED})
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A part of a campaign's figures as plain values, and when they were counted."""
+
+    values: dict[str, Any]
+    counted_at: datetime
+
+
+def figures(
+    session: Session, campaign: Campaign, part: str, *, now: datetime
+) -> Figures:
+    """Return a part of a campaign's figures: those that were kept, if not too old."""
+    kept = session.get(CampaignFigures, (campaign.id, part))
+    if kept is not None:
+        limit = patience(campaign, kept.seconds, now=now) * TIMES_TOO_OLD
+        if now - kept.counted_at <= limit:
+            return Figures(kept.figures, kept.counted_at)
+    return Figures(PARTS[part](session, campaign), now)
+
+
+def patience(campaign: Campaign, seconds: float, *, now: datetime) -> timedelta:
+    """Return for how long what took so many seconds to count is good."""
+    least = max(SHORTEST, timedelta(seconds=TIMES_ITS_COST * seconds))
+    if campaign.status not in _ENDED:
+        return least
+    ended = campaign.finished_at or campaign.started_at or campaign.created_at
+    return max(least, (now - ended) / PART_OF_AGE)
+
+
+def count_again(engine: Engine, *, now: datetime) -> int:
+    """Count what is due of the latest campaigns, and keep it; return how much it was.
+
+    What is left when the time is up has its turn the next time.
+    """
+    begun, count = time.monotonic(), 0
+    with reading(engine) as session:
+        due = list(_due(session, now))
+    for campaign_id, part in due:
+        _keep(engine, campaign_id, part, now)
+        count += 1
+        if time.monotonic() - begun > SPENT:
+            break
+    return count
+
+
+def _due(session: Session, now: datetime) -> Iterator[tuple[int, str]]:
+    latest = (
+        select(Campaign)
+        .where(col(Campaign.started_at).is_not(None))
+        .order_by(col(Campaign.id).desc())
+        .limit(CAMPAIGNS)
+    )
+    campaigns = {each.id: each for each in session.exec(latest) if each.id is not None}
+    rows = select(CampaignFigures).where(
+        col(CampaignFigures.campaign_id).in_(list(campaigns))
+    )
+    kept = {(each.campaign_id, each.part): each for each in session.exec(rows)}
+    for part in PARTS:
+        for campaign_id, campaign in campaigns.items():
+            known = kept.get((campaign_id, part))
+            if known is None or now - known.counted_at >= patience(
+                campaign, known.seconds, now=now
+            ):
+                yield campaign_id, part
+
+
+def _keep(engine: Engine, campaign_id: int, part: str, now: datetime) -> None:
+    begun = time.perf_counter()
+    with reading(engine) as session:
+        counted = PARTS[part](session, session.get_one(Campaign, campaign_id))
+    seconds = time.perf_counter() - begun
+    with transaction(engine) as session:
+        session.merge(
+            CampaignFigures(
+                campaign_id=campaign_id,
+                part=part,
+                figures=counted,
+                counted_at=now,
+                seconds=seconds,
+            )
+        )
+
+
+def _summary(session: Session, campaign: Campaign) -> dict[str, Any]:
+    counted = report(session, campaign)
+    who = readers(session, counted.campaign_id)
+    return {
+        **counted.as_json(),
+        "accepted": counted.accepted,
+        "readers": {
+            deed: {**asdict(each), "most": each.most} for deed, each in who.items()
+        },
+    }
+
+
+def _details(session: Session, campaign: Campaign) -> dict[str, Any]:
+    assert campaign.id is not None
+    drawn = timeline(session, campaign)
+    return {
+        "timeline": {
+            "minutes": drawn.minutes,
+            "times": [each.isoformat() for each in drawn.times],
+            "lines": {name: list(line) for name, line in drawn.lines.items()},
+        },
+        "failures": [
+            {**asdict(each), "advice": each.advice}
+            for each in failures(session, campaign.id)
+        ],
+        "domains": [asdict(each) for each in by_domain(session, campaign.id)],
+        "topics": [asdict(each) for each in by_topic(session, campaign)],
+    }
+
+
+PARTS: dict[str, Callable[[Session, Campaign], dict[str, Any]]] = {
+    SUMMARY: _summary,
+    DETAILS: _details,
+}

@@ -1,0 +1,124 @@
+"""A campaign over time: how many people it had reached at each moment, and so on."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, String, cast
+from sqlmodel import Session, col, func, select
+
+from flashmail.database import is_sqlite
+from flashmail.model import Campaign, Delivery, DeliveryState, Event, EventKind
+
+#: The lines of the chart, in the order in which things happen.
+REACHED = "sent or delivered"
+DEEDS = (
+    EventKind.OPENED,
+    EventKind.CLICKED,
+    EventKind.UNSUBSCRIBED,
+    EventKind.COMPLAINED,
+)
+
+#: What is shown at most: later than that, little happens.
+SPAN = timedelta(days=14)
+
+#: Steps of the time axis in minutes, and how many of them there may be.
+STEPS = (1, 5, 15, 60, 180, 720, 1440)
+STEPS_SHOWN = 60
+
+_TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """People so far, at the end of each step; `lines` are as long as `times`.
+
+    Who does something twice counts when it was first done.
+    """
+
+    minutes: int
+    times: tuple[datetime, ...]
+    lines: dict[str, tuple[int, ...]]
+
+
+def timeline(session: Session, campaign: Campaign) -> Timeline:
+    """Count how many people a campaign had reached, and what they had done, by when."""
+    begin = campaign.started_at
+    if begin is None or campaign.id is None:
+        return Timeline(STEPS[0], (), {})
+    counted = {REACHED: _counted(session, _reached(session, campaign.id))}
+    for deed in DEEDS:
+        counted[deed.value] = _counted(session, _first(session, campaign.id, deed))
+    return drawn(begin, counted)
+
+
+def drawn(begin: datetime, counted: dict[str, dict[datetime, int]]) -> Timeline:
+    """Add up what happened in each minute into lines of as many steps as fit."""
+    begin = begin.replace(second=0, microsecond=0)
+    end = min(
+        max((at for minutes in counted.values() for at in minutes), default=begin),
+        begin + SPAN,
+    )
+    whole = (end - begin) // timedelta(minutes=1) + 1
+    minutes = next((each for each in STEPS if whole <= each * STEPS_SHOWN), STEPS[-1])
+    steps = -(-whole // minutes)
+    return Timeline(
+        minutes,
+        tuple(begin + timedelta(minutes=minutes * (n + 1)) for n in range(steps)),
+        {
+            name: _summed(begin, minutes, steps, happened)
+            for name, happened in counted.items()
+        },
+    )
+
+
+def _summed(
+    begin: datetime, minutes: int, steps: int, happened: dict[datetime, int]
+) -> tuple[int, ...]:
+    by_step: Counter[int] = Counter()
+    for at, n in happened.items():
+        # A reporter's clock may be behind ours.
+        by_step[max(0, (at - begin) // timedelta(minutes=minutes))] += n
+    total, line = 0, []
+    for step in range(steps):
+        total += by_step[step]
+        line.append(total)
+    return tuple(line)
+
+
+def _reached(session: Session, campaign_id: int) -> Select[tuple[str, int]]:
+    minute = _minute(session, col(Delivery.at))
+    return (
+        select(minute, func.count())
+        .where(col(Delivery.campaign_id) == campaign_id)
+        .where(col(Delivery.state).in_(_TAKEN))
+        .group_by(minute)
+    )
+
+
+def _first(
+    session: Session, campaign_id: int, kind: EventKind
+) -> Select[tuple[str, int]]:
+    first = (
+        select(func.min(Event.at).label("at"))
+        .where(col(Event.campaign_id) == campaign_id, col(Event.kind) == kind)
+        .group_by(col(Event.subscriber_id))
+    ).subquery()
+    minute = _minute(session, first.c.at)
+    return select(minute, func.count()).group_by(minute)
+
+
+def _minute(session: Session, moment: ColumnElement[datetime]) -> ColumnElement[str]:
+    """Return a moment's minute in UTC as a text, as in 2026-03-02 12:05."""
+    if is_sqlite(session):
+        return func.substr(cast(moment, String), 1, 16)
+    return func.to_char(func.timezone("UTC", moment), "YYYY-MM-DD HH24:MI")
+
+
+def _counted(
+    session: Session, statement: Select[tuple[str, int]]
+) -> dict[datetime, int]:
+    return {
+        datetime.fromisoformat(minute).replace(tzinfo=UTC): n
+        for minute, n in session.execute(statement)
+    }
