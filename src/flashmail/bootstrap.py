@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from flashmail import migrations
 from flashmail.audience.segment import Segment, parse_segments
+from flashmail.audience.segments import merged, named
 from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
-from flashmail.database import connect, transaction
-from flashmail.errors import WrongInput
+from flashmail.database import connect, reading, transaction
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
 from flashmail.sending.compose import Sender
@@ -103,18 +103,22 @@ def topics(home: Path) -> tuple[TopicEntry, ...]:
     return parse_topics(own(home, f"subscribers/{TOPICS}").read_text())
 
 
-def segments(home: Path) -> dict[str, Segment]:
-    """Read the home's segments, by name."""
+def segments_of_file(home: Path) -> dict[str, Segment]:
+    """Read the segments of the home's file, by name."""
     text = own(home, f"subscribers/{SEGMENTS}").read_text()
     return {each.name: each for each in parse_segments(text)}
 
 
-def segment(home: Path, name: str) -> Segment:
+def segments(home: Path, made: Engine) -> dict[str, Segment]:
+    """Return the home's segments by name: the file's, and those made in the page."""
+    with reading(made) as session:
+        return merged(session, segments_of_file(home))
+
+
+def segment(home: Path, name: str, made: Engine) -> Segment:
     """Return a segment of the home by its name."""
-    known = segments(home)
-    if name not in known:
-        raise WrongInput(f"there is no segment {name!r}; there are: {', '.join(known)}")
-    return known[name]
+    with reading(made) as session:
+        return named(session, segments_of_file(home), name)
 
 
 def engine_with_topics(settings: Settings) -> Engine:

@@ -34,22 +34,27 @@ class Heads(NamedTuple):
     counted_at: datetime
 
 
-def count_heads(
-    session: Session, segments: Mapping[str, Segment], *, now: datetime
-) -> None:
-    """Count everybody, and keep it as today's count."""
+#: People of each name, by what they were counted by.
+Counted = Mapping[Crowd, Mapping[str, int]]
+
+
+def heads(session: Session, segments: Mapping[str, Segment]) -> Counted:
+    """Count everybody: that takes a while, and keeps no writer waiting."""
+    return {
+        Crowd.STATUS: by_status(session),
+        Crowd.TOPIC: by_topic(session),
+        Crowd.SEGMENT: by_segment(session, segments),
+    }
+
+
+def keep_heads(session: Session, counted: Counted, *, now: datetime) -> None:
+    """Keep what was counted as today's count."""
     day = now.date()
     session.execute(delete(Headcount).where(col(Headcount.day) == day))
-    for crowd, counted in (
-        (Crowd.STATUS, by_status(session)),
-        (Crowd.TOPIC, by_topic(session)),
-        (Crowd.SEGMENT, by_segment(session, segments)),
-    ):
-        for name, people in counted.items():
+    for crowd, people in counted.items():
+        for name, n in people.items():
             session.add(
-                Headcount(
-                    day=day, crowd=crowd, name=name, people=people, counted_at=now
-                )
+                Headcount(day=day, crowd=crowd, name=name, people=n, counted_at=now)
             )
     session.flush()
 
@@ -93,7 +98,8 @@ def by_segment(session: Session, segments: Mapping[str, Segment]) -> dict[str, i
 def size(session: Session, segment: Segment) -> int:
     """Return how many people would get what goes to a segment now."""
     meant = audience_query(session, segment).subquery()
-    return session.execute(select(func.count()).select_from(meant)).scalar_one()
+    people: int = session.execute(select(func.count()).select_from(meant)).scalar_one()
+    return people
 
 
 def latest(session: Session, crowd: Crowd) -> dict[str, Heads]:
@@ -128,6 +134,6 @@ def growth(
 
 
 def change(line: Iterable[int | None]) -> int | None:
-    """Return by how much the last of some counts is more than the first; None if one."""
+    """Return by how much some counts grew; None where there are not two."""
     known = [each for each in line if each is not None]
     return known[-1] - known[0] if len(known) > 1 else None

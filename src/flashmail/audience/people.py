@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, text
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, select, text
 from sqlmodel import Session, col, func
 
 from flashmail.audience.condition import fold
@@ -37,7 +38,7 @@ class Wanted:
     topic_id: int | None = None
 
 
-def people(session: Session, wanted: Wanted) -> Select[tuple[Subscriber]]:
+def people(session: Session, wanted: Wanted) -> Select[Subscriber]:
     """Return a query for subscribers, without an order.
 
     It is quick in the order of the key, of the name's key, or of the id, whatever the
@@ -60,7 +61,9 @@ def _beginning(wanted: Wanted) -> list[ColumnElement[bool]]:
     return beginning(col(Subscriber.key), start.lower())
 
 
-def beginning(column: ColumnElement[str], start: str) -> list[ColumnElement[bool]]:
+def beginning(
+    column: SQLColumnExpression[Any], start: str
+) -> list[ColumnElement[bool]]:
     """Return the condition that a text begins so, in a form that an index serves."""
     return [column >= start, column < start + _LAST]
 
@@ -88,6 +91,7 @@ def _of_topic(session: Session, topic_id: int | None) -> list[ColumnElement[bool
     return [following.where(follower == col(Subscriber.id)).exists()]
 
 
-def _are_few(session: Session, ids: Select[tuple[int]]) -> bool:
+def _are_few(session: Session, ids: Select[Any]) -> bool:
     some = ids.limit(FEW + 1).subquery()
-    return session.execute(select(func.count()).select_from(some)).scalar_one() <= FEW
+    count: int = session.execute(select(func.count()).select_from(some)).scalar_one()
+    return count <= FEW

@@ -74,7 +74,7 @@ def keep(
     who: str,
     now: datetime,
 ) -> StoredSegment:
-    """Make a segment, or change the one of this number; `taken` are the file's names."""
+    """Make a segment, or change that of a number; `taken` are the file's names."""
     _require_rule(session, segment)
     _require_name(session, segment.name, taken, but=segment_id)
     if segment_id is None:

@@ -35,12 +35,12 @@ def audience(
     home: Path = context.obj
     if (file is None) == (not segment):
         raise WrongInput("name a brief or a --segment, one of the two")
+    engine = bootstrap.engine_with_topics(load(home))
     chosen = (
-        bootstrap.segment(home, segment)
+        bootstrap.segment(home, segment, engine)
         if file is None
         else Segment(any=read(home, file).topics)
     )
-    engine = bootstrap.engine_with_topics(load(home))
     with reading(engine) as session:
         counted = count(session, chosen, urgent=urgent)
     if json:
@@ -92,10 +92,10 @@ def list_all(
     """List the segments with the number of people each means now."""
     home: Path = context.obj
     engine = bootstrap.engine_with_topics(load(home))
+    known = bootstrap.segments(home, engine)
     with reading(engine) as session:
         counts = {
-            name: count(session, segment).total
-            for name, segment in bootstrap.segments(home).items()
+            name: count(session, segment).total for name, segment in known.items()
         }
     if json:
         say.result([{"name": name, "count": n} for name, n in counts.items()])

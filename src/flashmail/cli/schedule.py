@@ -35,8 +35,8 @@ def add(
     parse_days(days), parse_time(at)
     if zone not in available_timezones():
         raise WrongInput(f"{zone!r} is no time zone; one is Europe/Paris")
-    chosen = bootstrap.segment(context.obj, segment)
     engine = bootstrap.engine_with_topics(load(context.obj))
+    chosen = bootstrap.segment(context.obj, segment, engine)
     with transaction(engine) as session:
         if _find(session, name) is not None:
             raise WrongInput(f"there is a schedule {name!r} already")

@@ -59,7 +59,8 @@ def send(
     settings = load(home)
     brief = read(home, file)
     show_doubts(brief)
-    chosen = _segment(home, brief, segment)
+    engine = bootstrap.engine_with_topics(settings)
+    chosen = _segment(home, brief, segment, engine)
     what = draft_of(
         brief,
         chosen,
@@ -69,7 +70,6 @@ def send(
         priority=Priority.URGENT if urgent else Priority.NORMAL,
         template=template,
     )
-    engine = bootstrap.engine_with_topics(settings)
     _warn_if_sent(engine, brief)
     counted = _count(engine, what, urgent=urgent)
     _confirm(what, counted, moment if at else None, yes=yes)
@@ -83,7 +83,7 @@ def send(
         say.note(f"campaign {campaign_id} is scheduled; 'serve' or 'worker' sends it")
 
 
-def _segment(home: Path, brief: Brief, name: str) -> Segment:
+def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
     known = {topic.name for topic in bootstrap.topics(home)}
     if unknown := [topic for topic in brief.topics if topic not in known]:
         raise WrongInput(
@@ -91,7 +91,7 @@ def _segment(home: Path, brief: Brief, name: str) -> Segment:
             " or mend the brief"
         )
     if name:
-        return bootstrap.segment(home, name)
+        return bootstrap.segment(home, name, engine)
     if not brief.topics:
         raise WrongInput(
             "the brief has no topics, so nobody follows it; tag it, or name a --segment"

@@ -118,7 +118,7 @@ def export(
     """Write everybody into a CSV file that can be imported again."""
     home: Path = context.obj
     engine = bootstrap.engine_with_topics(load(home))
-    chosen = bootstrap.segment(home, segment) if segment else None
+    chosen = bootstrap.segment(home, segment, engine) if segment else None
     with reading(engine) as session:
         if output is None:
             roster.export(session, sys.stdout, segment=chosen)

@@ -39,7 +39,9 @@ def comparison(
     )
     latest = session.exec(before.order_by(col(Campaign.id).desc()).limit(LOOKED_BACK))
     past = [figures(session, each, SUMMARY, now=now).values for each in latest]
-    return len(past), measures(figures(session, campaign, SUMMARY, now=now).values, past)
+    return len(past), measures(
+        figures(session, campaign, SUMMARY, now=now).values, past
+    )
 
 
 def measures(this: dict[str, Any], past: Sequence[dict[str, Any]]) -> list[Measure]:

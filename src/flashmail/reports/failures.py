@@ -49,6 +49,16 @@ class Failure:
         return "Trying again would not help."
 
 
+def retryable(session: Session, campaign_id: int) -> int:
+    """Return how many failed through no fault of their address."""
+    return session.exec(
+        select(func.count())
+        .select_from(Delivery)
+        .where(Delivery.campaign_id == campaign_id)
+        .where(col(Delivery.state) == DeliveryState.FAILED, col(Delivery.retryable))
+    ).one()
+
+
 def failures(session: Session, campaign_id: int) -> list[Failure]:
     """Count what did not arrive by state and reason, the most frequent first."""
     people = func.count()

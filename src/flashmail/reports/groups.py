@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, distinct, func, select
+from sqlalchemy import Select, SQLColumnExpression, select
+from sqlmodel import Session, col, distinct, func
 
 from flashmail.audience.lookup import domain_of
 from flashmail.audience.segment import Segment
@@ -43,7 +43,7 @@ class Group:
 def by_domain(session: Session, campaign_id: int) -> list[Group]:
     """Return the receiving domains with the most mails."""
     domain = domain_of(session)
-    largest = (
+    largest: Select[Any] = (
         select(domain.label("name"))
         .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
         .where(col(Delivery.campaign_id) == campaign_id)
@@ -73,8 +73,8 @@ def by_topic(session: Session, campaign: Campaign) -> list[Group]:
 def _groups(
     session: Session,
     campaign_id: int,
-    group: ColumnElement[Any],
-    person: ColumnElement[Any],
+    group: SQLColumnExpression[Any],
+    person: SQLColumnExpression[Any],
     names: Mapping[Any, str],
 ) -> list[Group]:
     """Count deliveries and events by a column of the table that `person` stands in."""

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from flashmail.database import reading, transaction
 from flashmail.model import Campaign, CampaignFigures, CampaignStatus
 from flashmail.reports.campaign import report
-from flashmail.reports.failures import failures
+from flashmail.reports.failures import failures, retryable
 from flashmail.reports.groups import by_domain, by_topic
 from flashmail.reports.readers import readers
 from flashmail.reports.timeline import timeline
@@ -128,6 +128,7 @@ def _summary(session: Session, campaign: Campaign) -> dict[str, Any]:
     return {
         **counted.as_json(),
         "accepted": counted.accepted,
+        "retryable": retryable(session, counted.campaign_id),
         "readers": {
             deed: {**asdict(each), "most": each.most} for deed, each in who.items()
         },

@@ -27,7 +27,7 @@ class Account:
 
 
 def account(session: Session, campaign: Campaign, address: str) -> Account:
-    """Say why somebody did or did not get a campaign. Raises WrongInput for no address."""
+    """Say why somebody did or did not get it. Raises WrongInput for no address."""
     told = fate(session, campaign, address)
     key = parse_address(address.strip()).key
     person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()

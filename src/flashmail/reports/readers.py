@@ -1,9 +1,10 @@
 """Who opened and clicked: people, machines, and those of whom nobody can tell."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, case
-from sqlmodel import Session, col, func, select
+from sqlalchemy import Select, case, select
+from sqlmodel import Session, col, func
 
 from flashmail.model import Actor, Event, EventKind
 
@@ -45,7 +46,7 @@ def readers(session: Session, campaign_id: int) -> dict[str, Readers]:
     return {deed: Readers(**numbers) for deed, numbers in counted.items()}
 
 
-def _strongest(campaign_id: int) -> Select[tuple[EventKind, int]]:
+def _strongest(campaign_id: int) -> Select[Any, Any]:
     rank = case(*((col(Event.actor) == actor, n) for actor, n in _RANK.items()))
     return (
         select(col(Event.kind), func.max(rank).label("rank"))

@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast
-from sqlmodel import Session, col, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, String, cast, select
+from sqlmodel import Session, col, func
 
 from flashmail.database import is_sqlite
 from flashmail.model import Campaign, Delivery, DeliveryState, Event, EventKind
@@ -86,7 +87,7 @@ def _summed(
     return tuple(line)
 
 
-def _reached(session: Session, campaign_id: int) -> Select[tuple[str, int]]:
+def _reached(session: Session, campaign_id: int) -> Select[Any, Any]:
     minute = _minute(session, col(Delivery.at))
     return (
         select(minute, func.count())
@@ -96,9 +97,7 @@ def _reached(session: Session, campaign_id: int) -> Select[tuple[str, int]]:
     )
 
 
-def _first(
-    session: Session, campaign_id: int, kind: EventKind
-) -> Select[tuple[str, int]]:
+def _first(session: Session, campaign_id: int, kind: EventKind) -> Select[Any, Any]:
     first = (
         select(func.min(Event.at).label("at"))
         .where(col(Event.campaign_id) == campaign_id, col(Event.kind) == kind)
@@ -108,16 +107,14 @@ def _first(
     return select(minute, func.count()).group_by(minute)
 
 
-def _minute(session: Session, moment: ColumnElement[datetime]) -> ColumnElement[str]:
+def _minute(session: Session, moment: SQLColumnExpression[Any]) -> ColumnElement[str]:
     """Return a moment's minute in UTC as a text, as in 2026-03-02 12:05."""
     if is_sqlite(session):
         return func.substr(cast(moment, String), 1, 16)
     return func.to_char(func.timezone("UTC", moment), "YYYY-MM-DD HH24:MI")
 
 
-def _counted(
-    session: Session, statement: Select[tuple[str, int]]
-) -> dict[datetime, int]:
+def _counted(session: Session, statement: Select[Any, Any]) -> dict[datetime, int]:
     return {
         datetime.fromisoformat(minute).replace(tzinfo=UTC): n
         for minute, n in session.execute(statement)

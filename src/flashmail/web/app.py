@@ -16,7 +16,15 @@ from flashmail.sending.campaigns import NoSuchCampaign
 from flashmail.settings import Settings
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.transports.outbox import Outbox
-from flashmail.web import house, login, readers, task_pages, webhooks
+from flashmail.web import (
+    house,
+    login,
+    overview,
+    readers,
+    reports,
+    task_pages,
+    webhooks,
+)
 from flashmail.web.background import at_work
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, SignInFirst, allow
@@ -47,7 +55,7 @@ def create_app(
     app.state.tasks = tasks or Tasks(engine)
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for each in (house, login, readers, task_pages, webhooks):
+    for each in (house, login, overview, readers, reports, task_pages, webhooks):
         app.include_router(each.router)
     app.add_api_route("/healthz", _healthy, **allow(EVERYONE))
     app.middleware("http")(_always)

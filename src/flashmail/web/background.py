@@ -1,4 +1,4 @@
-"""What runs beside the pages in `flashmail serve`: the ticker and a worker.
+"""What runs beside the pages in `flashmail serve`: ticker, worker, and counting.
 
 APScheduler is the ticker only. What is due stands in our own table, so a second process
 that ticks as well does no harm.
@@ -8,17 +8,25 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
+from typing import Any
 
 import uvloop
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from flashmail import bootstrap
+from flashmail.audience.headcount import heads, keep_heads
+from flashmail.database import reading, transaction
+from flashmail.reports.kept import count_again
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.worker import Worker
 
 #: Seconds between two looks at the calendar.
 TICK = 1.0
+
+#: Seconds between two looks at which figures are due, and between two headcounts.
+COUNTING, HEADCOUNT = 5.0, 900.0
 
 
 @contextmanager
@@ -53,7 +61,25 @@ def _ticker(worker: Worker) -> BackgroundScheduler:
             now=datetime.now(UTC),
         )
 
+    def count() -> None:
+        count_again(worker.engine, now=datetime.now(UTC))
+
+    def count_everybody() -> None:
+        now = datetime.now(UTC)
+        home = worker.home
+        known = bootstrap.segments(home, worker.engine) if home else {}
+        with reading(worker.engine) as session:
+            counted = heads(session, known)
+        with transaction(worker.engine) as session:
+            keep_heads(session, counted, now=now)
+
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     ticker = BackgroundScheduler(timezone=UTC)
-    ticker.add_job(tick, "interval", seconds=TICK, coalesce=True, max_instances=1)
+    once: dict[str, Any] = {"coalesce": True, "max_instances": 1}
+    ticker.add_job(tick, "interval", seconds=TICK, **once)
+    ticker.add_job(count, "interval", seconds=COUNTING, **once)
+    soon = datetime.now(UTC) + timedelta(seconds=COUNTING)
+    ticker.add_job(
+        count_everybody, "interval", seconds=HEADCOUNT, next_run_time=soon, **once
+    )
     return ticker

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
-from flashmail.model import Staff
+from flashmail.model import Role, Staff
 from flashmail.transports.outbox import Outbox
 from flashmail.web.tasks import Tasks
 
@@ -50,6 +50,11 @@ def _who(request: Request) -> str:
 def _me(request: Request) -> Staff | None:
     staff: Staff | None = getattr(request.state, "staff", None)
     return staff
+
+
+def may(me: Staff | None, role: Role) -> bool:
+    """Whether somebody may do what takes this role; who sits at the machine may."""
+    return me is None or me.role.covers(role)
 
 
 def _now() -> datetime:

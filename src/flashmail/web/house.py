@@ -2,15 +2,8 @@
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
-from sqlmodel import col, func, select
 
-from flashmail.model import (
-    Campaign,
-    EventKind,
-    Role,
-    Subscriber,
-    SubscriberStatus,
-)
+from flashmail.model import EventKind, Role
 from flashmail.reports.campaign import report
 from flashmail.sending.campaigns import find
 from flashmail.web.dependencies import Reading, TheOutbox
@@ -20,7 +13,6 @@ from flashmail.web.policy import allow
 router = APIRouter()
 
 MAILS_SHOWN = 100
-CAMPAIGNS_SHOWN = 50
 
 #: What people did, in the order in which it can happen.
 DEEDS = (
@@ -29,21 +21,6 @@ DEEDS = (
     EventKind.UNSUBSCRIBED,
     EventKind.COMPLAINED,
 )
-
-
-@router.get("/", **allow(Role.VIEWER))
-def overview(session: Reading) -> Response:
-    """Show the latest campaigns and how many people there are."""
-    latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(CAMPAIGNS_SHOWN)
-    active = select(func.count()).where(
-        col(Subscriber.status) == SubscriberStatus.ACTIVE
-    )
-    return page(
-        "overview",
-        campaigns=[report(session, each) for each in session.exec(latest)],
-        subscribers=session.scalar(active) or 0,
-        deeds=DEEDS,
-    )
 
 
 @router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))

@@ -1,0 +1,142 @@
+"""The newsroom at a glance: what is going on, what is next, what needs a person."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from flashmail.model import Campaign, CampaignStatus
+from flashmail.reports.kept import SUMMARY, figures
+
+UNDER_WAY = (CampaignStatus.SENDING, CampaignStatus.PAUSED)
+
+#: What has to be looked at before it goes on.
+STUCK = {
+    CampaignStatus.MISSED: "Its time went by. Send it now, or cancel it.",
+    CampaignStatus.PAUSED: "It is paused. Let it go on, or cancel it.",
+    CampaignStatus.DRAFT: "It waits for somebody to approve it.",
+    CampaignStatus.APPROVED: "It is approved, but has no time to go out at.",
+}
+
+#: Later reports settle most of what is unknown; after that, little.
+UNKNOWN_AFTER = timedelta(hours=6)
+
+#: Of fewer mails than these a share says nothing.
+FEWEST = 100
+
+#: Providers look closely at who is above: 2 % bounces, and 0.1 % complaints (Gmail and
+#: Yahoo ask for less).
+BOUNCES, COMPLAINTS = 0.02, 0.001
+
+#: For so long a campaign that ended is looked at, and so many of them are.
+LOOKED_AT, CAMPAIGNS = timedelta(days=14), 20
+
+#: How many of each kind are listed.
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A campaign with its figures as plain values, see `reports.kept`."""
+
+    campaign: Campaign
+    figures: dict[str, Any]
+
+    @property
+    def ended(self) -> int:
+        """How many of its mails need no more work."""
+        states = self.figures["states"]
+        waiting = states["queued"] + states["claimed"] + states["armed"]
+        return int(sum(states.values()) - waiting)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something for a person to do: what about which campaign, and where."""
+
+    campaign: Campaign
+    words: str
+    path: str
+
+
+def under_way(session: Session, *, now: datetime) -> list[Progress]:
+    """Return the campaigns that are being sent, or stopped on the way."""
+    found = _in(UNDER_WAY).order_by(
+        col(Campaign.priority).desc(), col(Campaign.id).desc()
+    )
+    return _with_figures(session, session.exec(found.limit(SHOWN)), now)
+
+
+def coming(session: Session) -> list[Campaign]:
+    """Return the campaigns that wait for their time, the next one first."""
+    found = _in([CampaignStatus.SCHEDULED]).order_by(col(Campaign.send_at))
+    return list(session.exec(found.limit(SHOWN)))
+
+
+def ended(session: Session, *, now: datetime) -> list[Progress]:
+    """Return the campaigns that were sent last."""
+    found = _in([CampaignStatus.SENT]).order_by(col(Campaign.id).desc())
+    return _with_figures(session, session.exec(found.limit(SHOWN)), now)
+
+
+def needs(session: Session, *, now: datetime) -> list[Need]:
+    """Return what a person should look at, what waits first."""
+    waiting = _in(list(STUCK)).order_by(col(Campaign.id).desc())
+    found = [
+        Need(each, each.note or STUCK[each.status], f"/campaigns/{each.id}")
+        for each in session.exec(waiting.limit(SHOWN))
+    ]
+    recent = (
+        select(Campaign)
+        .where(col(Campaign.started_at) > now - LOOKED_AT)
+        .order_by(col(Campaign.id).desc())
+        .limit(CAMPAIGNS)
+    )
+    for each in _with_figures(session, session.exec(recent), now):
+        path = f"/campaigns/{each.campaign.id}/report"
+        found += [
+            Need(each.campaign, words, f"{path}#{place}")
+            for words, place in concerns(each, now=now)
+        ]
+    return found
+
+
+def concerns(progress: Progress, *, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a campaign's figures, and where its report says more."""
+    counted, campaign = progress.figures, progress.campaign
+    if counted["missing"]:
+        yield f"{counted['missing']:,} of its deliveries are not there", "states"
+    unknown, began = counted["states"]["unknown"], campaign.started_at or now
+    if unknown and now - began > UNKNOWN_AFTER:
+        yield f"of {unknown:,} nobody knows whether they got it", "failures"
+    if counted["retryable"]:
+        yield f"{counted['retryable']:,} failed, but may be tried again", "failures"
+    bounced, complained = counted["states"]["bounced"], counted["complained"]
+    if _above(BOUNCES, bounced, counted["addressed"]):
+        yield f"{_share(bounced, counted['addressed'])} bounced", "domains"
+    if _above(COMPLAINTS, complained, counted["accepted"]):
+        yield f"{_share(complained, counted['accepted'])} complained of spam", "domains"
+
+
+def _above(limit: float, n: int, of: int) -> bool:
+    return of >= FEWEST and n > limit * of
+
+
+def _share(n: int, of: int) -> str:
+    return f"{100 * n / of:.2g} %"
+
+
+def _in(statuses: Iterable[CampaignStatus]) -> SelectOfScalar[Campaign]:
+    return select(Campaign).where(col(Campaign.status).in_(list(statuses)))
+
+
+def _with_figures(
+    session: Session, found: Iterable[Campaign], now: datetime
+) -> list[Progress]:
+    return [
+        Progress(each, figures(session, each, SUMMARY, now=now).values)
+        for each in list(found)
+    ]

@@ -1,0 +1,135 @@
+"""The report of a campaign: a page, a chart, rows as CSV, and one person's case."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from flashmail.audience.roster.guard import guarded
+from flashmail.database import reading
+from flashmail.errors import WrongInput
+from flashmail.model import Campaign, Role
+from flashmail.reports.campaign import deliveries
+from flashmail.reports.compare import comparison
+from flashmail.reports.kept import DETAILS, PARTS, SUMMARY, Figures, figures
+from flashmail.reports.person import account
+from flashmail.sending.campaigns import find
+from flashmail.web.dependencies import Me, Now, Reading, may
+from flashmail.web.page import page, part
+from flashmail.web.policy import allow
+
+router = APIRouter(prefix="/campaigns/{campaign_id}/report")
+
+#: Rows that are written together into a download.
+ROWS = 500
+
+COLUMNS = ("address", "state", "reason", "attempts")
+
+
+@router.get("", **allow(Role.VIEWER))
+def report(
+    campaign_id: int,
+    session: Reading,
+    now: Now,
+    me: Me,
+    who: str = "",
+    fresh: bool = False,
+) -> Response:
+    """Show what became of a campaign; `fresh` counts it now."""
+    campaign = find(session, campaign_id)
+    counted = _counted(session, campaign, SUMMARY, now, fresh=fresh)
+    past, measures = comparison(session, campaign, now=now)
+    return page(
+        "report",
+        campaign=campaign,
+        counted_at=counted.counted_at,
+        report=counted.values,
+        details=_counted(session, campaign, DETAILS, now, fresh=fresh).values,
+        past=past,
+        measures=measures,
+        may_export=may(me, Role.LIST_MANAGER),
+        **_case(session, campaign, who),
+    )
+
+
+@router.get("/why", **allow(Role.VIEWER))
+def why(campaign_id: int, session: Reading, who: str = "") -> Response:
+    """Say why one person did or did not get it."""
+    campaign = find(session, campaign_id)
+    return part("report-why", campaign=campaign, **_case(session, campaign, who))
+
+
+@router.get("/timeline.json", **allow(Role.VIEWER))
+def timeline(campaign_id: int, session: Reading, now: Now) -> JSONResponse:
+    """Return the lines of the chart."""
+    found = figures(session, find(session, campaign_id), DETAILS, now=now)
+    return JSONResponse(found.values["timeline"])
+
+
+@router.get("/deliveries.csv", **allow(Role.LIST_MANAGER))
+def download(campaign_id: int, request: Request) -> Response:
+    """Return each delivery as a row."""
+    engine = request.app.state.engine
+    with reading(engine) as session:
+        find(session, campaign_id)
+    rows = _rows(engine, campaign_id)
+    return as_csv(f"campaign-{campaign_id}.csv", COLUMNS, rows)
+
+
+def as_csv(
+    name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]
+) -> Response:
+    """Return rows as a CSV file, as they come; no spreadsheet runs what is in them."""
+    return StreamingResponse(
+        _lines(columns, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(columns)
+    for count, row in enumerate(rows, start=1):
+        writer.writerow([guarded(str(cell)) for cell in row])
+        if count % ROWS == 0:
+            yield _taken(out)
+    yield _taken(out)
+
+
+def _taken(out: io.StringIO) -> str:
+    text = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return text
+
+
+def _rows(engine: Engine, campaign_id: int) -> Iterator[tuple[object, ...]]:
+    with reading(engine) as session:
+        for row in deliveries(session, campaign_id):
+            yield tuple(row.values())
+
+
+def _counted(
+    session: Session, campaign: Campaign, name: str, now: datetime, *, fresh: bool
+) -> Figures:
+    if fresh:
+        return Figures(PARTS[name](session, campaign), now)
+    return figures(session, campaign, name, now=now)
+
+
+def _case(session: Session, campaign: Campaign, who: str) -> dict[str, Any]:
+    """Return what is to be told of one person, or what is wrong with the address."""
+    if not who.strip():
+        return {"who": "", "case": None, "wrong": ""}
+    try:
+        return {"who": who, "case": account(session, campaign, who), "wrong": ""}
+    except WrongInput as problem:
+        return {"who": who, "case": None, "wrong": str(problem)}

@@ -1,0 +1,352 @@
+"""Reports: what became of a campaign, over time, by groups, and for one person."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from flashmail.database import reading, transaction
+from flashmail.model import (
+    Actor,
+    Campaign,
+    CampaignFigures,
+    CampaignStatus,
+    Delivery,
+    DeliveryState,
+    Event,
+    EventKind,
+    Subscriber,
+    SubscriberStatus,
+)
+from flashmail.reports import failures, kept, newsroom, timeline
+from flashmail.reports.compare import comparison, measures
+from flashmail.reports.failures import OTHERS, REASONS_SHOWN, Failure
+from flashmail.reports.groups import by_domain, by_topic
+from flashmail.reports.readers import Readers, readers
+from office import NOON, Office
+
+DESTINATION = "https://www.example.org/report"
+
+
+@pytest.fixture
+def storm(office: Office) -> Office:
+    """Anne, Boris and Chloe have got a brief on Iran; Chloe's address is elsewhere."""
+    office.topic("Iran Politics", parent="Iran")
+    for name in ("Anne", "Boris", "Chloe"):
+        office.subscribe(name, "Iran")
+    with transaction(office.engine) as session:
+        chloe = session.get_one(Subscriber, 3)
+        chloe.address = chloe.key = "chloe@example.net"
+    office.schedule(links=(DESTINATION,))
+    office.send_all()
+    return office
+
+
+def happened(
+    office: Office,
+    kind: EventKind,
+    subscriber_id: int = 1,
+    *,
+    after: timedelta = timedelta(),
+    actor: Actor = Actor.UNKNOWN,
+    campaign_id: int = 1,
+) -> None:
+    """Have something in the log of events, as it was written down at the time."""
+    with transaction(office.engine) as session:
+        session.add(
+            Event(
+                key=f"{kind}{subscriber_id}{after}{actor}{campaign_id}",
+                campaign_id=campaign_id,
+                subscriber_id=subscriber_id,
+                kind=kind,
+                at=NOON + after,
+                recorded_at=NOON + after,
+                actor=actor,
+            )
+        )
+
+
+def put(
+    office: Office, state: DeliveryState, subscriber_id: int, **more: object
+) -> None:
+    with transaction(office.engine) as session:
+        delivery = session.get_one(Delivery, (1, subscriber_id))
+        delivery.state = state
+        delivery.sqlmodel_update(more)
+
+
+def test_who_opened_is_a_range(storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1, actor=Actor.MACHINE)
+    happened(storm, EventKind.OPENED, 1, actor=Actor.HUMAN)
+    happened(storm, EventKind.OPENED, 2, actor=Actor.UNKNOWN)
+    happened(storm, EventKind.OPENED, 3, actor=Actor.MACHINE)
+
+    with reading(storm.engine) as session:
+        found = readers(session, 1)
+
+    assert found["opened"] == Readers(human=1, unknown=1, machine=1)
+    assert (found["opened"].human, found["opened"].most) == (1, 2)
+    assert found["clicked"] == Readers()
+
+
+def test_the_lines_of_the_chart_end_at_the_number_of_people(storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1, after=timedelta(minutes=1))
+    happened(storm, EventKind.OPENED, 1, after=timedelta(minutes=2))
+    happened(storm, EventKind.OPENED, 2, after=timedelta(minutes=4))
+    happened(storm, EventKind.CLICKED, 2, after=timedelta(minutes=-3))
+
+    with reading(storm.engine) as session:
+        drawn = timeline.timeline(session, session.get_one(Campaign, 1))
+
+    assert drawn.minutes == 1
+    assert drawn.times[0] == NOON + timedelta(minutes=1)
+    assert drawn.lines["opened"] == (0, 1, 1, 1, 2)
+    assert drawn.lines["clicked"] == (1, 1, 1, 1, 1)
+    assert drawn.lines[timeline.REACHED][-1] == 3
+
+
+@pytest.mark.parametrize(
+    ("last", "minutes"),
+    [
+        (timedelta(minutes=59), 1),
+        (timedelta(minutes=60), 5),
+        (timedelta(days=2), 60),
+        (timedelta(days=400), 720),
+    ],
+)
+def test_a_chart_has_no_more_steps_than_can_be_read(
+    last: timedelta, minutes: int
+) -> None:
+    drawn = timeline.drawn(NOON, {"opened": {NOON + last: 1}})
+
+    assert drawn.minutes == minutes
+    assert len(drawn.times) <= timeline.STEPS_SHOWN
+
+
+def test_domains_and_topics_say_what_became_of_their_readers(storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1)
+    put(storm, DeliveryState.BOUNCED, 3)
+
+    with reading(storm.engine) as session:
+        domains = by_domain(session, 1)
+        topics = by_topic(session, session.get_one(Campaign, 1))
+
+    assert [(d.name, d.addressed, d.bounced, d.opened) for d in domains] == [
+        ("example.org", 2, 0, 1),
+        ("example.net", 1, 1, 0),
+    ]
+    assert [(t.name, t.addressed, t.accepted, t.opened) for t in topics] == [
+        ("Iran", 3, 3, 1)
+    ]
+
+
+def test_failures_say_whether_to_try_again(storm: Office) -> None:
+    put(storm, DeliveryState.FAILED, 1, reason="450 later", retryable=True)
+    put(storm, DeliveryState.FAILED, 2, reason="550 no", retryable=False)
+    put(storm, DeliveryState.UNKNOWN, 3, reason="")
+
+    with reading(storm.engine) as session:
+        found = failures.failures(session, 1)
+        again = failures.retryable(session, 1)
+
+    advice = {each.reason: each.advice for each in found}
+    assert "may help" in advice["450 later"]
+    assert "would not help" in advice["550 no"]
+    assert "second copy" in advice[""]
+    assert again == 1
+
+
+def test_rare_reasons_are_added_up() -> None:
+    many = [
+        Failure(DeliveryState.FAILED, f"reason {n}", 1, False)
+        for n in range(REASONS_SHOWN + 5)
+    ]
+
+    shortened = failures.shortened(many)
+
+    assert len(shortened) == REASONS_SHOWN + 1
+    assert (shortened[-1].reason, shortened[-1].people) == (OTHERS, 5)
+
+
+def test_a_campaign_is_compared_with_those_before(storm: Office) -> None:
+    storm.schedule("Calm")
+    storm.send_all()
+    happened(storm, EventKind.OPENED, 1, campaign_id=2)
+
+    with reading(storm.engine) as session:
+        calm = session.get_one(Campaign, 2)
+        past, found = comparison(session, calm, now=NOON)
+
+    opened = next(each for each in found if each.name.startswith("opened"))
+    assert past == 1
+    assert opened.this == pytest.approx(1 / 3)
+    assert opened.usual == 0
+
+
+def test_nothing_sent_is_compared_with_nothing() -> None:
+    nobody: dict[str, object] = {
+        "addressed": 0,
+        "accepted": 0,
+        "states": {"bounced": 0, "failed": 0},
+        "readers": {"opened": {"most": 0}, "clicked": {"most": 0}},
+        "unsubscribed": 0,
+        "complained": 0,
+    }
+
+    assert {(each.this, each.usual) for each in measures(nobody, [])} == {(None, None)}
+
+
+def test_what_was_counted_is_kept_until_it_is_too_old(storm: Office) -> None:
+    kept.count_again(storm.engine, now=NOON)
+    happened(storm, EventKind.OPENED, 1)
+
+    def opened(after: timedelta) -> object:
+        with reading(storm.engine) as session:
+            campaign = session.get_one(Campaign, 1)
+            now = NOON + after
+            return kept.figures(session, campaign, kept.SUMMARY, now=now).values[
+                "opened"
+            ]
+
+    assert opened(timedelta(seconds=5)) == 0
+    assert opened(timedelta(hours=5)) == 1
+
+
+def test_old_campaigns_are_counted_less_often(storm: Office) -> None:
+    assert kept.count_again(storm.engine, now=NOON) == 2
+    assert kept.count_again(storm.engine, now=NOON) == 0
+    assert kept.count_again(storm.engine, now=NOON + timedelta(seconds=11)) == 2
+
+    month = NOON + timedelta(days=30)
+    assert kept.count_again(storm.engine, now=month) == 2
+    assert kept.count_again(storm.engine, now=month + timedelta(hours=1)) == 0
+    assert kept.count_again(storm.engine, now=month + timedelta(hours=8)) == 2
+    with reading(storm.engine) as session:
+        assert len(session.exec(select(CampaignFigures)).all()) == 2
+
+
+def test_the_newsroom_says_what_needs_a_person(storm: Office) -> None:
+    storm.draft("Calm")
+    put(storm, DeliveryState.FAILED, 1, retryable=True)
+    put(storm, DeliveryState.UNKNOWN, 2)
+
+    def needs(after: timedelta) -> list[tuple[str, str]]:
+        with reading(storm.engine) as session:
+            found = newsroom.needs(session, now=NOON + after)
+        return [(each.campaign.subject, each.path) for each in found]
+
+    waiting = ("Calm", "/campaigns/2")
+    failed = ("Storm", "/campaigns/1/report#failures")
+    assert needs(timedelta(minutes=1)) == [waiting, failed]
+    assert needs(timedelta(hours=7)) == [waiting, failed, failed]
+    assert needs(timedelta(days=20)) == [waiting]
+
+
+@pytest.mark.parametrize(
+    ("bounced", "complained", "words"),
+    [
+        (2, 0, []),
+        (3, 0, ["3 % bounced"]),
+        (0, 1, ["1 % complained of spam"]),
+        (50, 2, ["50 % bounced", "2 % complained of spam"]),
+    ],
+)
+def test_bounces_and_complaints_have_limits(
+    bounced: int, complained: int, words: list[str]
+) -> None:
+    campaign = Campaign(status=CampaignStatus.SENT, started_at=NOON)  # type: ignore[call-arg]
+    figures = {
+        "missing": 0,
+        "retryable": 0,
+        "addressed": 100,
+        "accepted": 100,
+        "complained": complained,
+        "states": {"unknown": 0, "bounced": bounced},
+    }
+    progress = newsroom.Progress(campaign, figures)
+
+    assert [said for said, _ in newsroom.concerns(progress, now=NOON)] == words
+
+
+def test_the_report_is_a_page(client: TestClient, storm: Office) -> None:
+    happened(storm, EventKind.CLICKED, 1, actor=Actor.HUMAN)
+    put(storm, DeliveryState.FAILED, 2, reason="450 <b>later</b>", retryable=True)
+
+    answer = client.get("/campaigns/1/report")
+
+    assert answer.status_code == 200
+    assert "450 &lt;b&gt;later&lt;/b&gt;" in answer.text
+    assert "flashmail campaign retry 1" in answer.text
+    assert DESTINATION in answer.text
+    assert "example.net" in answer.text
+
+
+def test_a_draft_has_a_report_that_says_so(client: TestClient, office: Office) -> None:
+    office.draft()
+
+    assert "Nothing was sent yet" in client.get("/campaigns/1/report").text
+    assert client.get("/campaigns/9/report").status_code == 404
+
+
+def test_the_chart_has_its_lines(client: TestClient, storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1, after=timedelta(minutes=2))
+
+    drawn = client.get("/campaigns/1/report/timeline.json").json()
+
+    assert drawn["lines"]["opened"] == [0, 0, 1]
+    assert len(drawn["times"]) == 3
+
+
+def test_one_may_ask_why_somebody_got_it(client: TestClient, storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1)
+    storm.suppress("Boris")
+
+    def case(who: str) -> str:
+        path = "/campaigns/1/report/why"
+        return " ".join(client.get(path, params={"who": who}).text.split())
+
+    assert "opened" in case("anne@example.org")
+    assert "would get it, as anne@example.org follows Iran" in case("anne@example.org")
+    assert "would not get it, as boris@example.org is suppressed" in case(
+        "Boris@example.org"
+    )
+    assert "not addressed" in case("nobody@example.org")
+    assert 'role="alert"' in case("nonsense")
+
+
+def test_deliveries_are_a_file_that_no_spreadsheet_runs(
+    client: TestClient, storm: Office
+) -> None:
+    put(storm, DeliveryState.FAILED, 2, reason="=cmd|' /C calc'!A0")
+
+    answer = client.get("/campaigns/1/report/deliveries.csv")
+
+    rows = answer.text.splitlines()
+    assert rows[0] == '"address","state","reason","attempts"'
+    assert rows[2].startswith('"boris@example.org","failed","\'=cmd')
+    assert len(rows) == 4
+    assert "attachment" in answer.headers["content-disposition"]
+
+
+def test_the_overview_moves_by_itself(client: TestClient, storm: Office) -> None:
+    storm.schedule("Calm", at=NOON + timedelta(days=1))
+
+    whole, live = client.get("/").text, client.get("/overview/live").text
+
+    assert 'hx-get="/overview/live"' in whole
+    assert "Storm" in live
+    assert "Calm" in live
+    assert "<html" not in live
+
+
+def test_somebody_who_left_is_not_counted_as_active(office: Office) -> None:
+    from flashmail.audience.headcount import by_status
+    from flashmail.audience.headcount import by_topic as followers
+
+    office.subscribe("Anne", "Iran")
+    office.subscribe("Boris", "Iran", status=SubscriberStatus.UNSUBSCRIBED)
+
+    with reading(office.engine) as session:
+        assert by_status(session)["active"] == 1
+        assert followers(session) == {"iran": 1}
