@@ -34,9 +34,21 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         _empty(shared)
         yield shared
         return
-    in_a_file = request.node.get_closest_marker("browser")
-    engine = connect(f"sqlite:///{tmp_path}/flashmail.db" if in_a_file else "sqlite://")
-    _copy(request.getfixturevalue("tables"), engine)
+    if request.node.get_closest_marker("browser"):
+        in_a_file = connect(f"sqlite:///{tmp_path}/flashmail.db")
+        _copy(request.getfixturevalue("tables"), in_a_file)
+        yield in_a_file
+        in_a_file.dispose()
+        return
+    in_memory: Engine = request.getfixturevalue("memory")
+    _copy(request.getfixturevalue("tables"), in_memory)
+    yield in_memory
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[Engine]:
+    """One engine for all scenes in memory: it remembers how statements are compiled."""
+    engine = connect("sqlite://")
     yield engine
     engine.dispose()
 
