@@ -17,7 +17,7 @@ from flashmail.web.app import create_app
 from flashmail.web.tasks import AtOnce, Tasks
 from office import Office
 
-pytest_plugins = ["chromium"]
+pytest_plugins = ["chromium", "shell"]
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 

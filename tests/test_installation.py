@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 
 from peers.sendgrid import SendGridPeer
 from peers.smtp import SmtpPeer
-from test_cli import BRIEF, ROSTER
+from shell import BRIEF, ROSTER
 
 pytestmark = pytest.mark.slow
 

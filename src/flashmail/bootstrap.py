@@ -6,9 +6,11 @@ it lacks is taken from those that travel inside the package.
 
 import os
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2 as httpx
 from pydantic import SecretStr
@@ -32,6 +34,9 @@ from flashmail.transports.failover import Failover
 from flashmail.transports.outbox import Outbox
 from flashmail.transports.sendgrid import SendGrid
 from flashmail.transports.smtp import Smtp, SmtpSettings
+
+if TYPE_CHECKING:
+    from flashmail.doctor import Check, Patient
 
 #: Batches that one worker has in hand: one goes out while another is claimed or booked.
 LANES = 2
@@ -192,6 +197,31 @@ def _transport(settings: Settings, name: TransportName) -> Transport:
             )
         )
     return outbox(settings)
+
+
+def patient(settings: Settings) -> "Patient":
+    """Return what the doctor examines."""
+    # It takes libraries that nothing else waits for.
+    from flashmail.doctor import Patient, ways
+
+    used = {settings.transport, settings.failover} - {None}
+    asked: list[Callable[[], Check]] = []
+    if TransportName.SMTP in used:
+        assert settings.smtp_url is not None
+        server = SmtpSettings.parse(settings.smtp_url.get_secret_value())
+        asked.append(partial(ways.smtp, server))
+    if TransportName.SENDGRID in used:
+        assert settings.sendgrid_api_key is not None
+        key = settings.sendgrid_api_key.get_secret_value()
+        asked.append(partial(ways.sendgrid, settings.sendgrid_url, key))
+    return Patient(
+        home=settings.home,
+        sender=settings.sender_address.rpartition("@")[2],
+        bounces=settings.mail_domain,
+        base_url=settings.base_url,
+        ways=asked,
+        leaves=used != {TransportName.OUTBOX},
+    )
 
 
 def dispatch(settings: Settings, made: Engine) -> Dispatch:

@@ -14,6 +14,7 @@ from flashmail.cli import (
     brief,
     campaign,
     demo,
+    doctor,
     house,
     schedule,
     send,
@@ -49,6 +50,7 @@ app.command("init")(house.init)
 app.command("serve")(house.serve)
 app.command("adopt")(house.adopt)
 app.command("worker")(house.worker)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
 
