@@ -38,6 +38,10 @@ from webhook import Webhook
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SENDER = Sender("Flash Briefs", "briefs@example.org", "example.org")
 LINKS = Links("https://mail.example.org")
+PAGE = (
+    f"<p>Dear {mark('name', 'reader')}, <a href='{LINKS.click(1)}'>read</a>"
+    f" <a href='{LINKS.unsubscribe()}'>leave</a></p>"
+)
 
 
 @dataclass
@@ -137,6 +141,7 @@ class Office:
         *topics: str,
         urgent: bool = False,
         links: tuple[str, ...] = (),
+        page: str = PAGE,
     ) -> int:
         """Have a draft to the followers of topics; return its number."""
         topics = topics or ("Iran",)
@@ -145,8 +150,7 @@ class Office:
         what = compose(
             Message(
                 subject,
-                f"<p>Dear {mark('name', 'reader')}, <a href='{LINKS.click(1)}'>read</a>"
-                f" <a href='{LINKS.unsubscribe()}'>leave</a></p>",
+                page,
                 f"Dear {mark('name', 'reader')},\n\n{LINKS.unsubscribe()}\n",
             ),
             links,

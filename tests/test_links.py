@@ -71,6 +71,6 @@ def test_links_hold_the_mark_of_their_reader() -> None:
     links = Links("https://mail.example.org")
 
     assert fill(links.click(3), lambda field: f"<{field}>") == (
-        "https://mail.example.org/c/<token>/3"
+        "https://mail.example.org/c/<watch>/3"
     )
     assert fill(links.unsubscribe(), lambda field: f"<{field}>").endswith("/u/<leave>")

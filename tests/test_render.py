@@ -12,7 +12,7 @@ import pytest
 
 from flashmail.briefs.brief import Brief, Quote, Related, Section, SectionKind
 from flashmail.links import Links
-from flashmail.message import LEAVE, TOKEN, Message, fields, fill
+from flashmail.message import LEAVE, PIXEL, WATCH, Message, fields, fill
 from flashmail.rendering import Rendered, Renderer, RenderError, Site, confined
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -185,15 +185,16 @@ def test_the_same_brief_gives_the_same_mail_to_the_last_byte() -> None:
 def test_readers_are_counted_by_links_view_and_pixel() -> None:
     message = render(FULL).message
 
-    assert fields(message.html) == {TOKEN, LEAVE, "because", "address"}
-    assert f'<img src="{LINKS.pixel()}"' in message.html.partition("</body>")[0]
+    assert fields(message.html) == {PIXEL, WATCH, LEAVE, "because", "address"}
+    page = fill(message.html, lambda field: f"<{field}>")
+    assert f'<img src="{LINKS.pixel("<pixel>")}"' in page.partition("</body>")[0]
     assert LINKS.view() in message.text
 
 
 def test_untracked_mail_knows_no_token_but_the_one_to_leave() -> None:
     rendered = render(FULL, tracked=False)
 
-    assert TOKEN not in fields(rendered.message.html + rendered.message.text)
+    assert WATCH not in fields(rendered.message.html + rendered.message.text)
     assert f'href="{ROUTE}"' in rendered.message.html
     assert "<img" not in rendered.message.html
     assert rendered.destinations == ()

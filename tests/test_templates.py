@@ -9,6 +9,7 @@ import pytest
 
 from flashmail.briefs.brief import Brief
 from flashmail.links import Links
+from flashmail.message import HERE
 from flashmail.rendering import Flaw, Rendered, Renderer, RenderError, Site
 from flashmail.rendering.document import Document
 from flashmail.rendering.expand import expand
@@ -141,7 +142,7 @@ def test_a_packaged_template_loads_nothing_but_our_pixel(name: str) -> None:
     html = packaged(name).message.html
     sources = [each["src"] for tag, each in Page(html).tags if tag == "img"]
 
-    assert sources == ([] if name == "confirm" else [Links(SITE.base_url).pixel()])
+    assert sources == ([] if name == "confirm" else [Links(SITE.base_url).pixel(HERE)])
     assert "url(" not in html
     assert "@import" not in html
     assert "<link" not in html

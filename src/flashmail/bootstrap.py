@@ -244,6 +244,7 @@ def worker(settings: Settings, made: Engine) -> Worker:
         home=settings.home,
         limits=Limits(settings.rate, settings.rate_per_hour, settings.warm_up_from),
         lanes=LANES,
+        tracking=settings.tracking,
         dispatch=dispatch(settings, made),
         make_digest=partial(
             digest_of,

@@ -16,9 +16,12 @@ from hashlib import blake2s
 from struct import Struct
 
 from flashmail.errors import FlashmailError, WrongInput
-from flashmail.message import BOUNCE, LEAVE, TOKEN, mark
+from flashmail.message import BOUNCE, LEAVE, WATCH, mark
 
 ID = Struct(">II")
+
+#: In place of a subscriber's id in links of those who may not be watched.
+NOBODY = 0
 MAC_SIZE = 16
 KEY_SIZE = 32
 
@@ -79,14 +82,18 @@ class Links:
     def preferences(self, token: str = mark(LEAVE)) -> str:
         return f"{self.base_url}/p/{token}"
 
-    def view(self, token: str = mark(TOKEN)) -> str:
+    def view(self, token: str = mark(WATCH)) -> str:
         return f"{self.base_url}/v/{token}"
 
-    def pixel(self, token: str = mark(TOKEN)) -> str:
+    def pixel(self, token: str = mark(WATCH)) -> str:
         return f"{self.base_url}/o/{token}.gif"
 
-    def click(self, number: int, token: str = mark(TOKEN)) -> str:
+    def click(self, number: int, token: str = mark(WATCH)) -> str:
         return f"{self.base_url}/c/{token}/{number}"
+
+    def trap(self, token: str = mark(WATCH)) -> str:
+        """Return where the link leads that no reader sees and scanners follow."""
+        return f"{self.base_url}/h/{token}"
 
 
 def envelope_sender(domain: str) -> str:

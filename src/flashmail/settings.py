@@ -36,6 +36,14 @@ class DispatchName(StrEnum):
     PROCRASTINATE = "procrastinate"
 
 
+class Tracking(StrEnum):
+    """Whose opens and clicks may be told apart: by pixels and links of their own."""
+
+    REFUSABLE = "refusable"  # everybody's but of those who said no
+    CONSENT = "consent"  # only of those who said yes
+    OFF = "off"
+
+
 def _public_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -94,6 +102,7 @@ class Settings(BaseSettings):
     sendgrid_webhook_key: str = ""
     bounce_domain: str = ""
     missed_after: Annotated[int, Field(ge=1)] = 900
+    tracking: Tracking = Tracking.REFUSABLE
 
     @model_validator(mode="before")
     @classmethod

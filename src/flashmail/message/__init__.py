@@ -8,9 +8,15 @@ from dataclasses import dataclass
 MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
 
 #: Fields that are a token: hexadecimal, of fixed width, one for each purpose.
-TOKEN, LEAVE, BOUNCE = "token", "leave", "bounce"
-TOKENS = frozenset({TOKEN, LEAVE, BOUNCE})
+#: WATCH stands in links: it is the reader's own, or for who may not be watched the
+#: same as everybody's.
+TOKEN, LEAVE, BOUNCE, WATCH = "token", "leave", "bounce", "watch"
+TOKENS = frozenset({TOKEN, LEAVE, BOUNCE, WATCH})
 TOKEN_WIDTH = 48
+
+#: The field of the pixel. Instead of a fallback, its mark has html with HERE in the
+#: token's place: that is there for whom the field has a token, and else nothing is.
+PIXEL, HERE = "pixel", "{}"
 
 
 @dataclass(frozen=True)
@@ -46,4 +52,15 @@ def fill(text: str, value: Callable[[str], str]) -> str:
     The plain way to personalise, for previews and pages; mail goes through
     `message.mime`, which lays the marks out once for all readers.
     """
-    return MARK.sub(lambda match: value(match[1]) or match[2], text)
+
+    def filled(match: re.Match[str]) -> str:
+        if match[1] == PIXEL:
+            return picture(match[2], value(PIXEL))
+        return value(match[1]) or match[2]
+
+    return MARK.sub(filled, text)
+
+
+def picture(form: str, token: str) -> str:
+    """Return the html of a pixel for whoever has a token; else nothing."""
+    return form.replace(HERE, token) if token else ""

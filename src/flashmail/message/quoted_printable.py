@@ -9,8 +9,8 @@ from binascii import b2a_qp
 from collections.abc import Callable
 from html import escape
 
-from flashmail.message import TOKEN_WIDTH
-from flashmail.message.slots import Piece, Slot, pieces, settled
+from flashmail.message import HERE, PIXEL, TOKEN_WIDTH
+from flashmail.message.slots import Piece, Slot, pieces, settled, token
 
 #: A line holds so many octets before the "=" of a soft break, which is the 76th.
 ROOM = 75
@@ -83,7 +83,24 @@ def _lay_out_line(lines: "_Lines", line: list[str | Slot]) -> None:
         elif piece.fixed:
             lines.leave_room(piece)
         else:
-            lines.leave_line(piece, ends_line=last or line[index + 1 :] == [""])
+            slot = _picture(piece.fallback) if piece.field == PIXEL else piece
+            lines.leave_line(slot, ends_line=last or line[index + 1 :] == [""])
+
+
+def _picture(form: str) -> Slot:
+    """Return the slot of a pixel: its html laid out once around the token's line."""
+    before, _, after = form.partition(HERE)
+    around = [_Lines(), _Lines()]
+    for lines, html in zip(around, (before, after), strict=True):
+        lines.add(html.encode(), ends_line=True)
+    first, last = (lines.static for lines in around)
+
+    def write(value: str) -> bytes:
+        if not value:
+            return b""
+        return first + SOFT_BREAK + token(value) + SOFT_BREAK + last
+
+    return Slot(PIXEL, "", write)
 
 
 class _Lines:

@@ -15,6 +15,7 @@ from flashmail.rendering.finish import finish
 from flashmail.rendering.kinds import Kind, kind_of
 from flashmail.rendering.protocol import Job, Pages
 from flashmail.rendering.site import Site
+from flashmail.rendering.watching import watched
 
 #: Texts of several paragraphs of inline Markdown, as those of a brief are.
 PARAGRAPHS = frozenset({"correction"})
@@ -64,10 +65,11 @@ def render(order: Order) -> Rendered:
         counted = Links(order.site.base_url) if order.counted else None
         postal = plain.settled(order.site.postal_address)
         finished = finish(pages, own, job.stem, postal, counted)
+        html = marks.marked(finished.html, pages.calls)
         return Rendered(
             Message(
                 subject=subject,
-                html=marks.marked(finished.html, pages.calls),
+                html=watched(html, counted) if counted else html,
                 text=marks.marked(pages.text, pages.calls),
             ),
             finished.destinations,

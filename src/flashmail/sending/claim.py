@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import ColumnElement, CursorResult, Engine, and_, null, update
 from sqlmodel import Session, col, exists, select
 
@@ -44,6 +45,7 @@ class Reader:
     address: str
     name: str
     attributes: dict[str, Any]
+    consent: bool | None = None  # to be watched
 
 
 @dataclass(frozen=True)
@@ -170,17 +172,18 @@ def _claim_rows(
         .execution_options(synchronize_session=False)
     )
     readers = (
-        select(
+        sqlalchemy.select(
             col(Subscriber.id),
-            Subscriber.address,
-            Subscriber.name,
+            col(Subscriber.address),
+            col(Subscriber.name),
             col(Subscriber.attributes) if attributes else null(),
+            col(Subscriber.tracking_consent),
         )
         .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
         .where(in_range(batch), col(Delivery.state) == DeliveryState.CLAIMED)
         .order_by(col(Subscriber.id))
     )
     return tuple(
-        Reader(number, address, name, said or {})
-        for number, address, name, said in session.execute(readers)
+        Reader(number, address, name, said or {}, consent)
+        for number, address, name, said, consent in session.execute(readers)
     )

@@ -18,6 +18,7 @@ from flashmail.sending.claim import Claim
 from flashmail.sending.journal import Journal
 from flashmail.sending.pace import Metronome
 from flashmail.sending.recipients import recipients
+from flashmail.settings import Tracking
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Handover:
     journal: Journal | None = None
     metronome: Metronome | None = None
     stop: asyncio.Event | None = None
+    tracking: Tracking = Tracking.REFUSABLE
     _armed: set[int] = field(default_factory=set)
     _accepted: set[int] = field(default_factory=set)
 
@@ -69,7 +71,7 @@ class Handover:
         with reading(self.engine) as session:
             topics = followed(session, ids, campaign.topics)
         message = message_of(campaign)
-        who = recipients(self.held, message, tokens, topics)
+        who = recipients(self.held, message, tokens, topics, self.tracking)
         return await transport.send(message, who, self)
 
     async def __call__(self, subscriber_ids: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ from html import escape
 
 from flashmail.audience.segment import Segment
 from flashmail.links import Links
-from flashmail.message import BOUNCE, LEAVE, TOKEN, TOKEN_WIDTH, fill
+from flashmail.message import BOUNCE, LEAVE, PIXEL, TOKEN, TOKEN_WIDTH, WATCH, fill
 from flashmail.message.mime import Compiled
 from flashmail.model import Priority
 from flashmail.rendering import Rendered
@@ -25,6 +25,8 @@ SAMPLE = {
     TOKEN: NO_TOKEN,
     LEAVE: NO_TOKEN,
     BOUNCE: NO_TOKEN,
+    WATCH: NO_TOKEN,
+    PIXEL: NO_TOKEN,
 }
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from flashmail.links import Purpose, Tokens
-from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, fields
+from flashmail.links import NOBODY, Purpose, Tokens
+from flashmail.message import BOUNCE, LEAVE, PIXEL, TOKEN, WATCH, Message, fields
 from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
+from flashmail.settings import Tracking
 from flashmail.transports import Recipient
 
 #: What to say to somebody whom a segment meant without following a topic of the brief.
@@ -17,14 +18,22 @@ def recipients(
     message: Message,
     tokens: Tokens,
     followed: Mapping[int, Sequence[str]],
+    tracking: Tracking = Tracking.REFUSABLE,
 ) -> list[Recipient]:
-    """Return the batch's readers with a value for each field that the message marks."""
+    """Return the batch's readers with a value for each field that the message marks.
+
+    Who may not be watched gets no pixel, and links that are the same for all of them.
+    """
     assert held.campaign.id is not None
     campaign_id = held.campaign.id
-    wanted = sorted(_fields(message) | {TOKEN, LEAVE, BOUNCE})
+    wanted = sorted((_fields(message) | {TOKEN, LEAVE, BOUNCE}) - {PIXEL})
     values = {
         field: _value_of(field, campaign_id, tokens, followed) for field in wanted
     }
+    if WATCH in values:
+        nobody = tokens.write(Purpose.WATCH, campaign_id, NOBODY)
+        values[WATCH] = _if_watched(tracking, values[TOKEN], nobody)
+        values[PIXEL] = _if_watched(tracking, values[TOKEN], "")
     return [
         Recipient(
             reader.subscriber_id,
@@ -46,6 +55,21 @@ def _fields(message: Message) -> frozenset[str]:
     return frozenset(fields(message.html) | fields(message.text))
 
 
+def may_be_watched(consent: bool | None, tracking: Tracking) -> bool:
+    """Return whether somebody's opens and clicks may be told from others'."""
+    if tracking is Tracking.REFUSABLE:
+        return consent is not False
+    return tracking is Tracking.CONSENT and consent is True
+
+
+def _if_watched(
+    tracking: Tracking, own: Callable[[Reader], str], nobody: str
+) -> Callable[[Reader], str]:
+    return lambda reader: (
+        own(reader) if may_be_watched(reader.consent, tracking) else nobody
+    )
+
+
 def _value_of(
     field: str, campaign_id: int, tokens: Tokens, followed: Mapping[int, Sequence[str]]
 ) -> Callable[[Reader], str]:
@@ -62,6 +86,7 @@ def _value_of(
 
 PURPOSES = {
     TOKEN: Purpose.WATCH,
+    WATCH: Purpose.WATCH,
     LEAVE: Purpose.LEAVE,
     BOUNCE: Purpose.BOUNCE,
 }

@@ -24,6 +24,7 @@ from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, rest
 from flashmail.sending.handover import Handover, Told
 from flashmail.sending.instance import InstanceFence, fenced
 from flashmail.sending.journal import Journal
+from flashmail.settings import Tracking
 from flashmail.transports import Fenced, Transport
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Worker:
     dispatch: Dispatch = field(default_factory=Polling)
     rest: float = REST
     recover: float = RECOVER
+    tracking: Tracking = Tracking.REFUSABLE
     _stop: asyncio.Event | None = None
     _fence: InstanceFence | None = None
     _journal: Journal | None = None
@@ -168,6 +170,7 @@ class Worker:
             self._journal if self._marks_in_journal else None,
             self._metronome(len(held.readers)),
             self._stop,
+            self.tracking,
         )
         alive = asyncio.create_task(self._stay_alive(held))
         try:

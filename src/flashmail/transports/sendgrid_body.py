@@ -5,7 +5,7 @@ See https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send.
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2s
 from html import escape
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from flashmail.errors import WrongInput
-from flashmail.message import MARK, TOKEN, TOKENS, Message
+from flashmail.message import MARK, PIXEL, TOKEN, TOKENS, Message, picture
 from flashmail.message.headers import named
 from flashmail.message.mailbox import mailbox
 from flashmail.message.mime import compiled
@@ -139,6 +139,8 @@ class _Substitutions:
     def _key(self, field: str, fallback: str, write: Callable[[str], str]) -> str:
         if field in TOKENS:
             write = str  # Hexadecimal needs no escaping, so one key serves both.
+        if field == PIXEL:
+            fallback, write = "", partial(picture, fallback)
         number = len(self._keys)
         # Of one width, so that no key begins with another.
         key = f"fm{self._nonce.hexdigest()}n{number:04d}x"

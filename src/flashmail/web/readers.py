@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from flashmail.audience.preferences import choices, choose
 from flashmail.briefs.embargo import lifted
-from flashmail.links import BadToken, Purpose
-from flashmail.message import LEAVE, TOKEN, TOKEN_WIDTH, fill
+from flashmail.links import NOBODY, BadToken, Purpose
+from flashmail.message import LEAVE, TOKEN_WIDTH, WATCH, fill
 from flashmail.model import Campaign, Delivery, Subscriber, SubscriberStatus
 from flashmail.sending.campaigns import embargo_of
 from flashmail.tracking import readers
@@ -93,11 +93,12 @@ def view(token: str, session: Reading, tokens: OurTokens, now: Now) -> Response:
     """Show a mail in the browser, without what only its reader may know or do."""
     key = tokens.read(Purpose.WATCH, token)
     campaign = session.get(Campaign, key[0])
-    if campaign is None or session.get(Delivery, key) is None:
+    known = key[1] == NOBODY or session.get(Delivery, key) is not None
+    if campaign is None or not known:
         raise BadToken("this mail is not kept any more")
     if not lifted(embargo_of(session, campaign), now=now):
         raise BadToken("this brief is not to be seen yet")
-    shared = {TOKEN: token, LEAVE: "0" * TOKEN_WIDTH}
+    shared = {WATCH: token, LEAVE: "0" * TOKEN_WIDTH}
     return mail(fill(campaign.html, lambda field: shared.get(field, "")))
 
 
