@@ -38,7 +38,7 @@ class Wanted:
     topic_id: int | None = None
 
 
-def people(session: Session, wanted: Wanted) -> Select[Subscriber]:
+def people(session: Session, wanted: Wanted, *, few: int = FEW) -> Select[Subscriber]:
     """Return a query for subscribers, without an order.
 
     It is quick in the order of the key, of the name's key, or of the id, whatever the
@@ -47,8 +47,8 @@ def people(session: Session, wanted: Wanted) -> Select[Subscriber]:
     """
     return select(Subscriber).where(
         *_beginning(wanted),
-        *_of_status(session, wanted.status),
-        *_of_topic(session, wanted.topic_id),
+        *_of_status(session, wanted.status, few),
+        *_of_topic(session, wanted.topic_id, few),
     )
 
 
@@ -69,29 +69,33 @@ def beginning(
 
 
 def _of_status(
-    session: Session, status: SubscriberStatus | None
+    session: Session, status: SubscriberStatus | None, few: int
 ) -> list[ColumnElement[bool]]:
     if status is None:
         return []
     has_it = col(Subscriber.status) == status
     away = text("subscriber.status <> 'active'")  # in the words of the index
     ids = select(col(Subscriber.id)).where(has_it)
-    if status is not SubscriberStatus.ACTIVE and _are_few(session, ids.where(away)):
+    if status is not SubscriberStatus.ACTIVE and _are_few(
+        session, ids.where(away), few
+    ):
         return [col(Subscriber.id).in_(ids.where(away))]
     return [has_it]
 
 
-def _of_topic(session: Session, topic_id: int | None) -> list[ColumnElement[bool]]:
+def _of_topic(
+    session: Session, topic_id: int | None, few: int
+) -> list[ColumnElement[bool]]:
     if topic_id is None:
         return []
     follower = col(Subscription.subscriber_id)
     following = select(follower).where(col(Subscription.topic_id) == topic_id)
-    if _are_few(session, following):
+    if _are_few(session, following, few):
         return [col(Subscriber.id).in_(following)]
     return [following.where(follower == col(Subscriber.id)).exists()]
 
 
-def _are_few(session: Session, ids: Select[Any]) -> bool:
-    some = ids.limit(FEW + 1).subquery()
+def _are_few(session: Session, ids: Select[Any], few: int) -> bool:
+    some = ids.limit(few + 1).subquery()
     count: int = session.execute(select(func.count()).select_from(some)).scalar_one()
-    return count <= FEW
+    return count <= few

@@ -8,12 +8,14 @@ from sqlmodel import Session, col, select
 from flashmail.audience.addresses import parse_address
 from flashmail.audience.log import log, of_subscriber
 from flashmail.errors import WrongInput
-from flashmail.model import LEFT, Subscriber, SubscriberStatus, Suppression
+from flashmail.model import LEFT, AuditEntry, Subscriber, SubscriberStatus, Suppression
 
 #: Only the person can take these back: an admin who lifts one has to say how they did.
 THEIR_WISH = frozenset({SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.COMPLAINED})
 
 WORDS_LIMIT = 500
+
+SUPPRESS = "suppress"
 
 
 class NotSuppressed(WrongInput):
@@ -26,24 +28,55 @@ class NeedsAdmin(WrongInput):
 
 def suppress(
     session: Session, address: str, words: str, *, who: str, now: datetime
-) -> None:
+) -> int:
     """See to it that an address gets no more mail, whether it is a subscriber or not.
 
-    The first reason stays where there is one already.
+    Returns the number under which it can be undone. Refused where it gets none anyhow:
+    the first reason stays.
     """
     key, words = parse_address(address.strip()).key, _said(words)
     if session.get(Suppression, key) is not None:
         raise WrongInput(f"{key} is suppressed already")
+    person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
+    was = person.status.value if person else ""
     reason = SubscriberStatus.UNSUBSCRIBED
     session.add(
         Suppression(key=key, reason=reason, since=now, detail=f"by {who}: {words}")
     )
-    session.execute(
-        update(Subscriber)
-        .where(col(Subscriber.key) == key, col(Subscriber.status).not_in(LEFT))
-        .values(status=reason)
+    if person is not None and person.status not in LEFT:
+        person.status = reason
+        session.add(person)
+    return log(
+        session,
+        _subject(session, key),
+        SUPPRESS,
+        who=who,
+        now=now,
+        words=words,
+        address=key,
+        was=was,
     )
-    log(session, _subject(session, key), "suppress", who=who, now=now, words=words)
+
+
+def undo(session: Session, entry_id: int, *, who: str, now: datetime) -> str:
+    """Take back a suppression made by hand, if it still stands; return the address."""
+    entry = session.get(AuditEntry, entry_id)
+    if entry is None or entry.action != SUPPRESS:
+        raise WrongInput("there is nothing to undo")
+    key = str(entry.detail["address"])
+    suppressed = session.get(Suppression, key)
+    if suppressed is None or suppressed.since != entry.at:
+        raise WrongInput(f"{key} was suppressed or lifted again since: look at it")
+    session.delete(suppressed)
+    if was := entry.detail["was"]:
+        session.execute(
+            update(Subscriber)
+            .where(col(Subscriber.key) == key)
+            .where(col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED)
+            .values(status=SubscriberStatus(was))
+        )
+    log(session, entry.subject, "undo suppress", who=who, now=now)
+    return key
 
 
 def lift(

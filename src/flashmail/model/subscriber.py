@@ -101,7 +101,9 @@ class Subscription(SQLModel, table=True):
 class Suppression(SQLModel, table=True):
     """An address that gets no more mail. Outlives its subscriber and every import."""
 
-    key: str = Field(primary_key=True)
+    __table_args__ = (Index("ix_suppression_reason", "reason", "key"),)
+
+    key: str = Field(primary_key=True, sa_type=PLAIN_TEXT)
     reason: SubscriberStatus = Field(sa_type=Word(SubscriberStatus))
     since: datetime
     detail: str = ""

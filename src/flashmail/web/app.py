@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
@@ -10,6 +11,8 @@ from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
 from flashmail import bootstrap
+from flashmail.audience.change import NoSuchSubscriber
+from flashmail.audience.segments import NoSuchSegment
 from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Tokens
 from flashmail.sending.campaigns import NoSuchCampaign
@@ -22,6 +25,8 @@ from flashmail.web import (
     overview,
     readers,
     reports,
+    subscribers,
+    suppressions,
     task_pages,
     webhooks,
 )
@@ -38,6 +43,22 @@ ALWAYS = {
     "X-Robots-Tag": "noindex",
 }
 
+#: Whatever has routes.
+PAGES = (
+    house,
+    login,
+    overview,
+    readers,
+    reports,
+    subscribers,
+    suppressions,
+    task_pages,
+    webhooks,
+)
+
+#: What there is none of is a page that is not there.
+MISSING = (NoSuchCampaign, NoSuchSubscriber, NoSuchSegment)
+
 
 def create_app(
     engine: Engine,
@@ -46,22 +67,25 @@ def create_app(
     *,
     sendgrid_webhook_key: str = "",
     tasks: Tasks | None = None,
+    home: Path | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.state.tokens = tokens
     app.state.outbox = outbox
+    app.state.home = home
     app.state.tasks = tasks or Tasks(engine)
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for each in (house, login, overview, readers, reports, task_pages, webhooks):
+    for each in PAGES:
         app.include_router(each.router)
     app.add_api_route("/healthz", _healthy, **allow(EVERYONE))
     app.middleware("http")(_always)
     app.add_exception_handler(SignInFirst, _sign_in)
     app.add_exception_handler(BadToken, _no_such_link)
-    app.add_exception_handler(NoSuchCampaign, _missing)
+    for kind in MISSING:
+        app.add_exception_handler(kind, _missing)
     app.add_exception_handler(BadSignature, _refused)
     app.add_exception_handler(FlashmailError, _wrong)
     app.add_exception_handler(HTTPException, _told)
@@ -76,6 +100,7 @@ def serving(settings: Settings) -> FastAPI:
         bootstrap.tokens(settings),
         bootstrap.outbox(settings),
         sendgrid_webhook_key=settings.sendgrid_webhook_key,
+        home=settings.home,
     )
 
     @asynccontextmanager

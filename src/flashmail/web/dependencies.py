@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlmodel import Session
 
+from flashmail import bootstrap
+from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
@@ -47,6 +50,11 @@ def _who(request: Request) -> str:
     return f"{staff.name} <{staff.key}>" if staff else AT_THE_MACHINE
 
 
+def _segments(request: Request) -> dict[str, Segment]:
+    home: Path | None = request.app.state.home
+    return bootstrap.segments_of_file(home) if home else {}
+
+
 def _me(request: Request) -> Staff | None:
     staff: Staff | None = getattr(request.state, "staff", None)
     return staff
@@ -71,4 +79,6 @@ Now = Annotated[datetime, Depends(_now)]
 Me = Annotated[Staff | None, Depends(_me)]
 #: The same for the audit log.
 Who = Annotated[str, Depends(_who)]
+#: The segments of segments.toml, by name.
+FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
 LongWork = Annotated[Tasks, Depends(_tasks)]

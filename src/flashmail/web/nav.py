@@ -22,6 +22,7 @@ class Entry:
 #: In the order of the path: write, send, choose, look after.
 MENU = (
     Entry("/", "Overview"),
+    Entry("/subscribers", "Subscribers"),
     Entry("/outbox", "Outbox"),
 )
 

@@ -1,17 +1,14 @@
 """The report of a campaign: a page, a chart, rows as CSV, and one person's case."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from flashmail.audience.roster.guard import guarded
 from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.model import Campaign, Role
@@ -21,13 +18,11 @@ from flashmail.reports.kept import DETAILS, PARTS, SUMMARY, Figures, figures
 from flashmail.reports.person import account
 from flashmail.sending.campaigns import find
 from flashmail.web.dependencies import Me, Now, Reading, may
+from flashmail.web.download import as_csv
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow
 
 router = APIRouter(prefix="/campaigns/{campaign_id}/report")
-
-#: Rows that are written together into a download.
-ROWS = 500
 
 COLUMNS = ("address", "state", "reason", "attempts")
 
@@ -80,35 +75,6 @@ def download(campaign_id: int, request: Request) -> Response:
         find(session, campaign_id)
     rows = _rows(engine, campaign_id)
     return as_csv(f"campaign-{campaign_id}.csv", COLUMNS, rows)
-
-
-def as_csv(
-    name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]
-) -> Response:
-    """Return rows as a CSV file, as they come; no spreadsheet runs what is in them."""
-    return StreamingResponse(
-        _lines(columns, rows),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(columns)
-    for count, row in enumerate(rows, start=1):
-        writer.writerow([guarded(str(cell)) for cell in row])
-        if count % ROWS == 0:
-            yield _taken(out)
-    yield _taken(out)
-
-
-def _taken(out: io.StringIO) -> str:
-    text = out.getvalue()
-    out.seek(0)
-    out.truncate()
-    return text
 
 
 def _rows(engine: Engine, campaign_id: int) -> Iterator[tuple[object, ...]]:

@@ -6,7 +6,7 @@ would happen, and without it does it. Rows that were not taken are written to `r
 """
 
 from flashmail.audience.roster.bring import import_rosters
-from flashmail.audience.roster.export import export
+from flashmail.audience.roster.export import export, table
 from flashmail.audience.roster.layout import FIELDS, KEEP, SKIP
 from flashmail.audience.roster.person import add, remove
 from flashmail.audience.roster.preview import Column, Preview, preview
@@ -25,4 +25,5 @@ __all__ = [
     "import_rosters",
     "preview",
     "remove",
+    "table",
 ]

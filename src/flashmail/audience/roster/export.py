@@ -36,14 +36,28 @@ def export(session: Session, out: TextIO, *, segment: Segment | None = None) -> 
 
     Cells that a spreadsheet could run are guarded, see `roster.guard`.
     """
-    attributes = _attribute_names(session)
+    header, rows = table(session, segment=segment)
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([guarded(name) for name in (*ALIASES, *attributes)])
+    writer.writerow([guarded(name) for name in header])
+    for cells in rows:
+        writer.writerow([guarded(cell) for cell in cells])
+
+
+def table(
+    session: Session, *, segment: Segment | None = None
+) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the header of an export, and its rows as they are read, not guarded."""
+    attributes = _attribute_names(session)
+    return [*ALIASES, *attributes], _rows(session, segment, attributes)
+
+
+def _rows(
+    session: Session, segment: Segment | None, attributes: Sequence[str]
+) -> Iterator[list[str]]:
     for people in _chunks(session, segment):
         topics = _topics(session, [person.id for person in people])
         for person in people:
-            cells = _cells(person, topics.get(person.id, ()), attributes)
-            writer.writerow([guarded(cell) for cell in cells])
+            yield _cells(person, topics.get(person.id, ()), attributes)
 
 
 def _cells(

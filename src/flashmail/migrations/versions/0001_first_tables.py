@@ -216,11 +216,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "suppression",
-        sa.Column("key", sa.String(), nullable=False),
+        sa.Column(
+            "key",
+            sa.String().with_variant(sa.String(collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("reason", WORD, nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(
+        "ix_suppression_reason", "suppression", ["reason", "key"], unique=False
     )
     op.create_table(
         "task",
@@ -447,6 +454,7 @@ def downgrade() -> None:
     op.drop_table("brief_revision")
     op.drop_table("topic")
     op.drop_table("task")
+    op.drop_index("ix_suppression_reason", table_name="suppression")
     op.drop_table("suppression")
     op.drop_index("ix_subscriber_name", table_name="subscriber")
     op.drop_index(
