@@ -18,7 +18,10 @@ from flashmail.rendering.protocol import Job
 PACKAGED = Path(__file__).parents[1] / "templates"
 SITE = Site("Harbor Institute", "12 Quay Street, Springfield", "https://m.example.org")
 UNSUBSCRIBE = Links(SITE.base_url).unsubscribe()
-NAMES = ["confirm", "correction", "digest", "flash-brief", "urgent", "welcome"]
+NAMES = [
+    *("confirm", "correction", "digest", "flash-brief"),
+    *("retraction", "urgent", "welcome"),
+]
 CALM = Brief("Calm", date(2026, 4, 2))
 
 LEGAL = """
@@ -110,6 +113,7 @@ def packaged(name: str) -> Rendered:
     extra: dict[str, dict[str, object]] = {
         "confirm": {"confirm_url": f"{base}/y/1", "never_url": f"{base}/n/1"},
         "correction": {"correction": "Two, not three."},
+        "retraction": {"retraction": "It is not so."},
         "digest": {"briefs": (CALM,), "period": "Week 14"},
     }
     return Renderer([PACKAGED], SITE).render(CALM, name, extra=extra.get(name, {}))

@@ -20,8 +20,10 @@ from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
 from flashmail.model.event import Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
+from flashmail.model.letter import Letter, LetterState
 from flashmail.model.link_check import LinkCheck, LinkState
 from flashmail.model.pace import Pace
+from flashmail.model.rehearsal import Rehearsal
 from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
 from flashmail.model.segment import StoredSegment
 from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
@@ -58,6 +60,8 @@ __all__ = [
     "Frequency",
     "Headcount",
     "Instance",
+    "Letter",
+    "LetterState",
     "Link",
     "LinkCheck",
     "LinkState",
@@ -66,6 +70,7 @@ __all__ = [
     "Pace",
     "Priority",
     "QuoteApproval",
+    "Rehearsal",
     "Role",
     "Schedule",
     "SignIn",

@@ -32,6 +32,7 @@ KINDS = {
     "flash-brief": BRIEF,
     "urgent": BRIEF,
     "correction": Kind(frozenset({"correction"}), needs_brief=True),
+    "retraction": Kind(frozenset({"retraction"}), needs_brief=True),
     "digest": Kind(frozenset({"briefs", "period"})),
     "welcome": Kind(),
     # Whoever it reaches has agreed to nothing yet: no unsubscribing, no tracking.

@@ -18,7 +18,7 @@ from flashmail.rendering.site import Site
 from flashmail.rendering.watching import watched
 
 #: Texts of several paragraphs of inline Markdown, as those of a brief are.
-PARAGRAPHS = frozenset({"correction"})
+PARAGRAPHS = frozenset({"correction", "retraction"})
 
 
 @dataclass(frozen=True)

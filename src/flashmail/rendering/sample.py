@@ -44,6 +44,7 @@ def orders(kind: Kind) -> list[tuple[Brief | None, dict[str, object]]]:
         "briefs": (RICH, BARE),
         "period": "March 16 to 22",
         "correction": "The readings are shared **daily**, not hourly.\n\nWe regret it.",
+        "retraction": "We can **not** confirm that an agreement was signed.",
         "confirm_url": "https://example.org/confirm/0a",
         "never_url": "https://example.org/never/0a",
     }

@@ -5,16 +5,14 @@ from datetime import datetime
 from sqlalchemy import CTE, insert, literal, select
 from sqlmodel import Session, col, func
 
-from flashmail.audience.segment import Segment
-from flashmail.audience.select import audience_query
 from flashmail.model import (
     Batch,
     BatchState,
     Campaign,
     Delivery,
     DeliveryState,
-    Priority,
 )
+from flashmail.sending.whom import whom
 
 
 def address(
@@ -26,12 +24,7 @@ def address(
     once: a kill in between leaves all of the rows or none.
     """
     assert campaign.id is not None
-    meant = audience_query(
-        session,
-        Segment.from_json(campaign.audience),
-        urgent=campaign.priority == Priority.URGENT,
-        every=campaign.frequency,
-    ).subquery()
+    meant = whom(session, campaign).subquery()
     rows = select(
         literal(campaign.id),
         meant.c[0],

@@ -10,7 +10,9 @@ from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.sending.address import address
+from flashmail.sending.approval import leave_out
 from flashmail.sending.campaigns import embargo_of, log, moved
+from flashmail.sending.correct import on_their_way
 
 SYSTEM = "flashmail"
 
@@ -70,9 +72,13 @@ def _begin(
             moved(session, campaign_id, CampaignStatus.MISSED, note=note)
             log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
             return False
+        if campaign.corrects and on_their_way(session, campaign.corrects):
+            return False  # whom it is for is not known before the first one has landed
         require_lifted(embargo_of(session, campaign), at=now)
         moved(session, campaign_id, CampaignStatus.SENDING, started_at=now)
         count = address(session, campaign, batch_size=batch_size, now=now)
         campaign.addressed = count
-        log(session, campaign_id, "begin", who=SYSTEM, now=now, addressed=count)
+        later = leave_out(session, campaign, now=now)
+        detail = {"addressed": count, "joined_later": later}
+        log(session, campaign_id, "begin", who=SYSTEM, now=now, **detail)
         return True

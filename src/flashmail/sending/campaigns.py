@@ -28,6 +28,11 @@ from flashmail.model import (
 
 #: From which status a campaign may come into another one.
 MOVES = {
+    CampaignStatus.DRAFT: {
+        CampaignStatus.APPROVED,
+        CampaignStatus.SCHEDULED,
+        CampaignStatus.MISSED,
+    },
     CampaignStatus.APPROVED: {CampaignStatus.DRAFT},
     CampaignStatus.SCHEDULED: {CampaignStatus.APPROVED, CampaignStatus.MISSED},
     CampaignStatus.SENDING: {
@@ -161,11 +166,11 @@ def draft(
     session.add(campaign)
     session.flush()
     assert campaign.id is not None
-    _fix_links(session, campaign.id, what.destinations)
+    fix_links(session, campaign.id, what.destinations)
     return campaign
 
 
-def _fix_links(session: Session, campaign_id: int, destinations: Iterable[str]) -> None:
+def fix_links(session: Session, campaign_id: int, destinations: Iterable[str]) -> None:
     for number, url in enumerate(destinations, start=1):
         session.add(Link(campaign_id=campaign_id, number=number, url=url))
 
@@ -222,6 +227,23 @@ def schedule(
     require_lifted(embargo_of(session, find(session, campaign_id)), at=at)
     moved(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
     log(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
+
+
+def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
+    """Make a draft again of what has not begun. What was approved is approved no more."""
+    moved(
+        session,
+        campaign_id,
+        CampaignStatus.DRAFT,
+        approved_by="",
+        approved_at=None,
+        approved_digest="",
+        rehearsal_id=None,
+        broken_glass="",
+        send_at=None,
+        note="",
+    )
+    log(session, campaign_id, "take back", who=who, now=now)
 
 
 def pause(

@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from flashmail.links import NOBODY, Purpose, Tokens
-from flashmail.message import BOUNCE, LEAVE, PIXEL, TOKEN, WATCH, Message, fields
+from flashmail.message import (
+    BOUNCE,
+    FIRST,
+    LEAVE,
+    PIXEL,
+    TOKEN,
+    WATCH,
+    Message,
+    fields,
+)
 from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
 from flashmail.settings import Tracking
 from flashmail.transports import Recipient
@@ -34,6 +43,9 @@ def recipients(
         nobody = tokens.write(Purpose.WATCH, campaign_id, NOBODY)
         values[WATCH] = _if_watched(tracking, values[TOKEN], nobody)
         values[PIXEL] = _if_watched(tracking, values[TOKEN], "")
+    if held.campaign.corrects is not None:
+        # The Message-ID of what it answers holds the token that the first one had.
+        values[FIRST] = _value_of(TOKEN, held.campaign.corrects, tokens, followed)
     return [
         Recipient(
             reader.subscriber_id,

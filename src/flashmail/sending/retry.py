@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import Session, col, exists
+from sqlmodel import Session, col, exists, select
 
 from flashmail.model import (
     Batch,
     BatchState,
+    Campaign,
     CampaignStatus,
     Delivery,
     DeliveryState,
@@ -27,19 +28,13 @@ def retry(
     campaign = find(session, campaign_id)
     if campaign.status is CampaignStatus.CANCELLED:
         raise CampaignMoved(f"campaign {campaign_id} is cancelled: nothing to retry")
+    if _corrected(session, campaign_id):
+        raise CampaignMoved(f"campaign {campaign_id} was corrected: send that instead")
     count = _queue(session, campaign_id, DeliveryState.FAILED, now)
     if unknown:
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
     if count:
-        _open_batches(session, campaign_id, now)
-        if campaign.status is CampaignStatus.SENT:
-            moved(
-                session,
-                campaign_id,
-                CampaignStatus.SENDING,
-                started_at=now,
-                finished_at=None,
-            )
+        reopen(session, campaign_id, now=now)
         log(
             session,
             campaign_id,
@@ -50,6 +45,25 @@ def retry(
             with_unknown=unknown,
         )
     return count
+
+
+def _corrected(session: Session, campaign_id: int) -> bool:
+    rows = select(Campaign.id).where(Campaign.corrects == campaign_id)
+    live = rows.where(Campaign.status != CampaignStatus.CANCELLED)
+    return session.exec(live.limit(1)).first() is not None
+
+
+def reopen(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Let a campaign's deliveries that are queued again be claimed."""
+    _open_batches(session, campaign_id, now)
+    if find(session, campaign_id).status is CampaignStatus.SENT:
+        moved(
+            session,
+            campaign_id,
+            CampaignStatus.SENDING,
+            started_at=now,
+            finished_at=None,
+        )
 
 
 def _queue(

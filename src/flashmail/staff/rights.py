@@ -3,10 +3,14 @@
 None is whoever sits at the machine while nobody is on the staff yet: they may do all.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from flashmail.audience.segment import Segment
 from flashmail.model import Campaign, Role, Staff
+
+#: The address in "Name <address>", as which people stand in the audit log.
+ADDRESS = re.compile(r"<([^<>]*)>$")
 
 
 def may_send(staff: Staff | None, topics: Iterable[str]) -> bool:
@@ -36,3 +40,27 @@ def topics_of(campaign: Campaign) -> frozenset[str]:
     """
     bringing = Segment.from_json(campaign.audience).bringing
     return frozenset(bringing) | set(campaign.topics) if bringing else frozenset()
+
+
+def sign(staff: Staff) -> str:
+    """Return how somebody stands in the audit log, and as who made or wrote a thing."""
+    return f"{staff.name} <{staff.key}>"
+
+
+def key_of(signed: str) -> str:
+    """Return who signed so, by what a change of name leaves as it is."""
+    found = ADDRESS.search(signed)
+    return found[1] if found else signed
+
+
+def is_second(staff: Staff, *, made: str, wrote: str, able: Iterable[Staff]) -> bool:
+    """Return whether somebody may approve what others made and wrote.
+
+    That is neither who made the campaign nor who wrote what it says, as long as anybody
+    else of those `able` is left. Where only its writer is, two people have still looked
+    at it. Who is all alone approves alone.
+    """
+    keys = {each.key for each in able}
+    authors: Collection[str] = {key_of(made), key_of(wrote)}
+    second = keys - set(authors) or keys - {key_of(made)} or keys
+    return staff.key in second

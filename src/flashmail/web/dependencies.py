@@ -13,6 +13,7 @@ from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
+from flashmail.staff.rights import sign
 from flashmail.transports.outbox import Outbox
 from flashmail.web.tasks import Tasks
 
@@ -47,7 +48,7 @@ def _tasks(request: Request) -> Tasks:
 
 def _who(request: Request) -> str:
     staff: Staff | None = getattr(request.state, "staff", None)
-    return f"{staff.name} <{staff.key}>" if staff else AT_THE_MACHINE
+    return sign(staff) if staff else AT_THE_MACHINE
 
 
 def _segments(request: Request) -> dict[str, Segment]:

@@ -1,0 +1,215 @@
+"""Halt and correct: the mended brief to the rest, a correction to who got the first.
+
+The first campaign is cancelled, so nobody else gets it. Two new ones follow, each to be
+approved like any other: nobody is in both, and nobody in neither.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, exists, func, select
+
+from flashmail import briefs
+from flashmail.audience.segment import Segment
+from flashmail.briefs import Brief
+from flashmail.database import reading, transaction
+from flashmail.errors import WrongInput
+from flashmail.message import FIRST, TOKEN, mark
+from flashmail.model import (
+    Amends,
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    Priority,
+    StoredBrief,
+)
+from flashmail.sending import campaigns
+from flashmail.sending.campaigns import CampaignMoved, Draft, find, log
+from flashmail.sending.compose import compose
+from flashmail.sending.launch import draft_of
+from flashmail.sending.ledger import IN_HAND
+from flashmail.sending.prepare import Desk, keep
+from flashmail.sending.whom import missed
+
+#: A campaign in one of these has told somebody something that can be corrected.
+BEGUN = (CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)
+
+#: Which template and which name in it the words of an amendment go to.
+WORDS = {Amends.CORRECTION: "correction", Amends.RETRACTION: "retraction"}
+
+
+@dataclass(frozen=True)
+class Amended:
+    """The campaigns that amend another one; `rest` is None where all of it was sent."""
+
+    note: int
+    rest: int | None = None
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What to say instead: the mended brief, and what was wrong with the first."""
+
+    brief: Brief
+    words: str
+    draft_id: int | None = None
+    revision: int = 0
+
+
+def correct(
+    engine: Engine, desk: Desk, campaign_id: int, fix: Fix, *, who: str, now: datetime
+) -> Amended:
+    """Stop a campaign for good, and draft its correction and the rest of it.
+
+    Everything is rendered first: if that fails, the campaign goes on or stays halted as
+    it was, and nothing is half done.
+    """
+    first = _begun(engine, campaign_id)
+    rest = _again(desk, first, fix.brief)
+    note = _note(desk, first, fix.brief, fix.words, Amends.CORRECTION)
+    with transaction(engine) as session:
+        stopped = _stop(session, campaign_id, who, now)
+        brief_id = keep(session, fix.brief, now=now)
+        add = _Adding(session, campaign_id, brief_id, fix, who, now)
+        remaining = (
+            add(rest, Amends.REST) if stopped or _some_missed(first, session) else None
+        )
+        return Amended(add(note, Amends.CORRECTION), remaining)
+
+
+def retract(
+    engine: Engine, desk: Desk, campaign_id: int, words: str, *, who: str, now: datetime
+) -> Amended:
+    """Stop a campaign for good, and draft a mail that takes its brief back."""
+    first = _begun(engine, campaign_id)
+    with reading(engine) as session:
+        stored = session.get(StoredBrief, first.brief_id) if first.brief_id else None
+    if stored is None:
+        raise WrongInput(f"campaign {campaign_id} has no brief to take back")
+    fix = Fix(briefs.read(stored.markdown), words)
+    note = _note(desk, first, fix.brief, words, Amends.RETRACTION)
+    with transaction(engine) as session:
+        _stop(session, campaign_id, who, now)
+        add = _Adding(session, campaign_id, stored.id, fix, who, now)
+        return Amended(add(note, Amends.RETRACTION))
+
+
+def amendments(session: Session, campaign_id: int) -> list[Campaign]:
+    """Return the campaigns that amend another one, cancelled ones left out."""
+    rows = (
+        select(Campaign)
+        .where(Campaign.corrects == campaign_id)
+        .where(Campaign.status != CampaignStatus.CANCELLED)
+    )
+    return list(session.exec(rows.order_by(col(Campaign.id))))
+
+
+def on_their_way(session: Session, campaign_id: int) -> int:
+    """Return how many of a campaign's mails nobody can say anything of yet."""
+    rows = select(func.count()).where(
+        col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(IN_HAND)
+    )
+    return session.scalar(rows) or 0
+
+
+def _begun(engine: Engine, campaign_id: int) -> Campaign:
+    with reading(engine) as session:
+        campaign = find(session, campaign_id)
+        if campaign.status not in BEGUN:
+            raise CampaignMoved(
+                f"campaign {campaign_id} is {campaign.status}: there is nothing to"
+                " correct that anybody got"
+            )
+        if amendments(session, campaign_id):
+            raise CampaignMoved(f"campaign {campaign_id} was corrected already")
+        return campaign
+
+
+def _stop(session: Session, campaign_id: int, who: str, now: datetime) -> bool:
+    """Cancel what is still to be sent; return whether there was any."""
+    campaign = find(session, campaign_id)
+    if campaign.status is CampaignStatus.SENT:
+        return False
+    campaigns.cancel(session, campaign_id, who=who, now=now)
+    campaign.note = f"halted by {who} to be corrected"
+    return True
+
+
+def _some_missed(campaign: Campaign, session: Session) -> bool:
+    ours = exists().where(col(Delivery.campaign_id) == campaign.id, missed())
+    return bool(session.scalar(select(ours)))
+
+
+def _again(desk: Desk, first: Campaign, brief: Brief) -> Draft:
+    return draft_of(
+        brief,
+        Segment.from_json(first.audience),
+        renderer=desk.renderer,
+        sender=desk.sender,
+        links=desk.links,
+        priority=Priority(first.priority),
+        template=first.template,
+    )
+
+
+def _note(
+    desk: Desk, first: Campaign, brief: Brief, words: str, amends: Amends
+) -> Draft:
+    """Render a correction or retraction, as an answer to each reader's first mail."""
+    if not words.strip():
+        raise WrongInput("say what was wrong: it stands at the head of the mail")
+    template = WORDS[amends]
+    rendered = desk.renderer.render(brief, template, extra={template: words})
+    what = compose(
+        rendered.message,
+        rendered.destinations,
+        segment=Segment.from_json(first.audience),
+        topics=brief.topics,
+        template=template,
+        priority=Priority(first.priority),
+        sender=desk.sender,
+        links=desk.links,
+    )
+    headers = (*what.message.headers, *_thread(first))
+    return replace(what, message=replace(what.message, headers=headers))
+
+
+def _thread(first: Campaign) -> tuple[tuple[str, str], ...]:
+    """Return the lines that put a mail below the first one (RFC 5322, 3.6.4)."""
+    known = next((v for n, v in first.headers if n.lower() == "message-id"), "")
+    if not known:
+        return ()
+    theirs = known.replace(mark(TOKEN), mark(FIRST))
+    return (("In-Reply-To", theirs), ("References", theirs))
+
+
+@dataclass(frozen=True)
+class _Adding:
+    """Adds amendments to one campaign."""
+
+    session: Session
+    first: int
+    brief_id: int | None
+    fix: Fix
+    who: str
+    now: datetime
+
+    def __call__(self, what: Draft, amends: Amends) -> int:
+        campaign = campaigns.draft(
+            self.session, what, brief_id=self.brief_id, who=self.who, now=self.now
+        )
+        assert campaign.id is not None
+        campaign.corrects, campaign.amends = self.first, amends
+        campaign.draft_id = self.fix.draft_id
+        campaign.draft_revision = self.fix.revision
+        log(
+            self.session,
+            self.first,
+            f"draft the {amends}",
+            who=self.who,
+            now=self.now,
+            campaign=campaign.id,
+            words=self.fix.words,
+        )
+        return campaign.id

@@ -1,0 +1,204 @@
+"""Rehearsal: a campaign goes the whole way to its readers, and stops at the door.
+
+The same query finds whom it is for, the same filters leave people out, the same code
+fills in each mail. Only no transport takes it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+
+from sqlalchemy import Engine, null
+from sqlmodel import Session, col, exists, select
+
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import count, followed
+from flashmail.database import reading, transaction
+from flashmail.errors import WrongInput
+from flashmail.links import Tokens
+from flashmail.message import Message, fields
+from flashmail.message.mime import compiled
+from flashmail.model import (
+    Campaign,
+    Priority,
+    Rehearsal,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+)
+from flashmail.sending import crowd
+from flashmail.sending.campaigns import find, frozen, log, message_of
+from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
+from flashmail.sending.correct import on_their_way
+from flashmail.sending.recipients import recipients
+from flashmail.sending.whom import whom
+from flashmail.transports import Recipient
+
+#: So many readers are looked at together.
+AT_A_TIME = 1000
+
+#: Said of those who left between the one look and the next.
+LEFT_MEANWHILE = "left meanwhile"
+
+#: So many different reasons are kept; each may name an address.
+REASONS, OTHER_REASONS = 20, "other reasons"
+
+#: Told how many are done, out of how many.
+Advance = Callable[[int, int], None]
+
+
+@dataclass
+class Findings:
+    """What was found on the way; people, and bytes of a mail."""
+
+    refused: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
+    smallest: int = 0
+    largest: int = 0
+
+    def weigh(self, size: int) -> None:
+        self.smallest = min(self.smallest or size, size)
+        self.largest = max(self.largest, size)
+        self.filled += 1
+
+
+def rehearse(
+    engine: Engine,
+    campaign_id: int,
+    tokens: Tokens,
+    *,
+    who: str,
+    now: datetime,
+    advance: Advance = lambda done, total: None,
+) -> int:
+    """Rehearse a campaign; return the rehearsal's number.
+
+    It keeps nobody waiting: it reads, a thousand readers at a time, and writes once.
+    """
+    with reading(engine) as session:
+        campaign = find(session, campaign_id)
+        _require_landed(session, campaign)
+        ids = meant(session, campaign)
+        left_out = _left_out(session, campaign)
+        digest = frozen(session, campaign).digest
+    found = _walk(engine, campaign, ids, tokens, now, advance)
+    if missing := len(ids) - found.filled - found.refused.total():
+        left_out[LEFT_MEANWHILE] = missing
+    rehearsal = Rehearsal(
+        campaign_id=campaign_id,
+        at=now,
+        who=who,
+        content_digest=digest,
+        audience_digest=crowd.digest(ids),
+        meant=len(ids),
+        crowd=crowd.pack(ids),
+        left_out=left_out,
+        refused=dict(found.refused),
+        sizes=[found.smallest, found.largest],
+        subject=campaign.subject,
+        text=campaign.text,
+    )
+    return _keep(engine, rehearsal)
+
+
+def meant(session: Session, campaign: Campaign) -> list[int]:
+    """Return the ids of all whom a campaign may reach now."""
+    return [each for each in session.scalars(whom(session, campaign)) if each]
+
+
+def latest(session: Session, campaign_id: int) -> Rehearsal | None:
+    """Return a campaign's last rehearsal."""
+    rows = select(Rehearsal).where(Rehearsal.campaign_id == campaign_id)
+    return session.exec(rows.order_by(col(Rehearsal.id).desc()).limit(1)).first()
+
+
+def _require_landed(session: Session, campaign: Campaign) -> None:
+    under_way = on_their_way(session, campaign.corrects) if campaign.corrects else 0
+    if under_way:
+        raise WrongInput(
+            f"{under_way:,} mails of campaign {campaign.corrects} are on their way:"
+            " it takes some seconds to know who got it; then rehearse"
+        )
+
+
+def _keep(engine: Engine, rehearsal: Rehearsal) -> int:
+    with transaction(engine) as session:
+        session.add(rehearsal)
+        session.flush()
+        log(
+            session,
+            rehearsal.campaign_id,
+            "rehearse",
+            who=rehearsal.who,
+            now=rehearsal.at,
+            meant=rehearsal.meant,
+            content=rehearsal.content_digest,
+            audience=rehearsal.audience_digest,
+        )
+        assert rehearsal.id is not None
+        return rehearsal.id
+
+
+def _left_out(session: Session, campaign: Campaign) -> dict[str, int]:
+    """Count whom the campaign's segment means, but who gets nothing, by the reason."""
+    if campaign.amends is not None:
+        return {}
+    segment = Segment.from_json(campaign.audience)
+    urgent = campaign.priority == Priority.URGENT
+    counted = count(session, segment, urgent=urgent).left_out
+    return {reason: n for reason, n in counted.items() if n}
+
+
+def _walk(
+    engine: Engine,
+    campaign: Campaign,
+    ids: Sequence[int],
+    tokens: Tokens,
+    now: datetime,
+    advance: Advance,
+) -> Findings:
+    message, found = message_of(campaign), Findings()
+    used = fields(message.html) | fields(message.text)
+    attributes = any(each.startswith(ATTRIBUTE) for each in used)
+    for begin in range(0, len(ids), AT_A_TIME):
+        advance(begin, len(ids))
+        some = ids[begin : begin + AT_A_TIME]
+        with reading(engine) as session:
+            held = Claim(0, 0, campaign, _readers(session, some, attributes=attributes))
+            topics = followed(session, some, campaign.topics)
+        for each in recipients(held, message, tokens, topics):
+            _fill(found, message, each, format_datetime(now))
+    advance(len(ids), len(ids))
+    return found
+
+
+def _fill(found: Findings, message: Message, who: Recipient, date: str) -> None:
+    try:
+        found.weigh(len(compiled(message).fill(who.address, who.values, date)))
+    except WrongInput as problem:
+        few = len(found.refused) < REASONS
+        found.refused[str(problem) if few else OTHER_REASONS] += 1
+
+
+def _readers(
+    session: Session, ids: Sequence[int], *, attributes: bool
+) -> tuple[Reader, ...]:
+    """Return those who would still be mailed at the moment of the claim."""
+    rows = session.execute(
+        select(
+            col(Subscriber.id),
+            Subscriber.address,
+            Subscriber.name,
+            col(Subscriber.attributes) if attributes else null(),
+        )
+        .where(col(Subscriber.id).in_(ids))
+        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
+        .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
+    )
+    return tuple(
+        Reader(number, address, name, said or {})
+        for number, address, name, said in rows
+        if number is not None
+    )

@@ -1,0 +1,66 @@
+"""Whom a campaign may reach: its segment, or the readers of what it amends.
+
+This is what an approval is bound to. What holds a mail back for a while (quiet hours, a
+limit for each day) is no part of it: it changes with the hour.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlmodel import Session, col, exists
+
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import audience_query
+from flashmail.model import (
+    Amends,
+    Campaign,
+    Delivery,
+    DeliveryState,
+    Priority,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+)
+
+#: Who got a mail, or may have got it.
+REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
+
+
+def whom(session: Session, campaign: Campaign) -> Select[Any]:
+    """Return a query for the ids of all whom a campaign may reach now, each once."""
+    if campaign.amends is not None:
+        return amended(campaign)
+    return audience_query(
+        session,
+        Segment.from_json(campaign.audience),
+        urgent=campaign.priority == Priority.URGENT,
+        every=campaign.frequency,
+    )
+
+
+def amended(campaign: Campaign) -> Select[Any]:
+    """Return a query for those among the readers of a campaign whom this one is for.
+
+    The mended brief goes to those who surely did not get the first one, everything else
+    to those who did or may have: nobody is among both, nobody among neither.
+    """
+    first = col(Delivery.campaign_id) == campaign.corrects
+    part = missed() if campaign.amends is Amends.REST else _reached()
+    return (
+        select(col(Subscriber.id))
+        .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
+        .where(first, part)
+        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
+        .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
+    )
+
+
+def _reached() -> ColumnElement[bool]:
+    return col(Delivery.state).in_(REACHED)
+
+
+def missed() -> ColumnElement[bool]:
+    """Return the condition that somebody surely did not get a mail, but could have."""
+    state = col(Delivery.state)
+    blocked = and_(state == DeliveryState.FAILED, col(Delivery.retryable))
+    return or_(state == DeliveryState.CANCELLED, blocked)

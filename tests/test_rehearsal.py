@@ -1,0 +1,250 @@
+"""Rehearsal and approval: what goes out is what was looked at, to whom it was."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flashmail.database import reading, transaction
+from flashmail.errors import WrongInput
+from flashmail.model import (
+    Campaign,
+    CampaignStatus,
+    DeliveryState,
+    Rehearsal,
+    SubscriberStatus,
+)
+from flashmail.rendering.finding import blocking, warning
+from flashmail.sending import campaigns, crowd
+from flashmail.sending.approval import (
+    JOINED_LATER,
+    Blocked,
+    Changed,
+    Seen,
+    approve,
+    include,
+)
+from flashmail.sending.campaigns import NotWhatWasApproved
+from flashmail.sending.rehearsal import rehearse
+from office import Office
+
+IDS = st.sets(st.integers(0, 2**32 - 1))
+
+
+@given(IDS)
+def test_a_crowd_is_kept_whole(ids: set[int]) -> None:
+    assert crowd.unpack(crowd.pack(ids)) == ids
+    assert crowd.digest(sorted(ids, reverse=True)) == crowd.digest(ids)
+
+
+@given(IDS, st.integers(0, 2**32 - 1))
+def test_one_more_is_another_crowd(ids: set[int], one: int) -> None:
+    assert crowd.digest(ids ^ {one}) != crowd.digest(ids)
+
+
+@pytest.fixture
+def drafted(office: Office) -> Office:
+    """Anne and Boris follow Iran; campaign 1 is a draft for them."""
+    office.subscribe("Anne", "Iran")
+    office.subscribe("Boris", "Iran")
+    office.draft()
+    return office
+
+
+def rehearsed(office: Office) -> Seen:
+    number = rehearse(office.engine, 1, office.tokens, who="Edna", now=office.now)
+    found: Rehearsal = office.get(Rehearsal, number)
+    return Seen(number, found.content_digest, found.audience_digest)
+
+
+def go(office: Office, seen: Seen, **more: object) -> None:
+    with transaction(office.engine) as session:
+        approve(session, 1, seen, who="Ada", now=office.now, **more)  # type: ignore[arg-type]
+    with transaction(office.engine) as session:
+        campaigns.schedule(session, 1, office.now, who="Ada", now=office.now)
+
+
+def test_a_rehearsal_counts_everybody_once(drafted: Office) -> None:
+    drafted.subscribe("Carla", "Iran", status=SubscriberStatus.PAUSED)
+    drafted.subscribe("Dora", "Iran")
+    drafted.suppress("Dora")
+
+    rehearsed(drafted)
+
+    found: Rehearsal = drafted.get(Rehearsal, 1)
+    assert found.meant == 2
+    assert found.left_out == {"paused": 1, "suppressed": 1}
+    assert found.refused == {}
+    assert found.sizes[0] > 500
+    assert drafted.post.sent == []
+    assert drafted.status() is CampaignStatus.DRAFT
+
+
+def test_an_address_that_cannot_be_mailed_is_found_before(drafted: Office) -> None:
+    drafted.subscribe("no one", "Iran")
+
+    rehearsed(drafted)
+
+    found: Rehearsal = drafted.get(Rehearsal, 1)
+    assert (found.meant, sum(found.refused.values())) == (3, 1)
+
+
+def test_what_was_rehearsed_is_what_is_sent(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+    go(drafted, seen)
+    drafted.send_all()
+
+    sent = [who.subscriber_id for _, who in drafted.post.sent]
+    assert crowd.digest(sent) == seen.audience
+    assert drafted.campaign().approved_digest == seen.content
+
+
+def change_a_word(office: Office) -> None:
+    with transaction(office.engine) as session:
+        campaign = session.get_one(Campaign, 1)
+        campaign.text = campaign.text.replace("Dear", "Oh dear")
+
+
+def swap_one(office: Office) -> None:
+    office.suppress("Anne")
+    office.subscribe("Carla", "Iran")
+
+
+CHANGES: dict[str, tuple[Callable[[Office], object], str]] = {
+    "one byte": (change_a_word, "content was changed"),
+    "one person": (lambda office: office.subscribe("Carla", "Iran"), "1 more people"),
+    "one for another": (swap_one, "1 more people would get it, 1 would get it no more"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changed_is_shown_and_refused(drafted: Office, change: str) -> None:
+    act, words = CHANGES[change]
+    seen = rehearsed(drafted)
+    act(drafted)
+
+    with pytest.raises(Changed, match=words):
+        go(drafted, seen)
+
+    assert drafted.status() is CampaignStatus.DRAFT
+    go(drafted, rehearsed(drafted))
+
+
+def test_the_difference_names_people_and_lines(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+    change_a_word(drafted)
+    drafted.subscribe("Carla", "Iran")
+
+    with pytest.raises(Changed) as refused:
+        go(drafted, seen)
+
+    found = refused.value.difference
+    assert found.names == ("carla@example.org",)
+    assert any(line.startswith("+Oh dear") for line in found.lines)
+    assert any(line.startswith("-Dear") for line in found.lines)
+
+
+def test_who_left_meanwhile_keeps_nobody_waiting(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+    drafted.suppress("Anne")
+
+    go(drafted, seen)
+    drafted.send_all()
+
+    assert drafted.post.addresses == ["boris@example.org"]
+
+
+def test_a_form_of_another_rehearsal_is_refused(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+
+    with pytest.raises(NotWhatWasApproved, match="not of that rehearsal"):
+        go(drafted, Seen(seen.rehearsal_id, seen.content, "0" * 64))
+
+
+def test_what_blocks_keeps_it_here_what_warns_does_not(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+
+    with pytest.raises(Blocked, match="a placeholder"):
+        go(drafted, seen, findings=[blocking("placeholder", "a placeholder: TK")])
+
+    go(drafted, seen, findings=[warning("long", "takes ten minutes")])
+
+
+def test_urgent_mail_asks_for_the_number(office: Office) -> None:
+    office.subscribe("Anne", "Iran")
+    office.draft(urgent=True)
+    seen = rehearsed(office)
+
+    for typed in ("", "2", "11", "yes"):
+        with pytest.raises(WrongInput, match="goes to 1 people"):
+            go(office, seen_with(seen, typed))
+    go(office, seen_with(seen, "1"))
+
+
+def seen_with(seen: Seen, typed: str) -> Seen:
+    return Seen(seen.rehearsal_id, seen.content, seen.audience, typed)
+
+
+def test_who_joins_after_the_approval_is_left_out_and_counted(drafted: Office) -> None:
+    go(drafted, rehearsed(drafted))
+    drafted.subscribe("Carla", "Iran")
+
+    drafted.send_all()
+
+    assert drafted.post.addresses == ["anne@example.org", "boris@example.org"]
+    assert drafted.states() == {DeliveryState.SENT: 2, DeliveryState.SKIPPED: 1}
+    assert drafted.reason(3) == JOINED_LATER
+    assert drafted.report().missing == 0
+
+
+def test_somebody_may_say_that_they_get_it_too(drafted: Office) -> None:
+    go(drafted, rehearsed(drafted))
+    drafted.subscribe("Carla", "Iran")
+    drafted.send_all()
+
+    with transaction(drafted.engine) as session:
+        assert include(session, 1, who="Ada", now=drafted.now) == 1
+        assert include(session, 1, who="Ada", now=drafted.now) == 0
+    drafted.send_all()
+
+    assert drafted.post.addresses[-1] == "carla@example.org"
+    assert drafted.states() == {DeliveryState.SENT: 3}
+    assert drafted.status() is CampaignStatus.SENT
+
+
+def test_without_a_rehearsal_the_rule_is_what_was_approved(drafted: Office) -> None:
+    drafted.approve(1)
+    with transaction(drafted.engine) as session:
+        campaigns.schedule(session, 1, drafted.now, who="Ada", now=drafted.now)
+    drafted.subscribe("Carla", "Iran")
+
+    drafted.send_all()
+
+    assert len(drafted.post.sent) == 3
+
+
+def test_taking_back_voids_the_approval(drafted: Office) -> None:
+    go(drafted, rehearsed(drafted))
+
+    with transaction(drafted.engine) as session:
+        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+    drafted.send_all()
+
+    campaign = drafted.campaign()
+    assert (campaign.status, campaign.approved_by) == (CampaignStatus.DRAFT, "")
+    assert campaign.send_at is None
+    assert drafted.post.sent == []
+    with reading(drafted.engine) as session, pytest.raises(campaigns.CampaignMoved):
+        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+
+
+def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
+    go(drafted, rehearsed(drafted))
+    drafted.send_one()
+
+    with (
+        pytest.raises(campaigns.CampaignMoved, match="is sending"),
+        transaction(drafted.engine) as session,
+    ):
+        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
