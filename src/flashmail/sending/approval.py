@@ -43,7 +43,7 @@ class Blocked(WrongInput):
 
 @dataclass(frozen=True)
 class Seen:
-    """What was on the screen; `typed` is the number of people, where it is asked for."""
+    """What was on the screen; `typed` is the number of people, where one types it."""
 
     rehearsal_id: int
     content: str

@@ -32,6 +32,7 @@ from flashmail.sending import crowd
 from flashmail.sending.campaigns import find, frozen, log, message_of
 from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
 from flashmail.sending.correct import on_their_way
+from flashmail.sending.preflight import usual_audience
 from flashmail.sending.recipients import recipients
 from flashmail.sending.whom import whom
 from flashmail.transports import Recipient
@@ -82,7 +83,8 @@ def rehearse(
         _require_landed(session, campaign)
         ids = meant(session, campaign)
         left_out = _left_out(session, campaign)
-        digest = frozen(session, campaign).digest
+        what = frozen(session, campaign)
+        usual = usual_audience(session, what, own=campaign_id)
     found = _walk(engine, campaign, ids, tokens, now, advance)
     if missing := len(ids) - found.filled - found.refused.total():
         left_out[LEFT_MEANWHILE] = missing
@@ -90,13 +92,14 @@ def rehearse(
         campaign_id=campaign_id,
         at=now,
         who=who,
-        content_digest=digest,
+        content_digest=what.digest,
         audience_digest=crowd.digest(ids),
         meant=len(ids),
         crowd=crowd.pack(ids),
         left_out=left_out,
         refused=dict(found.refused),
         sizes=[found.smallest, found.largest],
+        usual=usual,
         subject=campaign.subject,
         text=campaign.text,
     )
