@@ -230,7 +230,7 @@ def schedule(
 
 
 def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
-    """Make a draft again of what has not begun. What was approved is approved no more."""
+    """Make a draft again of what has not begun; its approval is void."""
     moved(
         session,
         campaign_id,

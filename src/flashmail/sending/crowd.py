@@ -25,7 +25,7 @@ def unpack(crowd: bytes) -> frozenset[int]:
 
 
 def digest(ids: Iterable[int]) -> str:
-    """Return the SHA-256 of a set of subscriber ids: one more or less, and it differs."""
+    """Return the SHA-256 of a set of subscriber ids; one more, and it differs."""
     return hashlib.sha256(_plain(ids)).hexdigest()
 
 

@@ -298,6 +298,10 @@ def upgrade() -> None:
         sa.Column("approved_by", sa.String(), nullable=False),
         sa.Column("approved_at", MOMENT, nullable=True),
         sa.Column("approved_digest", sa.String(), nullable=False),
+        sa.Column("rehearsal_id", sa.Integer(), nullable=True),
+        sa.Column("broken_glass", sa.String(), nullable=False),
+        sa.Column("reviewed_by", sa.String(), nullable=False),
+        sa.Column("reviewed_at", MOMENT, nullable=True),
         sa.Column("send_at", MOMENT, nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("addressed", sa.Integer(), nullable=False),
@@ -408,6 +412,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "part"),
     )
     op.create_table(
+        "letter",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_letter_campaign_id"), "letter", ["campaign_id"], unique=False
+    )
+    op.create_index(op.f("ix_letter_state"), "letter", ["state"], unique=False)
+    op.create_table(
         "link",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -434,11 +459,41 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("schedule_id", "at"),
     )
+    op.create_table(
+        "rehearsal",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("content_digest", sa.String(), nullable=False),
+        sa.Column("audience_digest", sa.String(), nullable=False),
+        sa.Column("meant", sa.Integer(), nullable=False),
+        sa.Column("crowd", sa.LargeBinary(), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
+        sa.Column("refused", sa.JSON(), nullable=False),
+        sa.Column("sizes", sa.JSON(), nullable=False),
+        sa.Column("usual", sa.Integer(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_rehearsal_campaign_id"), "rehearsal", ["campaign_id"], unique=False
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_rehearsal_campaign_id"), table_name="rehearsal")
+    op.drop_table("rehearsal")
     op.drop_table("occurrence")
     op.drop_table("link")
+    op.drop_index(op.f("ix_letter_state"), table_name="letter")
+    op.drop_index(op.f("ix_letter_campaign_id"), table_name="letter")
+    op.drop_table("letter")
     op.drop_table("campaign_figures")
     op.drop_index("ix_batch_due", table_name="batch")
     op.drop_table("batch")
