@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 
+import sqlalchemy
 from sqlalchemy import Engine, null
 from sqlmodel import Session, col, exists, select
 
@@ -190,18 +191,18 @@ def _readers(
 ) -> tuple[Reader, ...]:
     """Return those who would still be mailed at the moment of the claim."""
     rows = session.execute(
-        select(
+        sqlalchemy.select(
             col(Subscriber.id),
-            Subscriber.address,
-            Subscriber.name,
+            col(Subscriber.address),
+            col(Subscriber.name),
             col(Subscriber.attributes) if attributes else null(),
+            col(Subscriber.tracking_consent),
         )
         .where(col(Subscriber.id).in_(ids))
         .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
         .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
     )
     return tuple(
-        Reader(number, address, name, said or {})
-        for number, address, name, said in rows
-        if number is not None
+        Reader(number, address, name, said or {}, consent)
+        for number, address, name, said, consent in rows
     )
