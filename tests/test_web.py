@@ -18,11 +18,11 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
-from flashmail.web.policy import BEARER, EVERYONE, PROVIDER
+from flashmail.web.policy import BEARER, EVERYONE, MACHINE, PROVIDER
 from office import Office
 
 DESTINATION = "https://www.example.org/report"
-POLICIES = {BEARER, EVERYONE, PROVIDER, *(role.value for role in Role)}
+POLICIES = {BEARER, EVERYONE, MACHINE, PROVIDER, *(role.value for role in Role)}
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

@@ -44,6 +44,13 @@ class Tracking(StrEnum):
     OFF = "off"
 
 
+class LogForm(StrEnum):
+    """How a line of the log looks."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
 def _public_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -103,6 +110,7 @@ class Settings(BaseSettings):
     bounce_domain: str = ""
     missed_after: Annotated[int, Field(ge=1)] = 900
     tracking: Tracking = Tracking.REFUSABLE
+    log: LogForm = LogForm.PLAIN
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from flashmail import bootstrap
+from flashmail import bootstrap, logs
 from flashmail.cli import say
 from flashmail.sending.instance import InstanceFence
 from flashmail.settings import load
@@ -32,12 +32,14 @@ def serve(
     from flashmail.web.app import serving
 
     settings = load(context.obj)
+    logs.configure(settings.log)
     say.note(f"flashmail at http://{host}:{port}/ (Ctrl+C ends it)")
     uvicorn.run(
         serving(settings),
         host=host,
         port=port,
         log_level="warning",
+        log_config=None,
         server_header=False,
     )
 
@@ -65,6 +67,7 @@ def adopt(
 def worker(context: typer.Context) -> None:
     """Send what is due, beside other workers; ends after the mails on their way."""
     settings = load(context.obj)
+    logs.configure(settings.log)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
 
     async def run() -> None:

@@ -22,6 +22,7 @@ from flashmail.transports.outbox import Outbox
 from flashmail.web import (
     house,
     login,
+    metrics,
     overview,
     readers,
     reports,
@@ -47,6 +48,7 @@ ALWAYS = {
 PAGES = (
     house,
     login,
+    metrics,
     overview,
     readers,
     reports,

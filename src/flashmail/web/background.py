@@ -5,7 +5,6 @@ that ticks as well does no harm.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -73,7 +72,6 @@ def _ticker(worker: Worker) -> BackgroundScheduler:
         with transaction(worker.engine) as session:
             keep_heads(session, counted, now=now)
 
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     ticker = BackgroundScheduler(timezone=UTC)
     once: dict[str, Any] = {"coalesce": True, "max_instances": 1}
     ticker.add_job(tick, "interval", seconds=TICK, **once)

@@ -19,8 +19,8 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 COOKIE, COOKIE_HERE = "__Host-flashmail", "flashmail"
 
 #: Policies besides the roles. BEARER routes read a signed link, PROVIDER routes a
-#: signed body; both verify it themselves.
-EVERYONE, BEARER, PROVIDER = "everyone", "bearer", "provider"
+#: signed body; both verify it themselves. MACHINE routes are for programs beside us.
+EVERYONE, BEARER, PROVIDER, MACHINE = "everyone", "bearer", "provider", "machine"
 
 
 class SignInFirst(Exception):
@@ -88,4 +88,6 @@ def refuse_foreign_forms(request: Request) -> None:
 def allow(policy: str | Role) -> dict[str, Any]:
     """Return what a route's decorator needs to declare and enforce its policy."""
     checks = [Depends(staff_only(policy))] if isinstance(policy, Role) else []
+    if policy == MACHINE:
+        checks = [Depends(at_the_machine)]
     return {"dependencies": checks, "openapi_extra": {"x-policy": str(policy)}}

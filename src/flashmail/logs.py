@@ -1,0 +1,64 @@
+"""What is logged, and how: for a person or for a program; never a secret."""
+
+import logging
+import re
+import sys
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from flashmail.settings import LogForm
+
+#: What must not be in a log, whoever put it there: API keys, passwords in addresses,
+#: the tokens of readers' links.
+SECRETS = (
+    (re.compile(r"SG\.[\w-]{10,}\.[\w-]{10,}"), "SG.…"),
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), "…"),
+    (re.compile(r"(?<=/[ucopv]/)[\w-]{30,}"), "…"),
+)
+
+
+def configure(form: LogForm) -> None:
+    """Send everything that is logged in this process to standard error, in one form."""
+    before: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _without_secrets,
+                _line(form),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers, root.level = [handler], logging.INFO
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+def _line(form: LogForm) -> Processor:
+    if form is LogForm.JSON:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+
+
+def _without_secrets(_: object, __: str, event: EventDict) -> EventDict:
+    return {
+        key: hidden(value) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def hidden(text: str) -> str:
+    """Return a text without what looks like a secret of ours."""
+    for pattern, instead in SECRETS:
+        text = pattern.sub(instead, text)
+    return text

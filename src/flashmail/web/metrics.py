@@ -1,0 +1,76 @@
+"""What a Prometheus on this machine may ask: how the sending goes, in numbers."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from sqlmodel import Session
+
+from flashmail.reports import newsroom
+from flashmail.web.dependencies import Now, Reading
+from flashmail.web.policy import MACHINE, allow
+
+router = APIRouter()
+
+
+@router.get("/metrics", **allow(MACHINE))
+def metrics(session: Reading, now: Now) -> Response:
+    """Return the figures in Prometheus's text form."""
+    registry = CollectorRegistry()
+    registry.register(Figures(session, now))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class Figures(Collector):
+    """The campaigns under way and those that ended last, counted as for the pages."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session, self._now = session, now
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        under_way = newsroom.under_way(self._session, now=self._now)
+        yield from _deliveries(under_way + newsroom.ended(self._session, now=self._now))
+        yield _gauge(
+            "campaigns_under_way", "Campaigns being sent, or paused.", len(under_way)
+        )
+        coming = newsroom.coming(self._session)
+        yield _gauge("campaigns_scheduled", "Campaigns in the queue.", len(coming))
+        late = [self._now - each.send_at for each in coming if each.send_at]
+        yield _gauge(
+            "campaign_late_seconds",
+            "For how long the campaign that is due first has waited for a worker.",
+            max([0.0, *(each.total_seconds() for each in late)]),
+        )
+        waiting = newsroom.needs(self._session, now=self._now)
+        yield _gauge("needs_a_person", "Things for a person to look at.", len(waiting))
+
+
+def _deliveries(campaigns: list[newsroom.Progress]) -> Iterator[Metric]:
+    states = GaugeMetricFamily(
+        "flashmail_deliveries",
+        "Deliveries of a campaign by state; they add up to those addressed.",
+        labels=["campaign", "state"],
+    )
+    addressed = GaugeMetricFamily(
+        "flashmail_addressed",
+        "How many deliveries a campaign began with.",
+        labels=["campaign"],
+    )
+    for each in campaigns:
+        number = str(each.campaign.id)
+        addressed.add_metric([number], each.figures["addressed"])
+        for state, count in each.figures["states"].items():
+            states.add_metric([number, state], count)
+    yield from (addressed, states)
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"flashmail_{name}", what, value=value)
