@@ -124,6 +124,7 @@ WARNING: list[tuple[str, dict[str, Any]]] = [
     ("urgent", {"urgent": True, "urgent_this_month": 4}),
     ("sent-before", {"sent_before": (7,)}),
     ("date", {"brief": replace(BRIEF, date=date(2026, 2, 1))}),
+    ("date", {"brief": replace(BRIEF, date=date(2024, 8, 23))}),
 ]
 
 

@@ -39,8 +39,11 @@ class Quote:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of words, person and role: what an approval of it binds."""
-        said = json.dumps([self.text, self.person, self.role])
+        """The SHA-256 of words, person and role: what an approval of it binds.
+
+        Spaces and ends of lines make no difference.
+        """
+        said = json.dumps([" ".join(self.text.split()), self.person, self.role])
         return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -1,15 +1,19 @@
 """A brief as it is written: its text, its earlier forms, who stands by a quote."""
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 
 class BriefDraft(SQLModel, table=True):
     """A brief that editors work on, in the Markdown form that flashmail writes.
 
-    `revision` is the number of its latest form: who saves names the one that was on the
-    screen, and is refused when another one has been saved since.
+    `revision` is the number of the form it has now: who saves names the one that was on
+    the screen, and is refused when another one has been saved since. `doubts` are what
+    reading the original left open, as {"line", "message", "said"}, until somebody has
+    looked at them.
     """
 
     __tablename__ = "brief_draft"
@@ -19,6 +23,7 @@ class BriefDraft(SQLModel, table=True):
     markdown: str
     revision: int = 1
     embargo_until: datetime | None = None
+    doubts: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     created_at: datetime
     created_by: str
     changed_at: datetime = Field(index=True)
@@ -27,7 +32,12 @@ class BriefDraft(SQLModel, table=True):
 
 
 class BriefRevision(SQLModel, table=True):
-    """One form that a draft had. Only ever added to."""
+    """One form that a draft had.
+
+    `origin` says how it came about. `aside` is one that was refused, for another had
+    been saved in between: kept, so that nothing is lost. Rows are only added, except
+    that of what is saved while typing one in five minutes is kept.
+    """
 
     __tablename__ = "brief_revision"
 
@@ -36,6 +46,8 @@ class BriefRevision(SQLModel, table=True):
     markdown: str
     at: datetime
     who: str
+    origin: str = "saved"
+    aside: bool = False
 
 
 class QuoteApproval(SQLModel, table=True):
@@ -48,7 +60,7 @@ class QuoteApproval(SQLModel, table=True):
     __tablename__ = "quote_approval"
 
     draft_id: int = Field(foreign_key="brief_draft.id", primary_key=True)
-    digest: str = Field(primary_key=True)
+    digest: str = Field(primary_key=True, index=True)
     approved_by: str  # who said it is right: the person quoted, or for them
     noted_by: str  # the member of staff who wrote that down
     at: datetime

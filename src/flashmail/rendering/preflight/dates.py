@@ -9,10 +9,12 @@ from flashmail.rendering.document import Document
 from flashmail.rendering.finding import Finding, blocking, warning
 from flashmail.rendering.preflight.facts import Facts
 
-#: A brief is of today or tomorrow. Of last January in January, the year was mistyped.
+#: A brief is of these days. Dated in these days, but of an earlier year, it is one
+#: whose year was mistyped: the mistake of every January.
 LATEST = timedelta(days=7)
 FRESH = timedelta(days=7)
-OLDEST = timedelta(days=300)
+LONG_AGO = timedelta(days=300)
+SAME_DAYS = 31
 
 NAMES = "|".join(MONTHS)
 SHORT = "jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
@@ -41,12 +43,18 @@ def _own(day: date, facts: Facts) -> Iterator[Finding]:
     if day - leaves > LATEST:
         message = f"the brief is dated {day}, {(day - leaves).days} days after it goes"
         yield blocking("date", f"{message} out: mend the date", where)
-    elif leaves - day > OLDEST:
+    elif leaves - day > LONG_AGO and _days_apart(day, leaves) <= SAME_DAYS:
         message = f"the brief is dated {day}, {(leaves - day).days} days ago"
         yield blocking("date", f"{message}: mend the year", where)
     elif leaves - day > FRESH:
         message = f"the brief is dated {day}, {(leaves - day).days} days ago"
         yield warning("date", f"{message}: is that what is meant?", where)
+
+
+def _days_apart(day: date, other: date) -> int:
+    """Return how far apart two days are, whatever their years."""
+    ahead = (day.timetuple().tm_yday - other.timetuple().tm_yday) % 365
+    return min(ahead, 365 - ahead)
 
 
 def _written(match: re.Match[str], near: date, where: str) -> Iterator[Finding]:

@@ -1,0 +1,309 @@
+"""The desk: drafts are begun, saved, set back, put away and taken out again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, select
+
+from flashmail import briefs
+from flashmail.audience.topics import topic_ids
+from flashmail.briefs import Brief, BriefError, Doubt
+from flashmail.drafts.errors import NoSuchDraft
+from flashmail.model import AuditEntry, BriefDraft, BriefRevision
+
+TYPED = "while typing"
+
+#: Of what is saved while typing, one form in so long a time is kept.
+KEPT_EVERY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The number of the form a draft has now, and of the one that was refused."""
+
+    revision: int
+    aside: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is understood of a draft's text; `problem` says why it is no brief."""
+
+    brief: Brief | None
+    problem: str = ""
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        return self.brief.doubts if self.brief else ()
+
+
+def topics(session: Session) -> list[str]:
+    """Return the names of all topics, as they are suggested."""
+    return sorted(topic_ids(session))
+
+
+def read(session: Session, markdown: str) -> Reading:
+    """Read a draft's text; one that is no brief is a draft nevertheless."""
+    try:
+        return Reading(briefs.read(markdown, topics=topics(session), name="draft"))
+    except BriefError as error:
+        return Reading(None, str(error).removeprefix("draft: "))
+
+
+def begin(
+    session: Session,
+    markdown: str,
+    *,
+    who: str,
+    now: datetime,
+    original: str = "",
+    doubts: tuple[Doubt, ...] = (),
+) -> int:
+    """Begin a draft; return its number.
+
+    Where it was made from another text, that text is its first form, and `doubts` are
+    about its lines.
+    """
+    reading = read(session, markdown)
+    draft = BriefDraft(
+        title=_title(reading),
+        markdown=markdown,
+        embargo_until=reading.brief.embargo if reading.brief else None,
+        doubts=_open(doubts, reading, original),
+        created_at=now,
+        created_by=who,
+        changed_at=now,
+        changed_by=who,
+    )
+    session.add(draft)
+    session.flush()
+    assert draft.id is not None
+    if original and original != markdown:
+        _keep(session, draft, original, who=who, now=now, origin="as it came")
+        draft.revision += 1
+    _keep(session, draft, markdown, who=who, now=now, origin="understood")
+    _log(session, draft.id, "begin", who=who, now=now)
+    return draft.id
+
+
+def find(session: Session, draft_id: int, *, lock: bool = False) -> BriefDraft:
+    """Return a draft, or say that there is none of this number."""
+    draft = session.get(BriefDraft, draft_id, with_for_update=lock or None)
+    if draft is None:
+        raise NoSuchDraft(f"there is no brief {draft_id}")
+    return draft
+
+
+def save(
+    session: Session,
+    draft_id: int,
+    markdown: str,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
+    origin: str = "saved",
+) -> Saved:
+    """Save a draft that was `revision` on the screen.
+
+    Where somebody saved another form since, this one is put aside and nothing else
+    happens: neither is lost.
+    """
+    draft = find(session, draft_id, lock=True)
+    if draft.revision != revision or draft.discarded_at is not None:
+        return _put_aside(session, draft, markdown, who=who, now=now)
+    if draft.markdown == markdown:
+        return Saved(revision)
+    if origin == TYPED:
+        _forget_typing(session, draft, who)
+    reading = read(session, markdown)
+    draft.revision = _next(session, draft_id)
+    draft.markdown = markdown
+    draft.title = _title(reading) if reading.brief else draft.title
+    draft.embargo_until = (
+        reading.brief.embargo if reading.brief else draft.embargo_until
+    )
+    draft.changed_at, draft.changed_by = now, who
+    _keep(session, draft, markdown, who=who, now=now, origin=origin)
+    if origin != TYPED:
+        number = draft.revision
+        _log(session, draft_id, "save", who=who, now=now, revision=number)
+    return Saved(draft.revision)
+
+
+def set_back(
+    session: Session,
+    draft_id: int,
+    number: int,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
+) -> Saved:
+    """Give a draft an earlier form again; the one it has now stays in its versions."""
+    earlier = version(session, draft_id, number)
+    origin = f"version {number} again"
+    return save(
+        session,
+        draft_id,
+        earlier.markdown,
+        revision=revision,
+        who=who,
+        now=now,
+        origin=origin,
+    )
+
+
+def discard(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+    """Put a draft away; it can be taken out again."""
+    find(session, draft_id, lock=True).discarded_at = now
+    _log(session, draft_id, "discard", who=who, now=now)
+
+
+def take_out(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+    """Take a draft out again that was put away."""
+    find(session, draft_id, lock=True).discarded_at = None
+    _log(session, draft_id, "take out", who=who, now=now)
+
+
+def looked_at(
+    session: Session, draft_id: int, message: str, *, who: str, now: datetime
+) -> None:
+    """Note that somebody looked at a doubt: it is not shown any more."""
+    draft = find(session, draft_id, lock=True)
+    draft.doubts = [each for each in draft.doubts if each["message"] != message]
+    _log(session, draft_id, "look at doubt", who=who, now=now, doubt=message)
+
+
+def versions(session: Session, draft_id: int) -> list[BriefRevision]:
+    """Return every form a draft had, the latest first."""
+    find(session, draft_id)
+    return list(
+        session.exec(
+            select(BriefRevision)
+            .where(BriefRevision.draft_id == draft_id)
+            .order_by(col(BriefRevision.number).desc())
+        )
+    )
+
+
+def version(session: Session, draft_id: int, number: int) -> BriefRevision:
+    """Return one form of a draft."""
+    kept = session.get(BriefRevision, (draft_id, number))
+    if kept is None:
+        raise NoSuchDraft(f"brief {draft_id} has no version {number}")
+    return kept
+
+
+def _title(reading: Reading) -> str:
+    return reading.brief.title if reading.brief else "Untitled"
+
+
+def _open(
+    doubts: tuple[Doubt, ...], reading: Reading, original: str
+) -> list[dict[str, Any]]:
+    """Return the doubts that the new text does not raise by itself."""
+    lines = original.split("\n")
+    raised = {doubt.message for doubt in reading.doubts}
+    return [
+        {
+            "line": doubt.line,
+            "message": doubt.message,
+            "said": lines[doubt.line - 1].strip()[:300] if doubt.line else "",
+        }
+        for doubt in doubts
+        if doubt.message not in raised
+    ]
+
+
+def _next(session: Session, draft_id: int) -> int:
+    latest = select(func.max(BriefRevision.number)).where(
+        BriefRevision.draft_id == draft_id
+    )
+    return (session.exec(latest).one() or 0) + 1
+
+
+def _keep(
+    session: Session,
+    draft: BriefDraft,
+    markdown: str,
+    *,
+    who: str,
+    now: datetime,
+    origin: str,
+) -> None:
+    assert draft.id is not None
+    session.add(
+        BriefRevision(
+            draft_id=draft.id,
+            number=draft.revision,
+            markdown=markdown,
+            at=now,
+            who=who,
+            origin=origin,
+        )
+    )
+    session.flush()
+
+
+def _put_aside(
+    session: Session, draft: BriefDraft, markdown: str, *, who: str, now: datetime
+) -> Saved:
+    assert draft.id is not None
+    last = session.exec(_latest(draft.id)).first()
+    if last is None or not last.aside or last.who != who:
+        number = _next(session, draft.id)
+        last = BriefRevision(
+            draft_id=draft.id,
+            number=number,
+            markdown="",
+            at=now,
+            who=who,
+            origin="refused: another was saved first",
+            aside=True,
+        )
+    last.markdown, last.at = markdown, now
+    session.add(last)
+    session.flush()
+    return Saved(draft.revision, aside=last.number)
+
+
+def _forget_typing(session: Session, draft: BriefDraft, who: str) -> None:
+    """Drop what was saved while typing a moment ago, if there is a form near it."""
+    assert draft.id is not None
+    two = session.exec(_latest(draft.id).limit(2)).all()
+    if len(two) < 2:
+        return
+    last, before = two
+    typed = last.number == draft.revision and last.origin == TYPED and last.who == who
+    if typed and last.at - before.at < KEPT_EVERY:
+        session.execute(
+            delete(BriefRevision)
+            .where(col(BriefRevision.draft_id) == draft.id)
+            .where(col(BriefRevision.number) == last.number)
+        )
+
+
+def _latest(draft_id: int) -> Any:
+    return (
+        select(BriefRevision)
+        .where(BriefRevision.draft_id == draft_id)
+        .order_by(col(BriefRevision.number).desc())
+    )
+
+
+def _log(
+    session: Session,
+    draft_id: int,
+    action: str,
+    *,
+    who: str,
+    now: datetime,
+    **detail: object,
+) -> None:
+    subject = f"brief {draft_id}"
+    session.add(
+        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+    )
