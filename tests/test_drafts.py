@@ -211,7 +211,7 @@ def approved(two: Desk) -> list[str]:
     with reading(two.office.engine) as session:
         brief = desk.read(session, two.draft.markdown).brief
         assert brief is not None
-        known = approvals.approvals(session, brief)
+        known = approvals.approvals(session, brief.quotes)
     return [each.approved_by for each in known.values()]
 
 

@@ -27,6 +27,7 @@ from flashmail.sending.compose import Sender
 from flashmail.sending.dispatch import Dispatch, Polling
 from flashmail.sending.launch import digest_of
 from flashmail.sending.pace import Limits
+from flashmail.sending.press import Press
 from flashmail.sending.worker import Worker
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
 from flashmail.transports import Transport
@@ -141,6 +142,11 @@ def load_or_sample(home: Path) -> Settings:
     """
     if (home / ".env").exists() or f"{PREFIX}SENDER" in os.environ:
         return load(home)
+    return sample(home)
+
+
+def sample(home: Path) -> Settings:
+    """Return settings to look at a brief with; nothing can be sent by them."""
     return Settings(
         home=home,
         secret_key=SecretStr(secrets.token_hex(32)),
@@ -164,6 +170,13 @@ def sender(settings: Settings) -> Sender:
 def renderer(settings: Settings) -> Renderer:
     site = Site(settings.sender_name, settings.postal_address, settings.base_url)
     return Renderer(_template_folders(settings.home), site)
+
+
+def press(settings: Settings) -> Press:
+    """Return all that the installation makes mails with."""
+    return Press(
+        renderer(settings), sender(settings), links(settings), settings.postal_address
+    )
 
 
 def _template_folders(home: Path) -> list[Path]:

@@ -1,27 +1,36 @@
 """Approvals of quotes: who said that these are the words."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from flashmail.briefs import Brief, Quote
+from flashmail.briefs import Quote
 from flashmail.drafts.errors import FormError
 from flashmail.model import AuditEntry, QuoteApproval
 
 
-def approvals(session: Session, brief: Brief) -> dict[str, QuoteApproval]:
-    """Return the approvals of a brief's quotes, by the quote's digest.
+def approvals(session: Session, quotes: Sequence[Quote]) -> dict[str, QuoteApproval]:
+    """Return the approvals of quotes, by the quote's digest.
 
     The words count, not the draft in which they were approved.
     """
-    digests = [quote.digest for quote in brief.quotes]
+    digests = [quote.digest for quote in quotes]
     known = session.exec(
         select(QuoteApproval)
         .where(col(QuoteApproval.digest).in_(digests))
         .order_by(col(QuoteApproval.at))
     )
     return {each.digest: each for each in known}
+
+
+def approvals_of(
+    session: Session, quotes: Sequence[Quote]
+) -> list[QuoteApproval | None]:
+    """Return for each quote its approval, if it has one."""
+    known = approvals(session, quotes)
+    return [known.get(quote.digest) for quote in quotes]
 
 
 def approve(

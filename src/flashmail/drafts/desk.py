@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail import briefs
 from flashmail.audience.topics import topic_ids
@@ -86,6 +87,18 @@ def begin(
     _keep(session, draft, markdown, who=who, now=now, origin="understood")
     _log(session, draft.id, "begin", who=who, now=now)
     return draft.id
+
+
+def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[BriefDraft]:
+    """Return a query for drafts whose title or text has these words, in any case."""
+    wanted = select(BriefDraft).where(
+        col(BriefDraft.discarded_at).is_not(None)
+        if discarded
+        else col(BriefDraft.discarded_at).is_(None)
+    )
+    for word in q.split():
+        wanted = wanted.where(col(BriefDraft.markdown).icontains(word, autoescape=True))
+    return wanted
 
 
 def find(session: Session, draft_id: int, *, lock: bool = False) -> BriefDraft:
@@ -197,6 +210,15 @@ def version(session: Session, draft_id: int, number: int) -> BriefRevision:
     return kept
 
 
+def before(session: Session, this: BriefRevision) -> BriefRevision | None:
+    """Return the form that was current before this one."""
+    return session.exec(
+        _latest(this.draft_id)
+        .where(col(BriefRevision.number) < this.number)
+        .where(col(BriefRevision.aside).is_(False))
+    ).first()
+
+
 def _title(reading: Reading) -> str:
     return reading.brief.title if reading.brief else "Untitled"
 
@@ -286,7 +308,7 @@ def _forget_typing(session: Session, draft: BriefDraft, who: str) -> None:
         )
 
 
-def _latest(draft_id: int) -> Any:
+def _latest(draft_id: int) -> SelectOfScalar[BriefRevision]:
     return (
         select(BriefRevision)
         .where(BriefRevision.draft_id == draft_id)

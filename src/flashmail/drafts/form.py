@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import count, takewhile
+from typing import Any
 
 from flashmail import briefs
 from flashmail.briefs import Brief, Quote, Related, Section, SectionKind, headings
@@ -52,6 +53,14 @@ class Form:
     quotes: tuple[QuoteFields, ...] = ()
     related: tuple[RelatedFields, ...] = ()
     topics: tuple[str, ...] = ()
+
+
+ROWS = {"section": "sections", "quote": "quotes", "related": "related"}
+BLANK: Mapping[str, Any] = {
+    "section": SectionFields(),
+    "quote": QuoteFields(),
+    "related": RelatedFields(),
+}
 
 
 def form_of(brief: Brief) -> Form:
@@ -124,6 +133,33 @@ def markdown_of(form: Form, topics: Collection[str] = ()) -> str:
     # Read back once: whatever no brief may hold is gone, and the rest is as it stays.
     read = briefs.read(briefs.write_markdown(brief), topics=topics)
     return briefs.write_markdown(replace(read, doubts=()))
+
+
+def quote_of(fields: QuoteFields) -> Quote:
+    """Return the quote that its fields hold."""
+    words = "\n\n".join(_paragraphs(fields.text))
+    return Quote(words, _line(fields.person), _line(fields.role))
+
+
+def rearranged(form: Form, wish: str) -> Form:
+    """Return the form after `drop quote 1`, `up section 2` or `add related`.
+
+    Any other wish changes nothing, nor does one about a row that is not there.
+    """
+    verb, kind, number = (*wish.split(), "", "", "")[:3]
+    name = ROWS.get(kind, "")
+    if not name:
+        return form
+    rows = list(getattr(form, name))
+    at = int(number) if number.isdecimal() and len(number) < 4 else -1
+    if verb == "add":
+        rows.append(BLANK[kind])
+    elif verb == "drop" and 0 <= at < len(rows):
+        del rows[at]
+    elif verb == "up" and 0 < at < len(rows):
+        rows[at - 1 : at + 1] = [rows[at], rows[at - 1]]
+    changed: dict[str, Any] = {name: tuple(rows)}
+    return replace(form, **changed)
 
 
 def _rows(given: Mapping[str, str], kind: str, *names: str) -> list[tuple[str, ...]]:

@@ -8,7 +8,8 @@ from statistics import median
 from sqlmodel import Session, col, func, select
 
 from flashmail import briefs
-from flashmail.audience.select import audience_query
+from flashmail.audience.segment import Segment
+from flashmail.audience.select import UnknownTopic, audience_query
 from flashmail.briefs import Brief
 from flashmail.model import (
     Campaign,
@@ -19,10 +20,12 @@ from flashmail.model import (
     QuoteApproval,
     StoredBrief,
 )
-from flashmail.rendering.finding import Finding
+from flashmail.rendering import RenderError
+from flashmail.rendering.finding import Finding, blocking
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
+from flashmail.sending.press import Press
 
 #: How many campaigns say what an audience usually is; of fewer, nothing is usual.
 COMPARED, FEWEST = 20, 3
@@ -79,6 +82,29 @@ def preflight(
     return foresee(
         session, what, brief, around, now=now, moment=moment or campaign.send_at
     )
+
+
+def look_ahead(
+    session: Session,
+    press: Press,
+    brief: Brief,
+    segment: Segment,
+    around: Surroundings,
+    *,
+    now: datetime,
+    moment: datetime | None = None,
+    priority: Priority = Priority.NORMAL,
+    template: str = "",
+) -> tuple[Finding, ...]:
+    """Return the findings for a brief that somebody is still writing."""
+    try:
+        what = press.draft(brief, segment, priority=priority, template=template)
+    except RenderError as error:
+        return (blocking("unfit", f"it makes no mail: {error}"),)
+    try:
+        return foresee(session, what, brief, around, now=now, moment=moment)
+    except UnknownTopic as error:
+        return (blocking("unknown-topic", f"{error}: choose another topic"),)
 
 
 def foresee(

@@ -13,23 +13,29 @@ from starlette.exceptions import HTTPException
 from flashmail import bootstrap
 from flashmail.audience.change import NoSuchSubscriber
 from flashmail.audience.segments import NoSuchSegment
+from flashmail.drafts.errors import NoSuchDraft
 from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Tokens
 from flashmail.sending.campaigns import NoSuchCampaign
+from flashmail.sending.press import Press
 from flashmail.settings import Settings
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.transports.outbox import Outbox
 from flashmail.web import (
+    editor,
     house,
     login,
     metrics,
     overview,
+    previews,
     readers,
     reports,
     subscribers,
     suppressions,
     task_pages,
+    versions,
     webhooks,
+    writing,
 )
 from flashmail.web.background import at_work
 from flashmail.web.page import STATIC, asked, page
@@ -44,8 +50,12 @@ ALWAYS = {
     "X-Robots-Tag": "noindex",
 }
 
-#: Whatever has routes.
+#: Whatever has routes; writing first: others would take its words for a number.
 PAGES = (
+    writing,
+    editor,
+    previews,
+    versions,
     house,
     login,
     metrics,
@@ -59,7 +69,7 @@ PAGES = (
 )
 
 #: What there is none of is a page that is not there.
-MISSING = (NoSuchCampaign, NoSuchSubscriber, NoSuchSegment)
+MISSING = (NoSuchCampaign, NoSuchDraft, NoSuchSubscriber, NoSuchSegment)
 
 
 def create_app(
@@ -70,6 +80,7 @@ def create_app(
     sendgrid_webhook_key: str = "",
     tasks: Tasks | None = None,
     home: Path | None = None,
+    press: Press | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -78,6 +89,7 @@ def create_app(
     app.state.outbox = outbox
     app.state.home = home
     app.state.tasks = tasks or Tasks(engine)
+    app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for each in PAGES:
@@ -103,6 +115,7 @@ def serving(settings: Settings) -> FastAPI:
         bootstrap.outbox(settings),
         sendgrid_webhook_key=settings.sendgrid_webhook_key,
         home=settings.home,
+        press=bootstrap.press(settings),
     )
 
     @asynccontextmanager

@@ -7,15 +7,20 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlmodel import Session
+from starlette.datastructures import FormData
 
 from flashmail import bootstrap
 from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
+from flashmail.sending.press import Press
 from flashmail.staff.rights import sign
 from flashmail.transports.outbox import Outbox
 from flashmail.web.tasks import Tasks
+
+#: A brief of many quotes has hundreds; starlette's own limit is 1,000.
+MOST_FIELDS = 2_000
 
 #: In the audit log, who sits at the machine while nobody is on the staff yet.
 AT_THE_MACHINE = "at the machine"
@@ -44,6 +49,15 @@ def _outbox(request: Request) -> Outbox:
 def _tasks(request: Request) -> Tasks:
     tasks: Tasks = request.app.state.tasks
     return tasks
+
+
+def _press(request: Request) -> Press:
+    press: Press = request.app.state.press
+    return press
+
+
+async def _fields(request: Request) -> FormData:
+    return await request.form(max_fields=MOST_FIELDS)
 
 
 def _who(request: Request) -> str:
@@ -82,4 +96,7 @@ Me = Annotated[Staff | None, Depends(_me)]
 Who = Annotated[str, Depends(_who)]
 #: The segments of segments.toml, by name.
 FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
+ThePress = Annotated[Press, Depends(_press)]
+#: Everything that a form holds, for those whose fields are not known beforehand.
+Fields = Annotated[FormData, Depends(_fields)]
 LongWork = Annotated[Tasks, Depends(_tasks)]

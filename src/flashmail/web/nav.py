@@ -22,6 +22,7 @@ class Entry:
 #: In the order of the path: write, send, choose, look after.
 MENU = (
     Entry("/", "Overview"),
+    Entry("/briefs", "Briefs"),
     Entry("/subscribers", "Subscribers"),
     Entry("/outbox", "Outbox"),
 )

@@ -81,6 +81,12 @@ def mail(html: str) -> HTMLResponse:
     return HTMLResponse(opened_beside, headers={"Content-Security-Policy": MAIL})
 
 
+def framed(name: str, **values: Any) -> HTMLResponse:
+    """Return a page of ours for a mail's frame, as harmless as a mail."""
+    html = _pages.get_template(f"{name}.html").render(**values)
+    return HTMLResponse(html, headers={"Content-Security-Policy": MAIL})
+
+
 def _me(request: Request | None) -> Any:
     return getattr(request.state, "staff", None) if request else None
 

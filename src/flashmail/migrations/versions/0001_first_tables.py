@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("markdown", sa.String(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("embargo_until", MOMENT, nullable=True),
+        sa.Column("doubts", sa.JSON(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("changed_at", MOMENT, nullable=False),
@@ -267,6 +268,8 @@ def upgrade() -> None:
         sa.Column("markdown", sa.String(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("who", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("aside", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["draft_id"],
             ["brief_draft.id"],
@@ -340,6 +343,9 @@ def upgrade() -> None:
             ["brief_draft.id"],
         ),
         sa.PrimaryKeyConstraint("draft_id", "digest"),
+    )
+    op.create_index(
+        op.f("ix_quote_approval_digest"), "quote_approval", ["digest"], unique=False
     )
     op.create_table(
         "sign_in",
@@ -501,6 +507,7 @@ def downgrade() -> None:
     op.drop_table("subscription")
     op.drop_index(op.f("ix_sign_in_staff_id"), table_name="sign_in")
     op.drop_table("sign_in")
+    op.drop_index(op.f("ix_quote_approval_digest"), table_name="quote_approval")
     op.drop_table("quote_approval")
     op.drop_index(op.f("ix_campaign_status"), table_name="campaign")
     op.drop_index(op.f("ix_campaign_draft_id"), table_name="campaign")

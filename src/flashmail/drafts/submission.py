@@ -1,0 +1,119 @@
+"""What an editor's page sends: a draft in fields or as Markdown, and one wish."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from flashmail.drafts import approvals, desk
+from flashmail.drafts.desk import Saved
+from flashmail.drafts.errors import FormError
+from flashmail.drafts.form import (
+    Form,
+    form_from,
+    markdown_of,
+    quote_of,
+    rearranged,
+)
+
+AS_FORM, AS_MARKDOWN = "form", "markdown"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A draft as it was on somebody's screen when it was `revision`.
+
+    `wish` is what the pressed button stands for besides saving, as in `approve quote
+    2`; empty for none.
+    """
+
+    revision: int
+    view: str
+    form: Form
+    markdown: str
+    wish: str = ""
+
+    def text(self, topics: Iterable[str]) -> str:
+        """Return the draft as Markdown; raise FormError for what no brief can have."""
+        if self.view == AS_MARKDOWN:
+            return self.markdown
+        return markdown_of(self.form, tuple(topics))
+
+
+def submission(given: Mapping[str, str], topics: Iterable[str]) -> Submission:
+    """Read what a browser sent; `topics` are the values of the repeated field."""
+    revision = given.get("revision", "")
+    wish = given.get("wish", "")
+    view = AS_MARKDOWN if given.get("view") == AS_MARKDOWN else AS_FORM
+    return Submission(
+        revision=int(revision) if revision.isdecimal() and len(revision) < 9 else 0,
+        view=view,
+        form=rearranged(form_from(given, topics), wish),
+        markdown="\n".join(given.get("markdown", "").splitlines()) + "\n",
+        wish=wish,
+    )
+
+
+def submit(
+    session: Session,
+    draft_id: int,
+    sent: Submission,
+    *,
+    who: str,
+    now: datetime,
+    origin: str = "saved",
+) -> Saved:
+    """Save what was sent, then do what its button stands for.
+
+    Raises FormError for a field that has to be mended first.
+    """
+    text = sent.text(desk.topics(session))
+    saved = desk.save(
+        session,
+        draft_id,
+        text,
+        revision=sent.revision,
+        who=who,
+        now=now,
+        origin=origin,
+    )
+    if not saved.aside:
+        _fulfil(session, draft_id, sent, who=who, now=now)
+    return saved
+
+
+def _fulfil(
+    session: Session, draft_id: int, sent: Submission, *, who: str, now: datetime
+) -> None:
+    verb, _, about = sent.wish.partition(" ")
+    number = about.rpartition(" ")[2]
+    at = int(number) if number.isdecimal() and len(number) < 4 else -1
+    if verb == "looked":
+        open_doubts = desk.find(session, draft_id).doubts
+        if 0 <= at < len(open_doubts):
+            message = open_doubts[at]["message"]
+            desk.looked_at(session, draft_id, message, who=who, now=now)
+    if verb in {"approve", "withdraw"} and 0 <= at < len(sent.form.quotes):
+        _approve(session, draft_id, sent, verb, at, who=who, now=now)
+
+
+def _approve(
+    session: Session,
+    draft_id: int,
+    sent: Submission,
+    verb: str,
+    at: int,
+    *,
+    who: str,
+    now: datetime,
+) -> None:
+    fields = sent.form.quotes[at]
+    quote = quote_of(fields)
+    if verb == "withdraw":
+        approvals.withdraw(session, draft_id, quote, who=who, now=now)
+        return
+    try:
+        approvals.approve(session, draft_id, quote, fields.approver, who=who, now=now)
+    except FormError as error:
+        raise FormError(f"quote-{at}-approver", str(error)) from error

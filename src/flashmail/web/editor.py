@@ -1,0 +1,151 @@
+"""The page on which a brief is written: fields, doubts, versions, findings."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlmodel import Session
+
+from flashmail.audience.segment import Segment
+from flashmail.drafts import desk
+from flashmail.drafts.approvals import approvals_of
+from flashmail.drafts.errors import FormError
+from flashmail.drafts.form import ROWS, Form, form_of, quote_of, rearranged
+from flashmail.drafts.submission import (
+    AS_FORM,
+    AS_MARKDOWN,
+    Submission,
+    submission,
+    submit,
+)
+from flashmail.model import BriefDraft, Role
+from flashmail.rendering.finding import Finding
+from flashmail.sending.preflight import Surroundings, look_ahead
+from flashmail.web.dependencies import Fields, Now, Reading, ThePress, Who, Writing
+from flashmail.web.page import done, page, part
+from flashmail.web.policy import allow
+
+router = APIRouter()
+
+
+@router.get("/briefs/{draft_id}", **allow(Role.VIEWER))
+def edit(
+    draft_id: int,
+    session: Reading,
+    view: str = AS_FORM,
+    add: str = "",
+    version: int = 0,
+) -> Response:
+    """Show a brief in fields, or as Markdown; another version of it if asked for."""
+    draft = desk.find(session, draft_id)
+    text = desk.version(session, draft_id, version).markdown if version else ""
+    text = text or draft.markdown
+    brief = desk.read(session, text).brief
+    form = form_of(brief) if brief else Form()
+    if add in ROWS:
+        form = rearranged(form, f"add {add}")
+    shown = AS_MARKDOWN if view == AS_MARKDOWN or brief is None else AS_FORM
+    return _page(session, draft, Submission(0, shown, form, text))
+
+
+@router.post("/briefs/{draft_id}", **allow(Role.EDITOR))
+def save(
+    draft_id: int, fields: Fields, session: Writing, who: Who, now: Now
+) -> Response:
+    """Save a brief and do what the pressed button stands for."""
+    sent = _sent(fields)
+    try:
+        saved = submit(session, draft_id, sent, who=who, now=now)
+    except FormError as error:
+        wrong = {error.field: str(error)}
+        return _page(session, desk.find(session, draft_id), sent, wrong, 422)
+    if saved.aside:
+        return done(f"/briefs/{draft_id}/versions/{saved.aside}")
+    return done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
+
+
+@router.post("/briefs/{draft_id}/typed", **allow(Role.EDITOR))
+def typed(
+    draft_id: int, fields: Fields, session: Writing, who: Who, now: Now
+) -> Response:
+    """Save what is being typed; the answer goes beside the form."""
+    sent, wrong, saved = _sent(fields), "", None
+    try:
+        saved = submit(session, draft_id, sent, who=who, now=now, origin=desk.TYPED)
+    except FormError as error:
+        wrong = str(error)
+    draft = desk.find(session, draft_id)
+    answer = part(
+        "brief-typed",
+        draft=draft,
+        saved=saved,
+        wrong=wrong,
+        now=now,
+        approvals=_approvals(session, sent),
+        reading=desk.read(session, draft.markdown),
+    )
+    if saved and not saved.aside:
+        answer.headers["HX-Trigger"] = "brief-saved"
+    return answer
+
+
+@router.get("/briefs/{draft_id}/findings", **allow(Role.VIEWER))
+def findings(
+    draft_id: int, request: Request, session: Reading, press: ThePress, now: Now
+) -> Response:
+    """Say what stands against sending this, as it is now."""
+    draft = desk.find(session, draft_id)
+    brief = desk.read(session, draft.markdown).brief
+    found: tuple[Finding, ...] = ()
+    if brief:
+        around = Surroundings(
+            postal_address=press.postal_address,
+            markdown=draft.markdown,
+            embargo_until=brief.embargo,
+        )
+        segment = Segment(any=brief.topics)
+        found = look_ahead(session, press, brief, segment, around, now=now)
+    if "hx-request" in request.headers:
+        return part("findings", findings=found)
+    return page("brief-findings", draft=draft, findings=found)
+
+
+def _sent(fields: Fields) -> Submission:
+    given = {name: value for name, value in fields.items() if isinstance(value, str)}
+    topics = [each for each in fields.getlist("topic") if isinstance(each, str)]
+    return submission(given, topics)
+
+
+def _next(sent: Submission) -> str:
+    """Return where to go on after saving: where the pressed button was."""
+    verb, kind, number = (*sent.wish.split(), "", "", "")[:3]
+    if sent.view == AS_MARKDOWN:
+        return "?view=markdown"
+    if verb == "add":
+        last = len(getattr(sent.form, ROWS.get(kind, "sections"))) - 1
+        return f"?add={kind}#{kind}-{last}" if kind in ROWS else ""
+    return f"#{kind}-{number}" if kind in ROWS and number.isdecimal() else ""
+
+
+def _approvals(session: Session, sent: Submission) -> list[object]:
+    quotes = [quote_of(each) for each in sent.form.quotes]
+    return list(approvals_of(session, quotes))
+
+
+def _page(
+    session: Session,
+    draft: BriefDraft,
+    sent: Submission,
+    wrong: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    return page(
+        "brief",
+        status,
+        draft=draft,
+        sent=sent,
+        form=sent.form,
+        wrong=wrong or {},
+        reading=desk.read(session, draft.markdown),
+        approvals=_approvals(session, sent),
+        topics=desk.topics(session),
+        markdown=sent.view == AS_MARKDOWN,
+    )

@@ -1,0 +1,55 @@
+"""A brief as its readers will see it, in a frame beside the page it is written on."""
+
+from threading import BoundedSemaphore
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from flashmail.drafts import desk
+from flashmail.errors import FlashmailError
+from flashmail.model import Priority, Role
+from flashmail.rendering import Rendered
+from flashmail.sending import preview
+from flashmail.sending.launch import TEMPLATES
+from flashmail.web.dependencies import Reading, ThePress
+from flashmail.web.page import framed, mail
+from flashmail.web.policy import allow
+
+router = APIRouter()
+
+#: Each is a process of a tenth of a second: pages for readers go on beside it.
+_at_once = BoundedSemaphore(2)
+
+
+@router.get("/briefs/{draft_id}/preview", **allow(Role.VIEWER))
+def show(
+    draft_id: int,
+    session: Reading,
+    press: ThePress,
+    reader: str = "",
+    part: str = "html",
+    dark: bool = False,
+    urgent: bool = False,
+) -> Response:
+    """Show the mail that the brief would become, as a reader would get it."""
+    read = desk.read(session, desk.find(session, draft_id).markdown)
+    if read.brief is None:
+        return framed("preview-none", why=read.problem)
+    try:
+        values = preview.SAMPLE
+        if reader.strip():
+            values = preview.seen_by(session, reader, read.brief.topics)
+        template = TEMPLATES[Priority.URGENT if urgent else Priority.NORMAL]
+        with _at_once:
+            made = press.renderer.render(read.brief, template, tracked=False)
+    except FlashmailError as error:
+        return framed("preview-none", why=str(error))
+    return _shown(made, values, part=part, dark=dark)
+
+
+def _shown(
+    made: Rendered, values: dict[str, str], *, part: str, dark: bool
+) -> Response:
+    if part == "text":
+        return framed("preview-text", text=preview.read_out(made, values), dark=dark)
+    return mail(preview.shown(made, values, dark=dark))

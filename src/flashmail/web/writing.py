@@ -1,0 +1,84 @@
+"""Pages of the briefs that are being written: the list, and how one begins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, UploadFile
+from fastapi.responses import Response
+from sqlmodel import col
+
+from flashmail.drafts import desk
+from flashmail.drafts.bring import Source, begin_from
+from flashmail.drafts.errors import CannotBring
+from flashmail.model import BriefDraft, Role
+from flashmail.web.dependencies import Now, Reading, Who, Writing
+from flashmail.web.lists import Order, listed
+from flashmail.web.page import done, page
+from flashmail.web.policy import allow
+
+router = APIRouter()
+
+LATEST_FIRST = Order(col(BriefDraft.changed_at), col(BriefDraft.id), descending=True)
+
+#: A megabyte of text is no brief; a Word document of more has pictures in it.
+LARGEST = 5_000_000
+
+Text = Annotated[str, Form(max_length=1_000_000)]
+Line = Annotated[str, Form(max_length=2_000)]
+
+
+@router.get("/briefs", **allow(Role.VIEWER))
+def briefs(
+    session: Reading, q: str = "", cursor: str = "", discarded: bool = False
+) -> Response:
+    """List the briefs that are being written, the one changed last at the top."""
+    found = listed(
+        session,
+        desk.drafts(q[:200], discarded=discarded),
+        LATEST_FIRST,
+        cursor,
+        place=lambda each: (each.changed_at, each.id),
+    )
+    return page("briefs", listed=found, q=q, discarded=discarded)
+
+
+@router.get("/briefs/new", **allow(Role.EDITOR))
+def new() -> Response:
+    """Ask for a text, a Word document or an address."""
+    return page("brief-new", source=Source(), wrong="")
+
+
+@router.post("/briefs", **allow(Role.EDITOR))
+def begin(
+    session: Writing,
+    who: Who,
+    now: Now,
+    text: Text = "",
+    url: Line = "",
+    title: Line = "",
+    date: Line = "",
+    file: UploadFile | None = None,
+) -> Response:
+    """Begin a brief with what was given; where it cannot be read, give it back."""
+    source = Source(text=text, url=url, title=title, date=date)
+    try:
+        if file is not None and file.filename:
+            data = file.file.read(LARGEST + 1)
+            source = source.with_file(file.filename, data)
+        draft_id = begin_from(session, source, who=who, now=now)
+    except CannotBring as error:
+        return page("brief-new", 422, source=source, wrong=str(error))
+    return done(f"/briefs/{draft_id}", "This is what was understood.")
+
+
+@router.post("/briefs/{draft_id}/discard", **allow(Role.EDITOR))
+def discard(draft_id: int, session: Writing, who: Who, now: Now) -> Response:
+    """Put a brief away."""
+    desk.discard(session, draft_id, who=who, now=now)
+    return done("/briefs", "The brief is put away.", f"/briefs/{draft_id}/take-out")
+
+
+@router.post("/briefs/{draft_id}/take-out", **allow(Role.EDITOR))
+def take_out(draft_id: int, session: Writing, who: Who, now: Now) -> Response:
+    """Take a brief out again that was put away."""
+    desk.take_out(session, draft_id, who=who, now=now)
+    return done(f"/briefs/{draft_id}", "The brief is back.")
