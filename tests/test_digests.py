@@ -1,164 +1,96 @@
-"""Digests: each time of a schedule happens once, and nothing in it comes twice."""
+"""Digests: what is owed comes once, in one mail, and never an empty one.
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+Those with a number were bugs of alert services that others run.
+"""
 
-from sqlmodel import select
+from datetime import date, timedelta
 
-from flashmail import briefs
-from flashmail.audience.segment import Segment
+from sqlmodel import col, delete, select
+
+from flashmail.bootstrap import packaged
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
-from flashmail.message import Message
 from flashmail.model import (
-    Campaign,
     CampaignStatus,
     Frequency,
+    LeftOut,
     Occurrence,
     OccurrenceStatus,
-    Priority,
-    Schedule,
+    OwedState,
     Subscription,
 )
-from flashmail.sending import campaigns
+from flashmail.rendering import Renderer, Site
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.compose import compose
 from flashmail.sending.digests import run_due
-from office import LINKS, NOON, SENDER, Office
+from flashmail.sending.launch import digest_of
+from flashmail.sending.parcels import Digest, Group
+from office import LINKS, SENDER, Office
+from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 
-GRACE = timedelta(minutes=15)
-BEGUN, EMPTY, MISSED = (
-    OccurrenceStatus.BEGUN,
-    OccurrenceStatus.EMPTY,
-    OccurrenceStatus.MISSED,
-)
-
-
-def make(schedule: Schedule, content: Sequence[Brief], at: datetime) -> Draft:
-    """A digest whose subject names its briefs."""
-    segment = Segment.from_json(schedule.audience)
-    return compose(
-        Message(" + ".join(each.title for each in content), "", LINKS.unsubscribe()),
-        (),
-        segment=segment,
-        topics=segment.bringing,
-        template="digest",
-        priority=Priority.NORMAL,
-        sender=SENDER,
-        links=LINKS,
-        frequency=schedule.frequency,
-    )
+BEGUN, MISSED = OccurrenceStatus.BEGUN, OccurrenceStatus.MISSED
+INSTANT, DAILY, WEEKLY, URGENT = Frequency
 
 
-def every_morning(office: Office, *topics: str, name: str = "Morning") -> None:
-    """Have a daily digest at 07:00 UTC, from now on."""
-    for topic in topics:
-        office.topic(topic)
-    with transaction(office.engine) as session:
-        session.add(
-            Schedule(
-                name=name,
-                days="*",
-                at="07:00",
-                time_zone="UTC",
-                audience=Segment(any=topics).as_json(),
-                frequency=Frequency.DAILY,
-                approved_by="Edna",
-                created_at=office.now,
-            )
-        )
-
-
-def tell(office: Office, title: str, topic: str = "Iran") -> None:
-    """Send a brief now, to those who read at once."""
-    text = briefs.write_markdown(Brief(title, date(2026, 3, 2), topics=(topic,)))
-    campaign_id = office.draft(title, topic)
-    with transaction(office.engine) as session:
-        brief_id = campaigns.keep_brief(session, title, "", text, now=office.now)
-        session.get_one(Campaign, campaign_id).brief_id = brief_id
-    office.approve(campaign_id)
-    with transaction(office.engine) as session:
-        campaigns.schedule(session, campaign_id, office.now, who="Edna", now=office.now)
-    office.send_all()
-
-
-def look(office: Office) -> list[int]:
-    """Let a scheduler look at the clock, and a worker send."""
-    begun = run_due(office.engine, make, missed_after=GRACE, now=office.now)
-    office.send_all()
-    return begun
-
-
-def at_seven(office: Office, days: int = 1) -> None:
-    office.now = NOON.replace(hour=7) + timedelta(days=days)
+def at_seven(office: Office) -> None:
+    """Let it become seven the next morning; nobody has looked at the clock yet."""
+    office.now = office.now.replace(hour=7) + timedelta(days=1)
 
 
 def occurrences(office: Office) -> list[OccurrenceStatus]:
+    """Return what became of the moments that have come."""
     with reading(office.engine) as session:
-        rows = session.exec(select(Occurrence).order_by(Occurrence.at)).all()  # type: ignore[arg-type]
-        return [row.status for row in rows]
-
-
-def daily(office: Office, name: str, topic: str = "Iran") -> None:
-    """Have a reader who wants a digest every day."""
-    reader = office.subscribe(name, topic)
-    with transaction(office.engine) as session:
-        key = (reader, office.topic(topic))
-        session.get_one(Subscription, key).frequency = Frequency.DAILY
+        rows = session.exec(select(Occurrence).order_by(col(Occurrence.at))).all()
+        return [row.status for row in rows if row.at <= office.now]
 
 
 def test_a_digest_tells_daily_readers_what_was_sent(office: Office) -> None:
     office.subscribe("Anne", "Iran")
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
     tell(office, "Calm")
 
-    at_seven(office)
-    look(office)
+    at(office, 7, days=1)
 
     assert office.post.addresses == ["anne@example.org"] * 2 + ["bart@example.org"]
     assert office.post.subjects[-1] == "Storm + Calm"
 
 
 def test_nothing_comes_twice(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
-    at_seven(office)
-    look(office)
+    at(office, 7, days=1)
     tell(office, "Calm")
-    at_seven(office, days=2)
-    look(office)
+    at(office, 7, days=1)
 
     assert office.post.subjects == ["Storm", "Calm"]
 
 
 def test_a_digest_is_never_empty(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
 
     at_seven(office)
 
     assert look(office) == []
-    assert occurrences(office) == [EMPTY]
+    assert occurrences(office) == []
 
 
 def test_what_is_about_other_topics_is_left_out(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm", "Pakistan")
 
-    at_seven(office)
-    look(office)
+    at(office, 7, days=1)
 
     assert office.post.subjects == []
 
 
 def test_many_schedulers_are_one(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
     at_seven(office)
 
@@ -172,8 +104,8 @@ def test_many_schedulers_are_one(office: Office) -> None:
 def test_a_time_that_went_by_is_missed_and_its_briefs_come_later(
     office: Office,
 ) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
 
     at_seven(office)
@@ -181,29 +113,26 @@ def test_a_time_that_went_by_is_missed_and_its_briefs_come_later(
     look(office)
     assert (office.post.subjects, occurrences(office)) == ([], [MISSED])
 
-    at_seven(office, days=2)
-    look(office)
+    at(office, 7, days=1)
     assert (office.post.subjects, occurrences(office)) == (["Storm"], [MISSED, BEGUN])
 
 
 def test_a_clock_that_jumps_back_repeats_nothing(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
-    at_seven(office)
-    look(office)
+    at(office, 7, days=1)
 
     office.later(days=-1)
     look(office)
-    at_seven(office)
-    look(office)
+    at(office, 7, days=1)
 
     assert office.post.subjects == ["Storm"]
 
 
 def test_a_digest_is_approved_by_who_set_it_up(office: Office) -> None:
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
     at_seven(office)
 
@@ -217,10 +146,156 @@ def test_a_digest_that_cannot_be_made_stops_nothing_else(office: Office) -> None
     def broken(*_: object) -> Draft:
         raise WrongInput("the template is broken")
 
-    daily(office, "Bart")
-    every_morning(office, "Iran")
+    reads(office, "Bart", DAILY)
+    schedule(office, "Iran")
     tell(office, "Storm")
     at_seven(office)
 
     assert run_due(office.engine, broken, missed_after=GRACE, now=office.now) == []
     assert occurrences(office) == [MISSED]
+
+
+def test_395_digest_readers_get_no_mail_at_once(office: Office) -> None:
+    reads(office, "Bart", DAILY)
+
+    tell(office, "Storm")
+
+    assert mails(office) == []
+
+
+def test_494_a_digest_says_how_often_it_comes(office: Office) -> None:
+    renderer = Renderer(
+        [packaged("templates")],
+        Site("Flash Briefs", "1 Main Street", "https://mail.example.org"),
+    )
+    group = Group("Iran", (Brief("Storm", date(2026, 3, 2)),))
+    for frequency, said in ((DAILY, "Daily digest"), (WEEKLY, "Weekly digest")):
+        what = digest_of(
+            Digest("digest", frequency, "Monday, March 2", (group,), "Edna"),
+            renderer=renderer,
+            sender=SENDER,
+            links=LINKS,
+        )
+        assert said in what.message.html
+        assert said in what.message.text
+
+
+def test_493_what_was_unfollowed_meanwhile_is_left_out(office: Office) -> None:
+    office.topic("Pakistan")
+    bart = reads(office, "Bart", DAILY, "Iran", "Pakistan")
+    storm = tell(office, "Storm", "Iran")
+    tell(office, "Flood", "Pakistan")
+    with transaction(office.engine) as session:
+        session.execute(
+            delete(Subscription).where(
+                col(Subscription.topic_id) == office.topic("Iran")
+            )
+        )
+
+    at(office, 7, days=1)
+
+    assert mails(office) == [("bart", "Flood")]
+    assert owed(office, storm, bart).reason is LeftOut.UNFOLLOWED
+
+
+def test_566_who_has_nothing_left_gets_no_blank_digest(office: Office) -> None:
+    reads(office, "Bart", DAILY)
+    reads(office, "Carl", DAILY)
+    tell(office, "Storm")
+    office.suppress("Bart")
+    office.suppress("Carl")
+
+    at(office, 7, days=1)
+
+    assert mails(office) == []
+    assert occurrences(office) == [OccurrenceStatus.EMPTY]
+
+
+def test_1611_a_brief_changed_twice_is_in_the_next_digest_once(office: Office) -> None:
+    bart = reads(office, "Bart", DAILY)
+    first = tell(office, "Storm")
+    at(office, 7, days=1)
+    second = tell(office, "Storm, corrected", corrects=first)
+    third = tell(office, "Storm, corrected again", corrects=second)
+
+    at(office, 7, days=1)
+
+    assert mails(office) == [("bart", "Storm"), ("bart", "Storm, corrected again")]
+    assert owed(office, second, bart).reason is LeftOut.REPLACED
+    assert owed(office, third, bart).state is OwedState.BUNDLED
+
+
+def test_1524_one_mail_per_person_not_one_per_subscription(office: Office) -> None:
+    bart = reads(office, "Bart", DAILY, "Iran", "Pakistan")
+    with transaction(office.engine) as session:
+        key = (bart, office.topic("Pakistan"))
+        session.get_one(Subscription, key).frequency = WEEKLY
+    tell(office, "Flood", "Pakistan")  # on a Monday, so a week passes
+    for _ in range(6):
+        at(office, 7, days=1)
+    tell(office, "Storm", "Iran")
+
+    at(office, 7, days=1)
+
+    assert mails(office) == [("bart", "Storm + Flood")]
+
+
+def test_614_a_brief_that_two_follows_bring_comes_once(office: Office) -> None:
+    office.topic("Iran")
+    office.topic("Economy", "Iran")
+    reads(office, "Bart", DAILY, "Iran", "Economy", "Pakistan")
+
+    tell(office, "Oil", "Economy", "Pakistan")
+    at(office, 7, days=1)
+
+    assert mails(office) == [("bart", "Oil")]
+
+
+def test_300_the_same_alert_does_not_come_day_after_day(office: Office) -> None:
+    reads(office, "Bart", DAILY)
+    tell(office, "Storm")
+
+    for _ in range(5):
+        at(office, 7, days=1)
+
+    assert mails(office) == [("bart", "Storm")]
+
+
+def test_readers_of_the_same_briefs_share_a_campaign(office: Office) -> None:
+    for name in ("Bart", "Carl", "Dora"):
+        reads(office, name, DAILY)
+    reads(office, "Emma", DAILY, "Iran", "Pakistan")
+    tell(office, "Storm", "Iran")
+    tell(office, "Flood", "Pakistan")
+    at_seven(office)
+
+    assert len(look(office)) == 2
+    assert sorted(mails(office)) == [
+        ("bart", "Storm"),
+        ("carl", "Storm"),
+        ("dora", "Storm"),
+        ("emma", "Storm + Flood"),
+    ]
+
+
+def test_a_digest_is_grouped_by_the_topics_that_the_reader_follows(
+    office: Office,
+) -> None:
+    seen: list[Digest] = []
+
+    def notice(digest: Digest) -> Draft:
+        seen.append(digest)
+        return make(digest)
+
+    office.topic("Iran")
+    office.topic("Economy", "Iran")
+    reads(office, "Bart", DAILY, "Iran", "Pakistan")
+    tell(office, "Flood", "Pakistan")
+    tell(office, "Oil", "Economy")
+    tell(office, "Storm", "Iran")
+    at_seven(office)
+    run_due(office.engine, notice, missed_after=GRACE, now=office.now)
+
+    [digest] = seen
+    groups = [(each.topic, [b.title for b in each.briefs]) for each in digest.groups]
+    assert groups == [("Iran", ["Oil", "Storm"]), ("Pakistan", ["Flood"])]

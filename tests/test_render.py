@@ -260,7 +260,13 @@ def test_urgent_mail_says_so() -> None:
 
 
 def test_a_digest_shows_each_of_its_briefs() -> None:
-    extra = {"briefs": (brief(title="One"), brief(title="Two")), "period": "Week 14"}
+    two = (brief(title="One"), brief(title="Two"))
+    extra = {
+        "briefs": two,
+        "frequency": "weekly",
+        "groups": ({"topic": "Rivers", "briefs": two},),
+        "period": "Week 14",
+    }
 
     message = render(None, "digest", extra=extra).message
 

@@ -114,7 +114,12 @@ def packaged(name: str) -> Rendered:
         "confirm": {"confirm_url": f"{base}/y/1", "never_url": f"{base}/n/1"},
         "correction": {"correction": "Two, not three."},
         "retraction": {"retraction": "It is not so."},
-        "digest": {"briefs": (CALM,), "period": "Week 14"},
+        "digest": {
+            "briefs": (CALM,),
+            "frequency": "weekly",
+            "groups": ({"topic": "Rivers", "briefs": (CALM,)},),
+            "period": "Week 14",
+        },
     }
     return Renderer([PACKAGED], SITE).render(CALM, name, extra=extra.get(name, {}))
 

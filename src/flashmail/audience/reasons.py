@@ -1,14 +1,18 @@
 """Why somebody gets a mail or does not: one stated reason."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from flashmail.audience.addresses import parse_address
+from flashmail.audience.habits import habits_of
+from flashmail.audience.paths import path_of
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import frequencies
 from flashmail.audience.topics import Lineage, lineage
 from flashmail.model import (
+    Path,
     Subscriber,
     SubscriberStatus,
     Subscription,
@@ -16,21 +20,39 @@ from flashmail.model import (
     Topic,
 )
 
+#: How a brief comes that does not come at once.
+PATHS = {
+    Path.DAILY: "comes with the next daily digest",
+    Path.WEEKLY: "comes with the next weekly digest",
+    Path.HELD: "comes when the quiet hours are over",
+    Path.CAPPED: "is over the day's limit, so it comes with the next daily digest",
+}
+
 
 @dataclass(frozen=True)
 class Reason:
-    """Whether somebody is in an audience, and why, in words for a person."""
+    """Whether somebody is in an audience, and why, in words for a person.
+
+    `slower` says that only the frequency keeps somebody from getting it at once.
+    """
 
     included: bool
     words: str
+    slower: bool = False
 
 
 def why(
-    session: Session, address: str, segment: Segment, *, urgent: bool = False
+    session: Session,
+    address: str,
+    segment: Segment,
+    *,
+    urgent: bool = False,
+    now: datetime | None = None,
 ) -> Reason:
     """Say why an address would or would not get what goes to a segment now.
 
-    The first reason that applies is stated, in the order in which `select` looks.
+    The first reason that applies is stated, in the order in which `select` looks. With
+    the time, it is also said whether it comes at once or by which other path.
     """
     key = parse_address(address.strip()).key
     person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
@@ -42,7 +64,31 @@ def why(
         return Reason(False, f"is suppressed since {since}: {suppressed.reason}")
     if person is None:
         return Reason(False, "is no subscriber")
-    return _judged(person, _follows(session, person), lineage(session), segment, urgent)
+    follows = _follows(session, person)
+    verdict = _judged(person, follows, lineage(session), segment, urgent)
+    if now is None or not (verdict.included or verdict.slower):
+        return verdict
+    return _timed(session, person, verdict, segment, urgent=urgent, now=now)
+
+
+def _timed(
+    session: Session,
+    person: Subscriber,
+    verdict: Reason,
+    segment: Segment,
+    *,
+    urgent: bool,
+    now: datetime,
+) -> Reason:
+    """Return a verdict with the path by which a brief would come now."""
+    habits = habits_of(session, person, segment, urgent=urgent, now=now)
+    path = path_of(habits, urgent=urgent, now=now) if habits else None
+    if habits is None or path in (None, Path.AT_ONCE):
+        return verdict
+    if path is Path.NONE:
+        until = f"{habits.paused_until:%Y-%m-%d}"
+        return Reason(False, f"rests until {until}")
+    return Reason(True, f"{verdict.words}; {PATHS[path]}")
 
 
 def _follows(session: Session, person: Subscriber) -> dict[str, str]:
@@ -78,7 +124,8 @@ def _judged(
     if timely:
         return Reason(True, f"follows {_listed(timely)}")
     if segment.bringing:
-        return Reason(False, f"reads {_listed(through)} {follows[through[0]]}")
+        words = f"reads {_listed(through)} {follows[through[0]]}"
+        return Reason(False, words, slower=True)
     return Reason(True, f"is in the segment {segment.name}".rstrip())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, Select, case, exists, literal, select
+from sqlalchemy import ColumnElement, Label, Select, case, exists, literal, or_, select
 from sqlmodel import Session, col, func
 
 from flashmail.audience.lookup import clause
@@ -14,6 +14,7 @@ from flashmail.audience.topics import Lineage, lineage, topic_ids
 from flashmail.errors import WrongInput
 from flashmail.model import (
     Frequency,
+    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
@@ -67,20 +68,24 @@ def audience_query(
     segment: Segment,
     *,
     urgent: bool = False,
-    every: Frequency = Frequency.INSTANT,
 ) -> Select[int | None]:
-    """Return a query for the ids of all who get a campaign now, each once.
+    """Return a query for the ids of all whom a campaign means to reach at once.
 
     They are active, not suppressed, and meant by the segment. Where it names topics, at
     least one of those has to be followed at once; an urgent campaign also reaches those
-    who want only urgent mail about it, a digest those who read `every` day or week.
+    who want only urgent mail about it, and those who let urgent mail through anyway.
+    What else holds somebody's mail back is for `sending.planner` to say.
     """
     return select(col(Subscriber.id)).where(
-        *_timely(session, segment, urgent=urgent, every=every),
-        *_members(session, segment),
-        col(Subscriber.status) == SubscriberStatus.ACTIVE,
-        ~_suppressed(),
+        *_timely(session, segment, urgent=urgent),
+        *members(session, segment),
+        *mailable(),
     )
+
+
+def mailable() -> list[ColumnElement[bool]]:
+    """Return what is true of those who may be mailed at all."""
+    return [col(Subscriber.status) == SubscriberStatus.ACTIVE, ~suppressed()]
 
 
 def count(session: Session, segment: Segment, *, urgent: bool = False) -> AudienceCount:
@@ -104,7 +109,7 @@ def followed(
 
     That is what they follow: the tag itself, or a topic that it belongs to.
     """
-    bringing = _bringing(session, topics)
+    bringing = bringing_ids(session, topics)
     following = (
         select(col(Subscription.subscriber_id), col(Subscription.topic_id))
         .where(col(Subscription.subscriber_id).in_(subscriber_ids))
@@ -121,30 +126,37 @@ def followed(
     }
 
 
-def frequencies(
-    *, urgent: bool, every: Frequency = Frequency.INSTANT
-) -> tuple[str, ...]:
-    """Return the frequencies at which a single campaign, or a digest, is read."""
-    return (every.value, Frequency.URGENT.value) if urgent else (every.value,)
+def frequencies(*, urgent: bool) -> tuple[str, ...]:
+    """Return the frequencies at which a brief is read at once."""
+    if urgent:
+        return (Frequency.INSTANT.value, Frequency.URGENT.value)
+    return (Frequency.INSTANT.value,)
+
+
+def _at_once(*, urgent: bool) -> ColumnElement[bool]:
+    """Return the condition that a subscription brings a brief at once."""
+    quick = col(Subscription.frequency).in_(frequencies(urgent=urgent))
+    if not urgent:
+        return quick
+    anyway = select(col(Rhythm.subscriber_id)).where(col(Rhythm.urgent_anyway))
+    return or_(quick, col(Subscription.subscriber_id).in_(anyway))
 
 
 def _judged(session: Session, segment: Segment, *, urgent: bool) -> Select[str]:
     """Return a query for what becomes of each person whom the segment means."""
-    members = _members(session, segment)
+    meant = members(session, segment)
     if not segment.bringing:
-        return select(_verdict(literal(1) == 1)).where(*members)
-    timely = case(
-        (col(Subscription.frequency).in_(frequencies(urgent=urgent)), 1), else_=0
-    )
+        return select(_verdict(literal(1) == 1)).where(*meant)
+    timely = case((_at_once(urgent=urgent), 1), else_=0)
     follower = (
         select(col(Subscription.subscriber_id), func.max(timely).label("timely"))
-        .where(_of_topics(_bringing(session, segment.bringing)))
+        .where(of_topics(bringing_ids(session, segment.bringing)))
         .group_by(col(Subscription.subscriber_id))
     ).subquery()
     return (
         select(_verdict(follower.c.timely == 1))
         .join(follower, follower.c.subscriber_id == col(Subscriber.id))
-        .where(*members)
+        .where(*meant)
     )
 
 
@@ -154,7 +166,7 @@ def _verdict(timely: ColumnElement[bool]) -> Label[str]:
     statuses = {each.value for each in SubscriberStatus}
     return case(
         *(
-            (_suppressed() if reason == SUPPRESSED else status == reason, reason)
+            (suppressed() if reason == SUPPRESSED else status == reason, reason)
             for reason in REASONS
             if reason in statuses or reason == SUPPRESSED
         ),
@@ -163,44 +175,41 @@ def _verdict(timely: ColumnElement[bool]) -> Label[str]:
     ).label("verdict")
 
 
-def _members(session: Session, segment: Segment) -> list[ColumnElement[bool]]:
+def members(session: Session, segment: Segment) -> list[ColumnElement[bool]]:
     """Return what is true of those whom a segment means among its topics' followers."""
     if segment.says_nothing:
         return [literal(1) == 0]
-    conditions = [_follows(_bringing(session, [name])) for name in segment.all]
+    conditions = [_follows(bringing_ids(session, [name])) for name in segment.all]
     if segment.any and segment.all:
-        conditions.append(_follows(_bringing(session, segment.any)))
+        conditions.append(_follows(bringing_ids(session, segment.any)))
     if segment.none:
-        conditions.append(~_follows(_bringing(session, segment.none)))
+        conditions.append(~_follows(bringing_ids(session, segment.none)))
     if segment.condition:
         conditions.append(clause(session, segment.condition))
     return conditions
 
 
 def _timely(
-    session: Session,
-    segment: Segment,
-    *,
-    urgent: bool,
-    every: Frequency = Frequency.INSTANT,
+    session: Session, segment: Segment, *, urgent: bool
 ) -> list[ColumnElement[bool]]:
     if not segment.bringing:
         return []
-    ids = _bringing(session, segment.bringing)
-    return [_follows(ids, frequencies(urgent=urgent, every=every))]
+    ids = bringing_ids(session, segment.bringing)
+    return [_follows(ids, _at_once(urgent=urgent))]
 
 
 def _follows(
-    ids: Iterable[int], at: Sequence[str] | None = None
+    ids: Iterable[int], how: ColumnElement[bool] | None = None
 ) -> ColumnElement[bool]:
     """Return the condition that somebody follows one of these topics."""
-    following = select(col(Subscription.subscriber_id)).where(_of_topics(ids))
-    if at is not None:
-        following = following.where(col(Subscription.frequency).in_(at))
+    following = select(col(Subscription.subscriber_id)).where(of_topics(ids))
+    if how is not None:
+        following = following.where(how)
     return col(Subscriber.id).in_(following)
 
 
-def _of_topics(ids: Iterable[int]) -> ColumnElement[bool]:
+def of_topics(ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a subscription is one of these topics'."""
     ids = sorted(ids)
     topic = col(Subscription.topic_id)
     if len(ids) > FEW:
@@ -208,18 +217,19 @@ def _of_topics(ids: Iterable[int]) -> ColumnElement[bool]:
     return topic.in_(ids)
 
 
-def _suppressed() -> ColumnElement[bool]:
+def suppressed() -> ColumnElement[bool]:
+    """Return the condition that a subscriber's address gets no more mail."""
     return exists().where(col(Suppression.key) == col(Subscriber.key))
 
 
 def _followers(session: Session, segment: Segment, *, urgent: bool) -> dict[str, int]:
     """Count the audience by the topics that bring the mail to it."""
-    ids = _bringing(session, segment.bringing)
+    ids = bringing_ids(session, segment.bringing)
     meant = audience_query(session, segment, urgent=urgent)
     rows = session.execute(
         select(col(Subscription.topic_id), func.count())
-        .where(_of_topics(ids))
-        .where(col(Subscription.frequency).in_(frequencies(urgent=urgent)))
+        .where(of_topics(ids))
+        .where(_at_once(urgent=urgent))
         .where(col(Subscription.subscriber_id).in_(meant))
         .group_by(col(Subscription.topic_id))
     )
@@ -228,7 +238,7 @@ def _followers(session: Session, segment: Segment, *, urgent: bool) -> dict[str,
     return dict.fromkeys(segment.bringing, 0) | counted
 
 
-def _bringing(session: Session, tags: Iterable[str]) -> set[int]:
+def bringing_ids(session: Session, tags: Iterable[str]) -> set[int]:
     """Return the ids of the topics whose followers get what has one of these tags."""
     ids, known = topic_ids(session), lineage(session)
     return {ids[name] for tag in tags for name in _up(known, tag)}

@@ -1,5 +1,6 @@
 """`flashmail audience` and `flashmail segment`: who would get it, and why."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,13 @@ def why(
     with reading(engine) as session:
         sent = campaigns.earlier(session, briefs.write_markdown(brief))
         past = [fate(session, each, address) for each in sent]
-        now = reasons.why(session, address, Segment(any=brief.topics), urgent=urgent)
+        now = reasons.why(
+            session,
+            address,
+            Segment(any=brief.topics),
+            urgent=urgent,
+            now=datetime.now(UTC),
+        )
     if json:
         say.result({"past": past, "included": now.included, "reason": now.words})
         return

@@ -12,7 +12,7 @@ from flashmail.cli import say
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
-from flashmail.model import Frequency, Occurrence, Schedule
+from flashmail.model import Frequency, Occurrence, OccurrenceStatus, Schedule
 from flashmail.sending.times import parse_days, parse_time
 from flashmail.settings import load
 
@@ -23,8 +23,12 @@ app = typer.Typer(no_args_is_help=True, help="Digests that go out again and agai
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What you call it.")],
-    at: Annotated[str, typer.Option(help="A time of day: 07:30.")],
-    zone: Annotated[str, typer.Option(help="Where that is: Europe/Paris.")],
+    at: Annotated[
+        str, typer.Option(help="A time of day where the reader lives: 07:30.")
+    ],
+    zone: Annotated[
+        str, typer.Option(help="Of readers who do not say where they live.")
+    ],
     segment: Annotated[str, typer.Option(help="To whom of its followers.")],
     days: Annotated[str, typer.Option(help="mon,wed,fri; * is every day.")] = "*",
     frequency: Annotated[
@@ -98,6 +102,7 @@ def _line(session: Session, schedule: Schedule) -> dict[str, str]:
     latest = session.exec(
         select(Occurrence)
         .where(Occurrence.schedule_id == schedule.id)
+        .where(Occurrence.status != OccurrenceStatus.WAITING)
         .order_by(col(Occurrence.at).desc())
     ).first()
     zone = ZoneInfo(schedule.time_zone)

@@ -22,8 +22,10 @@ from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
 from flashmail.model.letter import Letter, LetterState
 from flashmail.model.link_check import LinkCheck, LinkState
+from flashmail.model.owed import LeftOut, Owed, OwedState, Path
 from flashmail.model.pace import Pace
 from flashmail.model.rehearsal import Rehearsal
+from flashmail.model.rhythm import Rhythm
 from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
 from flashmail.model.segment import StoredSegment
 from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
@@ -60,6 +62,7 @@ __all__ = [
     "Frequency",
     "Headcount",
     "Instance",
+    "LeftOut",
     "Letter",
     "LetterState",
     "Link",
@@ -67,10 +70,14 @@ __all__ = [
     "LinkState",
     "Occurrence",
     "OccurrenceStatus",
+    "Owed",
+    "OwedState",
     "Pace",
+    "Path",
     "Priority",
     "QuoteApproval",
     "Rehearsal",
+    "Rhythm",
     "Role",
     "Schedule",
     "SignIn",

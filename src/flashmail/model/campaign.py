@@ -85,6 +85,7 @@ class Campaign(SQLModel, table=True):
     frequency: Frequency = Field(
         default=Frequency.INSTANT, sa_type=Word(Frequency)
     )  # whom a digest is for; a single brief goes to those who read at once
+    planned: bool = False  # to those to whom its briefs are owed, see Owed
     topics: list[str] = Field(sa_type=JSON)
     subject: str
     html: str

@@ -4,19 +4,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from flashmail.model.columns import Word
+from flashmail.model.owed import Path
 from flashmail.model.subscriber import Frequency
 
 
 class Schedule(SQLModel, table=True):
-    """A digest that goes out at certain times of day, somewhere.
+    """A digest that goes out at certain times of day.
 
-    `days` are names as in `mon,wed`, or `*`; `at` is a time of day as in `07:30`, in
-    `time_zone`. It goes to those of a segment (`audience`, as JSON) who read so often.
-    `approved_by` is who let it run for good.
+    `days` are names as in `mon,wed`, or `*`; `at` is a time of day as in `07:30`, where
+    each reader lives, or in `time_zone` for who does not say. It goes to those of a
+    segment (`audience`, as JSON) who read so often. `approved_by` is who let it run for
+    good.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -33,17 +35,33 @@ class Schedule(SQLModel, table=True):
 
 
 class OccurrenceStatus(StrEnum):
-    """What became of one of a schedule's times."""
+    """What became of one time at which mail is due."""
 
+    WAITING = "waiting"
     BEGUN = "begun"
     EMPTY = "empty"  # there was nothing to tell
     MISSED = "missed"
 
 
 class Occurrence(SQLModel, table=True):
-    """One time of a schedule. Its key makes sure that each happens once at most."""
+    """One moment at which what is owed to the readers of a time zone goes out.
 
-    schedule_id: int = Field(foreign_key="schedule.id", primary_key=True)
-    at: datetime = Field(primary_key=True)
-    status: OccurrenceStatus = Field(sa_type=Word(OccurrenceStatus))
-    campaign_id: int | None = Field(default=None, foreign_key="campaign.id")
+    Its key makes sure that each happens once at most. `path` is daily, weekly or held;
+    `zone` is as readers have it, empty for those who said nothing; `quiet` are the
+    quiet hours that end then. `schedule_id` is 0 where flashmail's own hours apply.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("path", "schedule_id", "zone", "quiet", "at"),
+        Index("ix_occurrence_due", "status", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    path: Path = Field(sa_type=Word(Path))
+    schedule_id: int = 0
+    zone: str = ""
+    quiet: str = ""
+    at: datetime
+    status: OccurrenceStatus = Field(
+        default=OccurrenceStatus.WAITING, sa_type=Word(OccurrenceStatus)
+    )

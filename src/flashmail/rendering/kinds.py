@@ -33,7 +33,7 @@ KINDS = {
     "urgent": BRIEF,
     "correction": Kind(frozenset({"correction"}), needs_brief=True),
     "retraction": Kind(frozenset({"retraction"}), needs_brief=True),
-    "digest": Kind(frozenset({"briefs", "period"})),
+    "digest": Kind(frozenset({"briefs", "frequency", "groups", "period"})),
     "welcome": Kind(),
     # Whoever it reaches has agreed to nothing yet: no unsubscribing, no tracking.
     "confirm": Kind(frozenset({"confirm_url", "never_url"}), mailing=False),

@@ -41,11 +41,13 @@ def settled(text: str) -> str:
 
 
 def value(thing: object, form: Form) -> Any:
-    """Return the plain value of a brief, of several, or of a text."""
+    """Return the plain value of a brief, of a text, or of several under names."""
     if isinstance(thing, str):
         return settled(thing)
     if isinstance(thing, Brief):
         return brief_value(thing, form)
+    if isinstance(thing, Mapping):
+        return {name: value(each, form) for name, each in thing.items()}
     if isinstance(thing, Sequence):
         return [value(each, form) for each in thing]
     if thing is None:

@@ -42,6 +42,11 @@ def orders(kind: Kind) -> list[tuple[Brief | None, dict[str, object]]]:
     """Return what templates of a kind have to bear: much, and hardly anything."""
     ample: dict[str, object] = {
         "briefs": (RICH, BARE),
+        "groups": (
+            {"topic": "Rivers", "briefs": (RICH,)},
+            {"topic": "", "briefs": (BARE,)},
+        ),
+        "frequency": "weekly",
         "period": "March 16 to 22",
         "correction": "The readings are shared **daily**, not hourly.\n\nWe regret it.",
         "retraction": "We can **not** confirm that an agreement was signed.",

@@ -1,6 +1,7 @@
 """What became of a campaign for one person."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -8,7 +9,16 @@ from sqlmodel import Session, col, select
 from flashmail.audience.addresses import parse_address
 from flashmail.audience.reasons import Reason, why
 from flashmail.audience.segment import Segment
-from flashmail.model import Campaign, Delivery, Event, EventKind, Priority, Subscriber
+from flashmail.model import (
+    Campaign,
+    Delivery,
+    Event,
+    EventKind,
+    Owed,
+    Priority,
+    Subscriber,
+)
+from flashmail.reports.owed import fate_of_owed
 
 #: What is said of somebody to whom a campaign was never addressed.
 NOT_MEANT = "not addressed"
@@ -44,7 +54,7 @@ def account(session: Session, campaign: Campaign, address: str) -> Account:
         state=told["state"],
         reason=told["reason"],
         events=tuple(session.exec(events.order_by(col(Event.at)))),
-        now=why(session, address, segment, urgent=urgent),
+        now=why(session, address, segment, urgent=urgent, now=datetime.now(UTC)),
     )
 
 
@@ -56,8 +66,14 @@ def fate(session: Session, campaign: Campaign, address: str) -> dict[str, Any]:
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(Delivery.campaign_id == campaign.id, Subscriber.key == key)
     ).one_or_none()
-    return {
-        "campaign": campaign.id,
-        "state": row.state.value if row else NOT_MEANT,
-        "reason": row.reason if row else "was not in the audience when it began",
-    }
+    if row is not None:
+        return {"campaign": campaign.id, "state": row.state, "reason": row.reason}
+    owed = session.exec(
+        select(Owed)
+        .join(Subscriber, col(Subscriber.id) == col(Owed.subscriber_id))
+        .where(Owed.campaign_id == campaign.id, Subscriber.key == key)
+    ).one_or_none()
+    if owed is not None:
+        return {"campaign": campaign.id, **fate_of_owed(session, owed)}
+    reason = "was not in the audience when it began"
+    return {"campaign": campaign.id, "state": NOT_MEANT, "reason": reason}

@@ -12,6 +12,8 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
+from flashmail.sending.planner import by_rhythm, held_back, owe
+from flashmail.sending.seats import seat
 from flashmail.sending.whom import whom
 
 
@@ -43,7 +45,12 @@ def address(
         "retryable",
         "at",
     ]
+    if by_rhythm(campaign):
+        rows = rows.where(meant.c[0].not_in(held_back(session, campaign, now=now)))
     session.execute(insert(Delivery).from_select(columns, rows))
+    if by_rhythm(campaign):
+        owe(session, campaign, now=now)
+        seat(session, now=now)
     return _batch(session, campaign.id, batch_size, now)
 
 

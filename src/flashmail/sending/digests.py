@@ -1,161 +1,187 @@
-"""Digests: at each time of a schedule, one mail with what was sent since the last."""
+"""Digests: when a moment has come, what is owed then goes out, one mail to a person.
+
+Readers who are owed the same briefs share one campaign, which goes the way of every
+other one: frozen, approved, claimed, at most once.
+"""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, Engine, update
+from sqlmodel import Session, col, exists, select
 
-from flashmail import briefs
-from flashmail.audience.segment import Segment
-from flashmail.briefs import Brief
-from flashmail.database import is_sqlite, reading, transaction
+from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.model import (
-    Campaign,
-    CampaignStatus,
     Occurrence,
     OccurrenceStatus,
-    Schedule,
-    StoredBrief,
+    Owed,
+    OwedState,
+    Path,
 )
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.times import moments, parse_days, parse_time
+from flashmail.sending.claim import changed
+from flashmail.sending.parcels import Digest, Parcel, content, parcels
+from flashmail.sending.seats import seat, unseat
+from flashmail.sending.sift import sift
 
 logger = logging.getLogger(__name__)
 
-#: A campaign in one of these has told its readers what its brief says.
-TOLD = (CampaignStatus.SENDING, CampaignStatus.SENT)
-
 #: Makes the mail of a digest out of its briefs.
-Make = Callable[[Schedule, Sequence[Brief], datetime], Draft]
+Make = Callable[[Digest], Draft]
+
+#: What was held back for a night is still news some hours later; a digest that is late
+#: waits for the next one.
+HELD_LATE = timedelta(hours=6)
+
+#: People who are put into a campaign by one statement.
+TOGETHER = 5_000
 
 
-@dataclass(frozen=True)
-class Due:
-    """A time of a schedule that has come, and the time before it."""
-
-    schedule: Schedule
-    at: datetime
-    since: datetime
+class Overtaken(Exception):
+    """Another scheduler was quicker."""
 
 
 def run_due(
     engine: Engine, make: Make, *, missed_after: timedelta, now: datetime
 ) -> list[int]:
-    """Put the digests that are due into the queue; return their campaigns' numbers.
+    """Put what is due into the queue; return its campaigns' numbers.
 
-    Each time of a schedule is a row that only one scheduler can add. A time that went
-    by for longer than `missed_after` is written down as missed; its briefs are in the
-    next digest.
+    What an owed brief is part of is decided by its own row, which moves once: two
+    schedulers, or one that died in between, put nothing into two campaigns. A moment
+    that went by for longer than `missed_after` is written down as missed; its briefs
+    are in the next digest.
     """
-    begun = []
-    for due in _due(engine, now):
-        status, what = _made(engine, make, due, missed=now - due.at > missed_after)
-        campaign_id = _keep(engine, due, status, what, now)
-        if campaign_id is not None:
-            begun.append(campaign_id)
-    return begun
+    if not _anything(engine, now):
+        return []
+    with transaction(engine) as session:
+        _miss(session, missed_after, now)
+        seat(session, now=now)
+        due = _due(session, now)
+        sift(session, due, now=now)
+    begun = [_sent(engine, make, each, due, now) for each in parcels(engine, due)]
+    with transaction(engine) as session:
+        _close(session, due)
+    return [each for each in begun if each is not None]
 
 
-def _made(
-    engine: Engine, make: Make, due: Due, *, missed: bool
-) -> tuple[OccurrenceStatus, Draft | None]:
-    if missed:
-        return OccurrenceStatus.MISSED, None
+def _anything(engine: Engine, now: datetime) -> bool:
+    """Whether a moment has come, or something has none yet; asked every second."""
+    due = exists().where(*_has_come(now))
+    unseated = exists().where(
+        col(Owed.occurrence_id).is_(None), col(Owed.state) == OwedState.WAITING
+    )
+    with reading(engine) as session:
+        return bool(session.scalar(select(due | unseated)))
+
+
+def _has_come(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    waiting = col(Occurrence.status) == OccurrenceStatus.WAITING
+    return waiting, col(Occurrence.at) <= now
+
+
+def _due(session: Session, now: datetime) -> list[int]:
+    come = select(Occurrence.id).where(*_has_come(now))
+    return [each for each in session.exec(come) if each is not None]
+
+
+def _miss(session: Session, missed_after: timedelta, now: datetime) -> None:
+    for held in (False, True):
+        late = max(missed_after, HELD_LATE) if held else missed_after
+        missed = session.scalars(
+            update(Occurrence)
+            .where(col(Occurrence.status) == OccurrenceStatus.WAITING)
+            .where((col(Occurrence.path) == Path.HELD) == held)
+            .where(col(Occurrence.at) < now - late)
+            .values(status=OccurrenceStatus.MISSED)
+            .returning(col(Occurrence.id))
+        ).all()
+        unseat(session, [each for each in missed if each is not None])
+
+
+def _sent(
+    engine: Engine, make: Make, parcel: Parcel, due: Sequence[int], now: datetime
+) -> int | None:
+    """Put one parcel into the queue; None where that was not possible."""
     try:
-        content = _content(engine, due)
-        if not content:
-            return OccurrenceStatus.EMPTY, None
-        return OccurrenceStatus.BEGUN, make(due.schedule, content, due.at)
+        with reading(engine) as session:
+            digest = content(session, parcel)
+            alone = digest.alone
+            what = campaigns.frozen(session, alone) if alone else None
+        return _keep(engine, parcel, digest, what or make(digest), due, now)
+    except Overtaken:
+        return None
     except FlashmailError:
         # A digest that cannot be made must not stop whatever else is due.
-        logger.exception("the digest %s cannot be made", due.schedule.name)
-        return OccurrenceStatus.MISSED, None
-
-
-def _due(engine: Engine, now: datetime) -> list[Due]:
-    with reading(engine) as session:
-        active = session.exec(select(Schedule).where(col(Schedule.active))).all()
-        return [due for each in active for due in _times(session, each, now)]
-
-
-def _times(session: Session, schedule: Schedule, now: datetime) -> list[Due]:
-    """Return the times of a schedule that have come and are not written down yet."""
-    kept = select(Occurrence).where(Occurrence.schedule_id == schedule.id)
-    rows = session.exec(kept.order_by(col(Occurrence.at))).all()
-    last = rows[-1].at if rows else schedule.created_at
-    told = [row.at for row in rows if row.status is not OccurrenceStatus.MISSED]
-    since = told[-1] if told else schedule.created_at
-    times = moments(
-        parse_days(schedule.days),
-        parse_time(schedule.at),
-        ZoneInfo(schedule.time_zone),
-        after=last,
-        until=now,
-    )
-    return [Due(schedule, at, since) for at in times]
-
-
-def _content(engine: Engine, due: Due) -> list[Brief]:
-    """Return the briefs that were sent since the last digest, each once."""
-    topics = set(Segment.from_json(due.schedule.audience).bringing)
-    sent = (
-        select(StoredBrief, Campaign)
-        .join(Campaign, col(Campaign.brief_id) == col(StoredBrief.id))
-        .where(col(Campaign.status).in_(TOLD))
-        .where(StoredBrief.lifted(due.at))
-        .where(col(Campaign.started_at) >= due.since, col(Campaign.started_at) < due.at)
-        .order_by(col(Campaign.started_at), col(Campaign.id))
-    )
-    with reading(engine) as session:
-        found = {
-            brief.id: brief.markdown
-            for brief, campaign in session.exec(sent)
-            if not topics or topics & set(campaign.topics)
-        }
-    return [briefs.read(markdown) for markdown in found.values()]
+        logger.exception("a digest cannot be made; its briefs wait for the next one")
+        return None
 
 
 def _keep(
     engine: Engine,
-    due: Due,
-    status: OccurrenceStatus,
-    what: Draft | None,
+    parcel: Parcel,
+    digest: Digest,
+    what: Draft,
+    due: Sequence[int],
     now: datetime,
-) -> int | None:
-    """Write the occurrence down with its campaign, unless another scheduler did."""
+) -> int:
     with transaction(engine) as session:
-        if not _first(session, due, status):
-            return None
-        if what is None:
-            return None
-        campaign_id = _launch(session, due, what, now)
-        key = (due.schedule.id, due.at)
-        session.get_one(Occurrence, key).campaign_id = campaign_id
-        return campaign_id
+        brief_id = digest.alone.brief_id if digest.alone else None
+        campaign = campaigns.draft(session, what, brief_id=brief_id, now=now)
+        assert campaign.id is not None
+        campaign.planned = True
+        if not _bundle(session, campaign.id, parcel, due, now):
+            raise Overtaken
+        who = digest.approved_by
+        campaigns.approve(session, campaign.id, what.digest, who=who, now=now)
+        campaigns.schedule(session, campaign.id, now, who=who, now=now)
+        return campaign.id
 
 
-def _first(session: Session, due: Due, status: OccurrenceStatus) -> bool:
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    added = session.execute(
-        insert(Occurrence)
-        .values(schedule_id=due.schedule.id, at=due.at, status=status)
-        .on_conflict_do_nothing()
-        .returning(col(Occurrence.at))
-    )
-    return added.first() is not None
+def _bundle(
+    session: Session,
+    campaign_id: int,
+    parcel: Parcel,
+    due: Sequence[int],
+    now: datetime,
+) -> int:
+    """Move what the parcel's people are owed into its campaign; return how much."""
+    moved = 0
+    for begin in range(0, len(parcel.people), TOGETHER):
+        some = parcel.people[begin : begin + TOGETHER]
+        moved += changed(
+            session.execute(
+                update(Owed)
+                .where(col(Owed.subscriber_id).in_(some))
+                .where(col(Owed.occurrence_id).in_(due))
+                .where(col(Owed.state) == OwedState.WAITING)
+                .values(state=OwedState.BUNDLED, bundle_id=campaign_id, at=now)
+                .execution_options(synchronize_session=False)
+            )
+        )
+    return moved
 
 
-def _launch(session: Session, due: Due, what: Draft, now: datetime) -> int:
-    campaign = campaigns.draft(session, what, brief_id=None, now=now)
-    assert campaign.id is not None
-    who = f"{due.schedule.approved_by} (schedule {due.schedule.name})"
-    campaigns.approve(session, campaign.id, what.digest, who=who, now=now)
-    campaigns.schedule(session, campaign.id, now, who=who, now=now)
-    return campaign.id
+def _close(session: Session, due: Iterable[int]) -> None:
+    """Say of each moment what became of it; what is still there waits for another."""
+    for occurrence_id in due:
+        states = set(
+            session.exec(
+                select(Owed.state).where(Owed.occurrence_id == occurrence_id).distinct()
+            )
+        )
+        if OwedState.WAITING in states:
+            status = OccurrenceStatus.MISSED
+            unseat(session, [occurrence_id])
+        elif OwedState.BUNDLED in states:
+            status = OccurrenceStatus.BEGUN
+        else:
+            status = OccurrenceStatus.EMPTY
+        session.execute(
+            update(Occurrence)
+            .where(col(Occurrence.id) == occurrence_id)
+            .where(col(Occurrence.status) == OccurrenceStatus.WAITING)
+            .values(status=status)
+        )

@@ -1,8 +1,6 @@
 """Launch: from a brief to a campaign in the queue, the one way for every edge."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
@@ -11,11 +9,12 @@ from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import transaction
 from flashmail.links import Links
-from flashmail.model import Priority, Schedule
+from flashmail.model import Priority
 from flashmail.rendering import Renderer
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
 from flashmail.sending.compose import Sender, compose
+from flashmail.sending.parcels import Digest
 
 #: Which template a brief is sent in, unless another one is named.
 TEMPLATES = {Priority.NORMAL: "flash-brief", Priority.URGENT: "urgent"}
@@ -47,29 +46,35 @@ def draft_of(
 
 
 def digest_of(
-    schedule: Schedule,
-    content: Sequence[Brief],
-    at: datetime,
+    digest: Digest,
     *,
     renderer: Renderer,
     sender: Sender,
     links: Links,
 ) -> Draft:
-    """Render a schedule's digest of briefs into everything its campaign will say."""
-    local = at.astimezone(ZoneInfo(schedule.time_zone))
-    extra = {"briefs": tuple(content), "period": f"{local:%A, %B} {local.day}"}
-    rendered = renderer.render(None, schedule.template, extra=extra)
-    segment = Segment.from_json(schedule.audience)
+    """Render a digest of briefs into everything that its campaign will say."""
+    every = tuple(each for group in digest.groups for each in group.briefs)
+    groups = tuple(
+        {"topic": group.topic, "briefs": group.briefs} for group in digest.groups
+    )
+    extra = {
+        "briefs": every,
+        "frequency": digest.frequency.value,
+        "groups": groups,
+        "period": digest.day,
+    }
+    rendered = renderer.render(None, digest.template, extra=extra)
+    topics = tuple(group.topic for group in digest.groups if group.topic)
     return compose(
         rendered.message,
         rendered.destinations,
-        segment=segment,
-        topics=segment.bringing,
-        template=schedule.template,
+        segment=Segment(name=f"{digest.frequency} digest", any=topics),
+        topics=topics,
+        template=digest.template,
         priority=Priority.NORMAL,
         sender=sender,
         links=links,
-        frequency=schedule.frequency,
+        frequency=digest.frequency,
     )
 
 

@@ -181,7 +181,7 @@ def _fact(check: LinkCheck, now: datetime) -> LinkFact:
 
 def _people(session: Session, what: Draft) -> int:
     urgent = what.priority is Priority.URGENT
-    meant = audience_query(session, what.segment, urgent=urgent, every=what.frequency)
+    meant = audience_query(session, what.segment, urgent=urgent)
     counted = select(func.count()).select_from(meant.subquery())
     return session.exec(counted).one()
 

@@ -16,6 +16,8 @@ from flashmail.model import (
     Campaign,
     Delivery,
     DeliveryState,
+    Owed,
+    OwedState,
     Priority,
     Subscriber,
     SubscriberStatus,
@@ -28,13 +30,27 @@ REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 def whom(session: Session, campaign: Campaign) -> Select[Any]:
     """Return a query for the ids of all whom a campaign may reach now, each once."""
+    if campaign.planned:
+        return bundled(campaign)
     if campaign.amends is not None:
         return amended(campaign)
     return audience_query(
         session,
         Segment.from_json(campaign.audience),
         urgent=campaign.priority == Priority.URGENT,
-        every=campaign.frequency,
+    )
+
+
+def bundled(campaign: Campaign) -> Select[Any]:
+    """Return a query for those for whom a planned campaign was made.
+
+    Whoever left since is among them: the claim skips them, and says why.
+    """
+    return (
+        select(col(Owed.subscriber_id))
+        .where(col(Owed.bundle_id) == campaign.id)
+        .where(col(Owed.state) == OwedState.BUNDLED)
+        .distinct()
     )
 
 
@@ -44,14 +60,33 @@ def amended(campaign: Campaign) -> Select[Any]:
     The mended brief goes to those who surely did not get the first one, everything else
     to those who did or may have: nobody is among both, nobody among neither.
     """
-    first = col(Delivery.campaign_id) == campaign.corrects
-    part = missed() if campaign.amends is Amends.REST else _reached()
+    rest = campaign.amends is Amends.REST
+    first = select(col(Delivery.subscriber_id)).where(
+        col(Delivery.campaign_id) == campaign.corrects,
+        missed() if rest else _reached(),
+    )
+    got = first if rest else first.union(_by_digest(campaign))
     return (
         select(col(Subscriber.id))
-        .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
-        .where(first, part)
+        .where(col(Subscriber.id).in_(got))
         .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
         .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
+    )
+
+
+def _by_digest(campaign: Campaign) -> Select[Any]:
+    """Return a query for those who got the first one later than others, as it was."""
+    return (
+        select(col(Owed.subscriber_id))
+        .join(
+            Delivery,
+            and_(
+                col(Delivery.campaign_id) == col(Owed.bundle_id),
+                col(Delivery.subscriber_id) == col(Owed.subscriber_id),
+            ),
+        )
+        .where(col(Owed.campaign_id) == campaign.corrects)
+        .where(col(Owed.state) == OwedState.BUNDLED, _reached())
     )
 
 

@@ -124,6 +124,38 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_link_check_state"), "link_check", ["state"], unique=False)
     op.create_table(
+        "occurrence",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("path", WORD, nullable=False),
+        sa.Column("schedule_id", sa.Integer(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("quiet", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("status", WORD, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("path", "schedule_id", "zone", "quiet", "at"),
+    )
+    op.create_index("ix_occurrence_due", "occurrence", ["status", "at"], unique=False)
+    op.create_table(
+        "owed",
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("path", WORD, nullable=False),
+        sa.Column("topic_id", sa.Integer(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("reason", WORD, nullable=True),
+        sa.Column("occurrence_id", sa.Integer(), nullable=True),
+        sa.Column("bundle_id", sa.Integer(), nullable=True),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("campaign_id", "subscriber_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_owed_bundle", "owed", ["bundle_id"], unique=False)
+    op.create_index(
+        "ix_owed_occurrence", "owed", ["occurrence_id", "state"], unique=False
+    )
+    op.create_index("ix_owed_reader", "owed", ["subscriber_id"], unique=False)
+    op.create_table(
         "pace",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("taken_until", MOMENT, nullable=False),
@@ -289,6 +321,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("audience", sa.JSON(), nullable=False),
         sa.Column("frequency", WORD, nullable=False),
+        sa.Column("planned", sa.Boolean(), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("html", sa.String(), nullable=False),
@@ -346,6 +379,19 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_quote_approval_digest"), "quote_approval", ["digest"], unique=False
+    )
+    op.create_table(
+        "rhythm",
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("paused_until", MOMENT, nullable=True),
+        sa.Column("quiet", sa.String(), nullable=False),
+        sa.Column("cap", sa.Integer(), nullable=True),
+        sa.Column("urgent_anyway", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscriber.id"],
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id"),
     )
     op.create_table(
         "sign_in",
@@ -450,22 +496,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "number"),
     )
     op.create_table(
-        "occurrence",
-        sa.Column("schedule_id", sa.Integer(), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("status", WORD, nullable=False),
-        sa.Column("campaign_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["campaign_id"],
-            ["campaign.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["schedule_id"],
-            ["schedule.id"],
-        ),
-        sa.PrimaryKeyConstraint("schedule_id", "at"),
-    )
-    op.create_table(
         "rehearsal",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), nullable=False),
@@ -495,7 +525,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_rehearsal_campaign_id"), table_name="rehearsal")
     op.drop_table("rehearsal")
-    op.drop_table("occurrence")
     op.drop_table("link")
     op.drop_index(op.f("ix_letter_state"), table_name="letter")
     op.drop_index(op.f("ix_letter_campaign_id"), table_name="letter")
@@ -507,6 +536,7 @@ def downgrade() -> None:
     op.drop_table("subscription")
     op.drop_index(op.f("ix_sign_in_staff_id"), table_name="sign_in")
     op.drop_table("sign_in")
+    op.drop_table("rhythm")
     op.drop_index(op.f("ix_quote_approval_digest"), table_name="quote_approval")
     op.drop_table("quote_approval")
     op.drop_index(op.f("ix_campaign_status"), table_name="campaign")
@@ -531,6 +561,12 @@ def downgrade() -> None:
     op.drop_table("segment")
     op.drop_table("schedule")
     op.drop_table("pace")
+    op.drop_index("ix_owed_reader", table_name="owed")
+    op.drop_index("ix_owed_occurrence", table_name="owed")
+    op.drop_index("ix_owed_bundle", table_name="owed")
+    op.drop_table("owed")
+    op.drop_index("ix_occurrence_due", table_name="occurrence")
+    op.drop_table("occurrence")
     op.drop_index(op.f("ix_link_check_state"), table_name="link_check")
     op.drop_table("link_check")
     op.drop_table("instance")
