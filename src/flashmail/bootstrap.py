@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 #: Batches that one worker has in hand: one goes out while another is claimed or booked.
 LANES = 2
 
+#: Where nothing is kept.
+IN_MEMORY = "sqlite://"
+
 TOPICS, SEGMENTS = "topics.toml", "segments.toml"
 
 
@@ -146,9 +149,10 @@ def load_or_sample(home: Path) -> Settings:
 
 
 def sample(home: Path) -> Settings:
-    """Return settings to look at a brief with; nothing can be sent by them."""
+    """Return settings to look at a brief with; nothing is kept or sent by them."""
     return Settings(
         home=home,
+        database_url=IN_MEMORY,
         secret_key=SecretStr(secrets.token_hex(32)),
         sender="Flash Briefs <briefs@example.org>",
         postal_address="Your postal address will stand here",

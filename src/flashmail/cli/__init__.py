@@ -15,7 +15,9 @@ from flashmail.cli import (
     campaign,
     demo,
     doctor,
+    draft,
     house,
+    preflight,
     schedule,
     send,
     staff,
@@ -36,6 +38,7 @@ app = typer.Typer(
     help="Flash Briefs, by email, to those who follow their topics.",
 )
 app.add_typer(brief.app, name="brief")
+app.add_typer(draft.app, name="draft")
 app.add_typer(template.app, name="template")
 app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(audience.segments, name="segment")
@@ -45,6 +48,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(bounces.app, name="bounces")
 app.command("audience")(audience.audience)
 app.command("why")(audience.why)
+app.command("preflight")(preflight.preflight)
 app.command("send")(send.send)
 app.command("init")(house.init)
 app.command("serve")(house.serve)

@@ -11,8 +11,8 @@ from flashmail.briefs.decode import decode
 from flashmail.drafts import desk
 from flashmail.drafts.docx import is_docx, text_of_docx
 from flashmail.drafts.errors import CannotBring
-from flashmail.drafts.fetch import Fetcher, guarded
 from flashmail.drafts.hypertext import text_of_page
+from flashmail.fetch import CannotFetch, Fetcher, guarded
 
 #: What an uploaded file may weigh, in bytes.
 LARGEST = 5_000_000
@@ -71,11 +71,20 @@ def text_of(source: Source, *, fetch: Fetcher = guarded) -> str:
     if source.data:
         return _decoded(source.data)
     if source.url.strip():
-        fetched = fetch(source.url.strip())
-        if "html" not in fetched.kind:
-            return _decoded(fetched.body)
-        return text_of_page(fetched.body, fetched.charset)
+        return _fetched(source.url.strip(), fetch)
     return source.text
+
+
+def _fetched(url: str, fetch: Fetcher) -> str:
+    try:
+        page = fetch(url)
+    except CannotFetch as error:
+        raise CannotBring(f"{error} Paste the text instead.") from error
+    if page.status >= 400:
+        raise CannotBring(f"{url} answered {page.status}. Paste the text instead.")
+    if "html" not in page.kind:
+        return _decoded(page.body)
+    return text_of_page(page.body, page.charset)
 
 
 def _decoded(data: bytes) -> str:

@@ -29,6 +29,9 @@ TAGS = ("article:tag",)
 
 DEEPEST = 2_000
 
+#: Where a line was broken; no text has it, for it is none.
+BROKEN = "\ufdd0"
+
 _BLOCKS, _UNREAD, _VOID = (frozenset(each.split()) for each in (BLOCKS, UNREAD, VOID))
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?\s*([\w-]{2,20})", re.I)
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -47,7 +50,7 @@ class _Block:
 
     @property
     def text(self) -> str:
-        return " ".join("".join(self.parts).split())
+        return " ".join("".join(self.parts).replace(BROKEN, " ").split())
 
 
 class _Page(HTMLParser):
@@ -73,7 +76,7 @@ class _Page(HTMLParser):
         if tag == "time" and "datetime" in given:
             self.meta.setdefault("time", []).append(given["datetime"])
         if tag == "br":
-            self._begin()
+            self._break()
         if tag in _VOID:
             return
         if len(self._open) > DEEPEST:
@@ -113,6 +116,14 @@ class _Page(HTMLParser):
         name = (given.get("property") or given.get("name") or "").lower()
         if name and given.get("content", "").strip():
             self.meta.setdefault(name, []).append(given["content"].strip())
+
+    def _break(self) -> None:
+        """Take one for a space and two for the end of a paragraph, as writers do."""
+        last = self.blocks[-1].parts if self.blocks else []
+        if "".join(last[-2:]).rstrip().endswith(BROKEN):
+            self._begin()
+        elif last:
+            last.append(BROKEN)
 
     def _begin(self) -> None:
         inner = next((t for t in reversed(self._open) if t in _BLOCKS), "p")

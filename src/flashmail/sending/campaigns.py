@@ -25,6 +25,7 @@ from flashmail.model import (
     Priority,
     StoredBrief,
 )
+from flashmail.sending.link_checks import ask
 
 #: From which status a campaign may come into another one.
 MOVES = {
@@ -167,6 +168,7 @@ def draft(
     session.flush()
     assert campaign.id is not None
     fix_links(session, campaign.id, what.destinations)
+    ask(session, what.destinations, now=now)
     return campaign
 
 

@@ -1,6 +1,7 @@
 """Preflight of a campaign: gather what the rules ask for, and let them speak."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -25,6 +26,7 @@ from flashmail.rendering.finding import Finding, blocking
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
+from flashmail.sending.link_checks import ask
 from flashmail.sending.press import Press
 
 #: How many campaigns say what an audience usually is; of fewer, nothing is usual.
@@ -47,6 +49,7 @@ class Surroundings:
 
     `postal_address` is the installation's. `audience` is how many would get it, if
     somebody counted already; `own` a campaign that is not to be held against itself.
+    `peopled` is false where there are no subscribers to be counted.
     """
 
     postal_address: str = ""
@@ -54,6 +57,7 @@ class Surroundings:
     embargo_until: datetime | None = None
     audience: int | None = None
     own: int = 0
+    peopled: bool = True
 
 
 def preflight(
@@ -107,6 +111,14 @@ def look_ahead(
         return (blocking("unknown-topic", f"{error}: choose another topic"),)
 
 
+def have_links_followed(
+    session: Session, press: Press, brief: Brief, *, now: datetime
+) -> None:
+    """Have every link followed that a mail of this brief would have."""
+    with suppress(RenderError):  # no mail, no links; the findings say why
+        ask(session, press.draft(brief, Segment()).destinations, now=now)
+
+
 def foresee(
     session: Session,
     what: Draft,
@@ -119,7 +131,7 @@ def foresee(
     """Return the findings for a mail that is no campaign yet."""
     urgent = what.priority is Priority.URGENT
     audience = around.audience
-    if audience is None:
+    if audience is None and around.peopled:
         audience = _people(session, what)
     return examine(
         Facts(
@@ -138,7 +150,7 @@ def foresee(
             usual=usual_audience(session, what, own=around.own),
             urgent=urgent,
             urgent_this_month=_urgent(session, now, own=around.own) if urgent else 0,
-            sent_before=_sent_before(session, around),
+            sent_before=_sent_before(session, brief, own=around.own),
         )
     )
 
@@ -202,8 +214,8 @@ def _urgent(session: Session, now: datetime, *, own: int) -> int:
     ).one()
 
 
-def _sent_before(session: Session, around: Surroundings) -> tuple[int, ...]:
-    if not around.markdown:
+def _sent_before(session: Session, brief: Brief | None, *, own: int) -> tuple[int, ...]:
+    if brief is None:
         return ()
-    known = campaigns.earlier(session, around.markdown)
-    return tuple(each.id for each in known if each.id not in (None, around.own))
+    known = campaigns.earlier(session, briefs.write_markdown(brief))
+    return tuple(each.id for each in known if each.id not in (None, own))

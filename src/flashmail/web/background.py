@@ -19,10 +19,14 @@ from flashmail.audience.headcount import heads, keep_heads
 from flashmail.database import reading, transaction
 from flashmail.reports.kept import count_again
 from flashmail.sending.calendar import begin_due
+from flashmail.sending.link_checks import follow_asked
 from flashmail.sending.worker import Worker
 
 #: Seconds between two looks at the calendar.
 TICK = 1.0
+
+#: Seconds between two looks at whether there are links to follow.
+FOLLOWING = 2.0
 
 #: Seconds between two looks at which figures are due, and between two headcounts.
 COUNTING, HEADCOUNT = 5.0, 900.0
@@ -72,9 +76,13 @@ def _ticker(worker: Worker) -> BackgroundScheduler:
         with transaction(worker.engine) as session:
             keep_heads(session, counted, now=now)
 
+    def follow() -> None:
+        follow_asked(worker.engine)
+
     ticker = BackgroundScheduler(timezone=UTC)
     once: dict[str, Any] = {"coalesce": True, "max_instances": 1}
     ticker.add_job(tick, "interval", seconds=TICK, **once)
+    ticker.add_job(follow, "interval", seconds=FOLLOWING, **once)
     ticker.add_job(count, "interval", seconds=COUNTING, **once)
     soon = datetime.now(UTC) + timedelta(seconds=COUNTING)
     ticker.add_job(

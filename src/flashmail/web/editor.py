@@ -1,5 +1,7 @@
 """The page on which a brief is written: fields, doubts, versions, findings."""
 
+from datetime import datetime
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
@@ -18,7 +20,8 @@ from flashmail.drafts.submission import (
 )
 from flashmail.model import BriefDraft, Role
 from flashmail.rendering.finding import Finding
-from flashmail.sending.preflight import Surroundings, look_ahead
+from flashmail.sending.preflight import Surroundings, have_links_followed, look_ahead
+from flashmail.sending.press import Press
 from flashmail.web.dependencies import Fields, Now, Reading, ThePress, Who, Writing
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
@@ -48,7 +51,12 @@ def edit(
 
 @router.post("/briefs/{draft_id}", **allow(Role.EDITOR))
 def save(
-    draft_id: int, fields: Fields, session: Writing, who: Who, now: Now
+    draft_id: int,
+    fields: Fields,
+    session: Writing,
+    press: ThePress,
+    who: Who,
+    now: Now,
 ) -> Response:
     """Save a brief and do what the pressed button stands for."""
     sent = _sent(fields)
@@ -59,12 +67,18 @@ def save(
         return _page(session, desk.find(session, draft_id), sent, wrong, 422)
     if saved.aside:
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
+    _follow(session, press, draft_id, now)
     return done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
 
 
 @router.post("/briefs/{draft_id}/typed", **allow(Role.EDITOR))
 def typed(
-    draft_id: int, fields: Fields, session: Writing, who: Who, now: Now
+    draft_id: int,
+    fields: Fields,
+    session: Writing,
+    press: ThePress,
+    who: Who,
+    now: Now,
 ) -> Response:
     """Save what is being typed; the answer goes beside the form."""
     sent, wrong, saved = _sent(fields), "", None
@@ -83,6 +97,7 @@ def typed(
         reading=desk.read(session, draft.markdown),
     )
     if saved and not saved.aside:
+        _follow(session, press, draft_id, now)
         answer.headers["HX-Trigger"] = "brief-saved"
     return answer
 
@@ -106,6 +121,12 @@ def findings(
     if "hx-request" in request.headers:
         return part("findings", findings=found)
     return page("brief-findings", draft=draft, findings=found)
+
+
+def _follow(session: Session, press: Press, draft_id: int, now: datetime) -> None:
+    brief = desk.read(session, desk.find(session, draft_id).markdown).brief
+    if brief:
+        have_links_followed(session, press, brief, now=now)
 
 
 def _sent(fields: Fields) -> Submission:

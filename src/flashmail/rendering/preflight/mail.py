@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flashmail.message import LEAVE, TOKEN_WIDTH, TOKENS, fields, mark
+from flashmail.message import LEAVE, PIXEL, TOKEN_WIDTH, TOKENS, fields, mark
 from flashmail.model import LinkState
 from flashmail.rendering.document import Document
 from flashmail.rendering.finding import Finding, blocking, warning
@@ -81,7 +81,7 @@ def _pictures(document: Document) -> Iterator[Finding]:
 def _fields(facts: Facts) -> Iterator[Finding]:
     kind = kind_of(facts.template)
     for part in ("html", "text"):
-        for name in sorted(fields(getattr(facts.message, part)) - TOKENS):
+        for name in sorted(fields(getattr(facts.message, part)) - TOKENS - {PIXEL}):
             if not knows_field(kind, name):
                 message = f"nobody has a field {name!r}: take it out of the template"
                 yield blocking("merge-field", message, part)

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2 as httpx
 
-from flashmail.drafts.errors import CannotBring
+from flashmail.errors import WrongInput
 
 Address = IPv4Address | IPv6Address
 
@@ -40,7 +40,11 @@ HEADERS = {
 _resolvers = ThreadPoolExecutor(8, thread_name_prefix="resolve")
 
 
-class Unreachable(CannotBring):
+class CannotFetch(WrongInput):
+    """This cannot be fetched; the text says why."""
+
+
+class Unreachable(CannotFetch):
     """Nobody answered, or not in time; `gone` where there is no such host."""
 
     def __init__(self, message: str, *, gone: bool = False) -> None:
@@ -48,7 +52,7 @@ class Unreachable(CannotBring):
         self.gone = gone
 
 
-class NotPublic(CannotBring):
+class NotPublic(CannotFetch):
     """The address is none that a page of the web can have."""
 
 
@@ -96,7 +100,7 @@ GUARD = Guard(addresses_of, is_public)
 
 
 def guarded(url: str, guard: Guard = GUARD, *, body: bool = True) -> Fetched:
-    """Fetch a page; raise CannotBring where it is refused, late or too large.
+    """Fetch a page; raise CannotFetch where it is refused, late or too large.
 
     Without `body` the connection is closed after the status.
     """
@@ -121,7 +125,7 @@ async def _followed(url: str, guard: Guard, *, body: bool) -> Fetched:
         if isinstance(answer, Fetched):
             return answer
         url = urljoin(url, answer)
-    raise CannotBring(f"{_shown(url)} leads on and on.")
+    raise CannotFetch(f"{_shown(url)} leads on and on.")
 
 
 async def _one(url: str, guard: Guard, *, body: bool) -> Fetched | str:
@@ -164,11 +168,11 @@ def _parts(url: str) -> tuple[str, int, bool]:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise CannotBring(f"{_shown(url)} is no address.") from error
+        raise CannotFetch(f"{_shown(url)} is no address.") from error
     if parts.scheme not in {"http", "https"}:
-        raise CannotBring(f"{_shown(url)}: an address begins with https://")
+        raise CannotFetch(f"{_shown(url)}: an address begins with https://")
     if not host or "@" in parts.netloc or any(c.isspace() or c == "\\" for c in url):
-        raise CannotBring(f"{_shown(url)} is no address of a page.")
+        raise CannotFetch(f"{_shown(url)} is no address of a page.")
     secure = parts.scheme == "https"
     return host, port or (443 if secure else 80), secure
 
@@ -183,7 +187,7 @@ async def _looked_at(host: str, port: int, guard: Guard) -> str:
         raise Unreachable(message, gone=_is_gone(error)) from error
     for each in found:
         if not guard.allows(ip_address(each.partition("%")[0])):
-            raise NotPublic(f"{host!r} is not on the public internet: paste the text.")
+            raise NotPublic(f"{host!r} is not on the public internet.")
     if not found:
         raise Unreachable(f"There is no host {host!r}.")
     return found[0]
@@ -199,7 +203,7 @@ async def _read(answer: httpx.Response) -> bytes:
     async for part in answer.aiter_raw():
         size += len(part)
         if size > LARGEST:
-            raise CannotBring("The page is larger than 5 MB: paste the text.")
+            raise CannotFetch("The page is larger than 5 MB.")
         parts.append(part)
     return _unpacked(b"".join(parts), answer.headers.get("content-encoding", ""))
 
@@ -209,14 +213,14 @@ def _unpacked(body: bytes, coding: str) -> bytes:
     if coding in {"", "identity"}:
         return body
     if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise CannotBring(f"The page is packed as {coding}: paste the text.")
+        raise CannotFetch(f"The page is packed as {coding}.")
     reader = zlib.decompressobj(47)
     try:
         unpacked = reader.decompress(body, LARGEST)
     except zlib.error as error:
-        raise CannotBring("The page is damaged: paste the text.") from error
+        raise CannotFetch("The page is damaged.") from error
     if reader.unconsumed_tail:
-        raise CannotBring("The page is larger than 5 MB: paste the text.")
+        raise CannotFetch("The page is larger than 5 MB.")
     return unpacked
 
 

@@ -1,0 +1,129 @@
+"""`flashmail draft`: briefs that are being written, as in the web page."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import col
+
+from flashmail import bootstrap
+from flashmail.cli import say
+from flashmail.cli.send import AT_THE_COMMAND_LINE
+from flashmail.database import reading, transaction
+from flashmail.drafts import approvals, desk
+from flashmail.drafts.bring import Source, begin_from
+from flashmail.errors import WrongInput
+from flashmail.model import BriefDraft
+from flashmail.settings import load
+
+app = typer.Typer(no_args_is_help=True, help="Briefs that are being written.")
+
+Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+Number = Annotated[int, typer.Argument(help="The draft's number.")]
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    words: Annotated[str, typer.Argument(help="Only those with these words.")] = "",
+    discarded: Annotated[
+        bool, typer.Option("--discarded", help="Those that were put away.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List drafts, the one changed last first."""
+    engine = bootstrap.engine(load(context.obj))
+    latest = desk.drafts(words, discarded=discarded).order_by(
+        col(BriefDraft.changed_at).desc(), col(BriefDraft.id).desc()
+    )
+    with reading(engine) as session:
+        rows = [_row(each) for each in session.exec(latest)]
+    say.listing(
+        rows, json=json, empty="no drafts; 'flashmail draft new FILE' makes one"
+    )
+
+
+@app.command()
+def new(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A file, or the address of a page.")],
+    json: Json = False,
+) -> None:
+    """Begin a draft from published text, Markdown, a .docx or a page of the web."""
+    engine = bootstrap.engine_with_topics(load(context.obj))
+    source = Source(url=file)
+    if not file.startswith(("http://", "https://")):
+        source = Source().with_file(Path(file).name, Path(file).read_bytes())
+    with transaction(engine) as session:
+        draft_id = begin_from(
+            session, source, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
+        )
+        doubts = desk.find(session, draft_id).doubts
+    for doubt in doubts:
+        say.note(f"warning: line {doubt['line']}: {doubt['message']}")
+    if json:
+        say.result({"draft": draft_id, "doubts": doubts})
+    else:
+        say.note(f"draft {draft_id}")
+
+
+@app.command()
+def show(context: typer.Context, number: Number, json: Json = False) -> None:
+    """Show a draft as it is now, and what is open about it."""
+    engine = bootstrap.engine(load(context.obj))
+    with reading(engine) as session:
+        draft = desk.find(session, number)
+        read = desk.read(session, draft.markdown)
+    if json:
+        say.result(_row(draft) | {"markdown": draft.markdown, "doubts": draft.doubts})
+        return
+    if read.problem:
+        say.note(f"warning: this is no brief yet: {read.problem}")
+    for doubt in draft.doubts:
+        say.note(f"warning: line {doubt['line']} of what came in: {doubt['message']}")
+    for each in read.doubts:
+        say.note(f"warning: line {each.line}: {each.message}")
+    say.out.print(draft.markdown, markup=False)
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    number: Number,
+    by: Annotated[str, typer.Option(help="Who said that these are the words.")],
+    person: Annotated[str, typer.Option(help="Only quotes of this person.")] = "",
+) -> None:
+    """Note that somebody stands by the draft's quotes, word for word."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        draft = desk.find(session, number)
+        brief = desk.read(session, draft.markdown).brief
+        quotes = (
+            [each for each in brief.quotes if person in {"", each.person}]
+            if brief
+            else []
+        )
+        if not quotes:
+            raise WrongInput(f"draft {number} has no such quote")
+        for quote in quotes:
+            approvals.approve(
+                session,
+                number,
+                quote,
+                by,
+                who=AT_THE_COMMAND_LINE,
+                now=datetime.now(UTC),
+            )
+    say.note(f"approved by {by}: {len(quotes)}")
+
+
+def _row(draft: BriefDraft) -> dict[str, object]:
+    return {
+        "draft": draft.id,
+        "title": draft.title,
+        "version": draft.revision,
+        "changed": f"{draft.changed_at:%Y-%m-%d %H:%M} UTC",
+        "by": draft.changed_by,
+        "open": len(draft.doubts),
+    }
