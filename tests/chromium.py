@@ -44,7 +44,9 @@ def browser() -> Iterator[Browser]:
 def house(office: Office, tmp_path: Path) -> Iterator[str]:
     """The pages at a port of their own; Anne has got a mail."""
     office.subscribe("Anne", "Iran")
-    app = create_app(office.engine, office.tokens, Outbox(tmp_path / "outbox"))
+    app = create_app(
+        office.engine, office.tokens, Outbox(tmp_path / "outbox"), home=tmp_path
+    )
     config = uvicorn.Config(app, port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = Thread(target=server.run)

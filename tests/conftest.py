@@ -109,6 +109,7 @@ def client(office: Office, tmp_path: Path) -> Iterator[TestClient]:
         Outbox(tmp_path / "outbox"),
         sendgrid_webhook_key=office.webhook.public_key,
         tasks=Tasks(office.engine, AtOnce()),
+        home=tmp_path,
     )
     with TestClient(
         app,

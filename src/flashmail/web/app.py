@@ -1,5 +1,6 @@
 """The web application, put together."""
 
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from flashmail import bootstrap
 from flashmail.audience.change import NoSuchSubscriber
+from flashmail.audience.roster.upload import NoSuchUpload
 from flashmail.audience.segments import NoSuchSegment
 from flashmail.drafts.errors import NoSuchDraft
 from flashmail.errors import FlashmailError
@@ -24,15 +26,18 @@ from flashmail.transports.outbox import Outbox
 from flashmail.web import (
     editor,
     house,
+    imports,
     login,
     metrics,
     overview,
     previews,
     readers,
     reports,
+    segments,
     subscribers,
     suppressions,
     task_pages,
+    topics,
     versions,
     webhooks,
     writing,
@@ -57,19 +62,28 @@ PAGES = (
     previews,
     versions,
     house,
+    imports,
     login,
     metrics,
     overview,
     readers,
     reports,
+    segments,
     subscribers,
     suppressions,
     task_pages,
+    topics,
     webhooks,
 )
 
 #: What there is none of is a page that is not there.
-MISSING = (NoSuchCampaign, NoSuchDraft, NoSuchSubscriber, NoSuchSegment)
+MISSING = (
+    NoSuchCampaign,
+    NoSuchDraft,
+    NoSuchSegment,
+    NoSuchSubscriber,
+    NoSuchUpload,
+)
 
 
 def create_app(
@@ -88,6 +102,7 @@ def create_app(
     app.state.tokens = tokens
     app.state.outbox = outbox
     app.state.home = home
+    app.state.uploads = (home or Path(tempfile.gettempdir())) / "uploads"
     app.state.tasks = tasks or Tasks(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.sendgrid_webhook_key = sendgrid_webhook_key

@@ -24,6 +24,8 @@ MENU = (
     Entry("/", "Overview"),
     Entry("/briefs", "Briefs"),
     Entry("/subscribers", "Subscribers"),
+    Entry("/segments", "Segments"),
+    Entry("/topics", "Topics"),
     Entry("/outbox", "Outbox"),
 )
 
