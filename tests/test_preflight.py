@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flashmail import briefs
+from flashmail import bootstrap, briefs
+from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Quote, Related, Section, SectionKind
 from flashmail.database import reading, transaction
 from flashmail.links import Links
@@ -20,6 +22,7 @@ from flashmail.model import (
 )
 from flashmail.rendering.finding import Finding, Level
 from flashmail.rendering.preflight import Facts, LinkFact, examine
+from flashmail.rendering.sample import RICH
 from flashmail.sending import campaigns
 from flashmail.sending.preflight import preflight
 from office import NOON, Office
@@ -197,6 +200,83 @@ def test_what_blocks_comes_first() -> None:
     found = examine(facts(audience=0, links={}, approved_quotes=frozenset()))
 
     assert [each.blocks for each in found] == [True, True, False]
+
+
+def seen(html: str) -> list[str]:
+    """What is said of a mail with this in it, about contrast and mail programs."""
+    codes = ("contrast", "client-support")
+    found = examine(facts(message={"html": HTML + html}))
+    return [each.message for each in found if each.code in codes]
+
+
+NIGHT = "@media (prefers-color-scheme: dark)"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p style='color: #999'>faint words</p>",
+        "<div style='background: #003'><p>faint words</p></div>",
+        "<table bgcolor='#333333'><tr><td>faint words</td></tr></table>",
+        "<style>.a p { color: rgb(153, 153, 153) }</style>"
+        "<div class='a'><p>faint words</p></div>",
+        "<p style='color: #767676; background-color: #eee'>faint words</p>",
+    ],
+)
+def test_words_that_can_hardly_be_read_are_found(html: str) -> None:
+    (message,) = seen(html)
+
+    assert message.startswith("by day “faint words” has a contrast of ")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p style='color: #595959'>clear words</p>",
+        "<h1 style='color: #888; font-size: 32px'>large words</h1>",
+        "<p style='color: #fff; display: none'>no words</p>",
+        "<div style='background: #003; color: white'><p>clear words</p></div>",
+        "<p style='color: var(--x)'></p>",
+        f"<style>{NIGHT} {{ .a {{ color: #eee !important }} }}</style>",
+        f"<style>{NIGHT} {{ .b, .a div {{ color: #eee }} }}</style><p class='a'>x</p>",
+    ],
+)
+def test_words_that_can_be_read_are_let_be(html: str) -> None:
+    assert [each for each in seen(html) if "contrast" in each] == []
+
+
+def test_words_are_looked_at_by_night_as_well() -> None:
+    style = f"<style>{NIGHT} {{ .page {{ background: #111 !important }} }}</style>"
+    (message,) = seen(f"{style}<div class='page'><p style='color: #222'>dark</p></div>")
+
+    assert message.startswith("at night “dark”")
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<div style='display:flex'>x</div>", "display:flex"),
+        ("<p style='position: absolute'>x</p>", "position"),
+        ("<style>@import url(x.css);</style>", "@import"),
+        ("<style>li:nth-child(2) { color: #000 }</style>", ":nth-child"),
+        ("<p style='width: calc(1px + 2px)'>x</p>", "CSS calc() function"),
+        ("<video></video>", "<video> element"),
+        ("<img src='https://example.org/a.svg' alt='A'>", "SVG image format"),
+        ("<p style='font-size: 2rem'>x</p>", "rem unit"),
+    ],
+)
+def test_what_mail_programs_lack_is_named(html: str, title: str) -> None:
+    (message,) = [each for each in seen(html) if "contrast" not in each]
+
+    assert message.startswith(f"{title} is not understood by ")
+
+
+def test_our_own_templates_are_understood_and_can_be_read() -> None:
+    press = bootstrap.press(bootstrap.sample(Path("nowhere")))
+    for template in ("flash-brief", "urgent"):
+        made = press.draft(RICH, Segment(), template=template).message
+
+        assert seen(made.html) == []
 
 
 def in_preflight(office: Office, campaign_id: int, **more: Any) -> dict[str, Finding]:

@@ -11,10 +11,12 @@ from flashmail.rendering.errors import RenderError
 from flashmail.rendering.finding import Finding, blocking
 from flashmail.rendering.preflight import (
     circumstances,
+    contrast,
     dates,
     mail,
     reading,
     spam,
+    support,
     wording,
 )
 from flashmail.rendering.preflight.facts import Facts, LinkFact
@@ -29,6 +31,8 @@ RULES: tuple[Callable[[Facts, Document], Iterable[Finding]], ...] = (
     circumstances.findings,
     spam.findings,
     reading.findings,
+    support.findings,
+    contrast.findings,
 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flashmail.briefs.brief import Brief
-from flashmail.message import Message
+from flashmail.message import Message, fill
 from flashmail.model import LinkState
 
 
@@ -48,6 +48,11 @@ class Facts:
         """The From line, `Name <address>`."""
         headers = {name.lower(): value for name, value in self.message.headers}
         return headers.get("from", "")
+
+    @property
+    def page(self) -> str:
+        """The html with what serves where a reader has no value of their own."""
+        return fill(self.message.html, lambda field: "")
 
     def line(self, words: str) -> str:
         """Return `line N`, where these words stand first in the brief, or nothing."""
