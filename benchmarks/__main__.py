@@ -19,6 +19,7 @@ NAMES = (
     "claims",
     "restart",
     "roster",
+    "pixel",
 )
 
 

@@ -18,7 +18,7 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
-from flashmail.web.policy import BEARER, EVERYONE, MACHINE, PROVIDER
+from flashmail.web.policy import BEARER, EVERYONE, MACHINE, PROVIDER, BareRoute
 from office import Office
 
 DESTINATION = "https://www.example.org/report"
@@ -26,12 +26,12 @@ POLICIES = {BEARER, EVERYONE, MACHINE, PROVIDER, *(role.value for role in Role)}
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
-def all_routes(app: FastAPI) -> Iterator[APIRoute]:
+def all_routes(app: FastAPI) -> Iterator[APIRoute | BareRoute]:
     """Every route of the application but the static files' folder."""
     for each in app.routes:
         inside = getattr(each, "original_router", None)
         for route in inside.routes if inside else [each]:
-            if isinstance(route, APIRoute):
+            if isinstance(route, APIRoute | BareRoute):
                 yield route
             else:
                 assert isinstance(route, Mount), f"{route} is of an unknown kind"

@@ -7,7 +7,7 @@ it lacks is taken from those that travel inside the package.
 import os
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from flashmail.sending.pace import Limits
 from flashmail.sending.press import Press
 from flashmail.sending.worker import Worker
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
+from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
 from flashmail.transports import Transport
 from flashmail.transports.failover import Failover
 from flashmail.transports.outbox import Outbox
@@ -250,6 +251,32 @@ def dispatch(settings: Settings, made: Engine) -> Dispatch:
 
     dispatch_procrastinate.require_prepared(made)
     return dispatch_procrastinate.Procrastinate(made)
+
+
+def engagement_kept(settings: Settings) -> timedelta | None:
+    """Return how long a campaign's opens and clicks may be people's; None: for ever."""
+    days = settings.engagement_days
+    return timedelta(days=days) if days else None
+
+
+def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] | None:
+    """Return what looks into the seeds' mailboxes and raises alarms; None without."""
+    if not settings.seeds:
+        return None
+    told: set[Witness] = set()
+
+    def look() -> None:
+        with reading(made) as session:
+            found = witnesses(
+                session,
+                tokens(settings),
+                settings.seeds,
+                late_after=timedelta(seconds=settings.seeds_late_after),
+                now=datetime.now(UTC),
+            )
+        raise_alarm(found, told)
+
+    return look
 
 
 def worker(settings: Settings, made: Engine) -> Worker:

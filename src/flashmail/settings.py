@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flashmail.errors import WrongInput
@@ -71,6 +78,16 @@ def _sender(text: str) -> str:
     return text
 
 
+def _seeds(text: object) -> object:
+    """Read `provider=/path/of/a/Maildir`, several of them separated by commas."""
+    if not isinstance(text, str):
+        return text
+    pairs = [each.partition("=") for each in text.split(",") if each.strip()]
+    if not all(name.strip() and path.strip() for name, _, path in pairs):
+        raise ValueError("is provider=/path/of/Maildir, separated by commas")
+    return {name.strip(): path.strip() for name, _, path in pairs}
+
+
 def _long(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < SECRET_LENGTH:
         raise ValueError(f"has at least {SECRET_LENGTH} characters; make one with init")
@@ -111,6 +128,9 @@ class Settings(BaseSettings):
     missed_after: Annotated[int, Field(ge=1)] = 900
     tracking: Tracking = Tracking.REFUSABLE
     log: LogForm = LogForm.PLAIN
+    engagement_days: Annotated[int, Field(ge=0)] = 0
+    seeds: Annotated[dict[str, Path], NoDecode, BeforeValidator(_seeds)] = {}
+    seeds_late_after: Annotated[int, Field(ge=1)] = 300
 
     @model_validator(mode="before")
     @classmethod

@@ -16,13 +16,16 @@ from flashmail.cli import (
     demo,
     doctor,
     draft,
+    events,
     house,
     preflight,
     schedule,
+    seeds,
     send,
     staff,
     subscribers,
     template,
+    unknown,
 )
 from flashmail.cli.say import note
 from flashmail.errors import FlashmailError, NeedsDecision, WrongInput
@@ -46,6 +49,9 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(staff.app, name="staff")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(bounces.app, name="bounces")
+app.add_typer(events.app, name="events")
+app.add_typer(unknown.app, name="unknown")
+app.add_typer(seeds.app, name="seeds")
 app.command("audience")(audience.audience)
 app.command("why")(audience.why)
 app.command("preflight")(preflight.preflight)

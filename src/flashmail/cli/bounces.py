@@ -1,11 +1,14 @@
 """`flashmail bounces`: read what came back by mail."""
 
+import asyncio
+import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from sqlalchemy import Engine
@@ -15,6 +18,7 @@ from flashmail.cli import say
 from flashmail.database import transaction
 from flashmail.links import Tokens
 from flashmail.settings import load
+from flashmail.tracking import lmtp
 from flashmail.tracking.bounces import Kind, Verdict, read_bounce
 from flashmail.tracking.bounces.believe import event_of
 from flashmail.tracking.bounces.mail import LARGEST
@@ -73,6 +77,38 @@ def read(
             _tell(mail, json=json)
     if apply:
         say.note(f"{count:,} new events")
+
+
+@app.command()
+def listen(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Where mail servers hand in.")] = 8024,
+    host: Annotated[str, typer.Option(help="On which address.")] = "127.0.0.1",
+    socket: Annotated[str, typer.Option(help="A Unix socket instead.")] = "",
+) -> None:
+    """Take bounces from a mail server by LMTP, and let each have its consequences.
+
+    In Postfix: 'transport_maps' with 'bounces.example.org lmtp:[127.0.0.1]:8024'.
+    """
+    settings = load(context.obj)
+    engine, tokens = bootstrap.engine(settings), bootstrap.tokens(settings)
+
+    async def keep(raw: bytes) -> None:
+        mail = Mail(None, raw, read_bounce(raw))
+        await asyncio.to_thread(_apply, engine, tokens, [mail])
+        _tell(mail, json=False)
+
+    say.note(f"listening at {socket or f'{host}:{port}'}")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_listen(keep, host=host, port=port, path=socket))
+
+
+async def _listen(keep: lmtp.Keep, **where: Any) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    server = await lmtp.listen(keep, **where)
+    async with server:
+        await stop.wait()
 
 
 def _mails(paths: Iterable[Path]) -> Iterator[Mail]:

@@ -158,9 +158,10 @@ def retry(
 @app.command()
 def report(context: typer.Context, number: Number, json: Json = False) -> None:
     """Tell how a campaign did; the states add up to everyone who was addressed."""
-    engine = bootstrap.engine(load(context.obj))
-    with reading(engine) as session:
-        told = reports.report(session, campaigns.find(session, number))
+    settings = load(context.obj)
+    with reading(bootstrap.engine(settings)) as session:
+        found = campaigns.find(session, number)
+        told = reports.report(session, found, tracking=settings.tracking)
     if json:
         say.result(told.as_json())
         return
@@ -177,9 +178,18 @@ def show_report(told: reports.Report) -> None:
         EventKind.COMPLAINED,
     )
     say.table(["people who", ""], [(kind.value, told.people[kind]) for kind in shown])
+    for deed, who in told.readers.items():
+        if share := who.share_of(told.watched):
+            say.out.print(
+                f"{deed}: by {who.human:,} to {who.most:,} people"
+                f" ({share[0]:.1%} to {share[1]:.1%}), for {who.machine:,} more only"
+                " by machines"
+            )
+    if told.unwatched:
+        say.out.print(f"not watched: {told.unwatched:,}")
     if told.links:
-        rows = [(each.url, each.people, each.clicks) for each in told.links]
-        say.table(["link", "people", "clicks"], rows)
+        rows = [(e.url, e.people, e.clicks, e.machine) for e in told.links]
+        say.table(["link", "people", "clicks", "by machines"], rows)
 
 
 @app.command()

@@ -17,7 +17,8 @@ from flashmail.model.delivery import (
     DeliveryState,
 )
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
-from flashmail.model.event import Actor, Event, EventKind
+from flashmail.model.engagement import ALL, EngagementTotal
+from flashmail.model.event import ENGAGEMENT, TRAP, Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
 from flashmail.model.letter import Letter, LetterState
@@ -41,8 +42,11 @@ from flashmail.model.task import Task, TaskStatus
 from flashmail.model.topic import Topic
 
 __all__ = [
+    "ALL",
+    "ENGAGEMENT",
     "LEFT",
     "OPEN",
+    "TRAP",
     "Actor",
     "Amends",
     "AuditEntry",
@@ -56,6 +60,7 @@ __all__ = [
     "Crowd",
     "Delivery",
     "DeliveryState",
+    "EngagementTotal",
     "Event",
     "EventKind",
     "FailedSignIn",

@@ -12,6 +12,7 @@ from flashmail.model.columns import Word
 class EventKind(StrEnum):
     """One vocabulary for every provider."""
 
+    ACCEPTED = "accepted"  # the provider has it; told only where we did not know
     DELIVERED = "delivered"
     DEFERRED = "deferred"
     BLOCKED = "blocked"  # turned away this time
@@ -21,6 +22,13 @@ class EventKind(StrEnum):
     CLICKED = "clicked"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+
+
+#: Events that tell of somebody's reading.
+ENGAGEMENT = frozenset({EventKind.OPENED, EventKind.CLICKED})
+
+#: In place of a link's number: the link that no reader sees.
+TRAP = 0
 
 
 class Actor(StrEnum):
@@ -35,11 +43,17 @@ class Event(SQLModel, table=True):
     """Written once, never changed; its key is the provider's, so twice is once.
 
     `at` is when it happened by the reporter's clock, `recorded_at` by ours; `link` is
-    the number of the link that was clicked.
+    the number of the link that was clicked, TRAP for the one that nobody sees.
+
+    Who did it (`actor`, and why we think so) is judged from what is kept besides: how
+    many seconds `after` the mail was delivered, the family of programs (`agent`), the
+    `network` (never the whole address), and whether the provider took it for a machine
+    (`flagged`). It can be judged anew, and comes out the same.
     """
 
     __table_args__ = (
         Index("ix_event_campaign", "campaign_id", "kind", "subscriber_id"),
+        Index("ix_event_subscriber", "subscriber_id", "kind"),
     )
 
     key: str = Field(primary_key=True)
@@ -52,3 +66,7 @@ class Event(SQLModel, table=True):
     detail: str = ""
     actor: Actor = Field(default=Actor.UNKNOWN, sa_type=Word(Actor))
     actor_reason: str = ""
+    after: float | None = None
+    agent: str = ""
+    network: str = ""
+    flagged: bool = False

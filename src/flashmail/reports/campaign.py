@@ -1,31 +1,44 @@
 """How a campaign did. People are counted, not what they did."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import case
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, distinct, func, select
 
 from flashmail.model import (
+    ALL,
+    Actor,
     Campaign,
     CampaignStatus,
     Delivery,
     DeliveryState,
+    EngagementTotal,
     Event,
     EventKind,
     Link,
     Subscriber,
 )
+from flashmail.reports.readers import TAKEN, Readers, readers, unwatched
+from flashmail.settings import Tracking
 
 
 @dataclass(frozen=True)
 class LinkReport:
-    """One link of a campaign: where it leads and who went there."""
+    """One link of a campaign: where it leads and who went there.
+
+    `people` are those who are known; `clicks` are all, of which `machine` were no
+    reader's.
+    """
 
     number: int
     url: str
     people: int
     clicks: int
+    machine: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class Report:
     states: dict[DeliveryState, int]
     people: dict[EventKind, int]
     links: tuple[LinkReport, ...]
+    readers: dict[str, Readers] = field(default_factory=dict)
+    unwatched: int = 0
 
     @property
     def missing(self) -> int:
@@ -51,8 +66,12 @@ class Report:
     @property
     def accepted(self) -> int:
         """How many mails the provider took, whatever became of them afterwards."""
-        taken = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
-        return sum(self.states[state] for state in taken)
+        return sum(self.states[state] for state in TAKEN)
+
+    @property
+    def watched(self) -> int:
+        """How many of the accepted mails can tell whether they were read."""
+        return self.accepted - self.unwatched
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -66,20 +85,31 @@ class Report:
             "unsubscribed": self.people[EventKind.UNSUBSCRIBED],
             "complained": self.people[EventKind.COMPLAINED],
             "links": [vars(link) for link in self.links],
+            "unwatched": self.unwatched,
+            "engagement": {
+                deed: {**vars(each), "rate": each.share_of(self.watched)}
+                for deed, each in self.readers.items()
+            },
         }
 
 
-def report(session: Session, campaign: Campaign) -> Report:
+def report(
+    session: Session, campaign: Campaign, *, tracking: Tracking = Tracking.REFUSABLE
+) -> Report:
     """Count a campaign's deliveries by state, and people by what they did."""
     assert campaign.id is not None
+    who = readers(session, campaign.id)
     return Report(
         campaign_id=campaign.id,
         subject=campaign.subject,
         status=campaign.status,
         addressed=campaign.addressed,
         states=_states(session, campaign.id),
-        people=_people(session, campaign.id),
+        people=_people(session, campaign.id)
+        | {EventKind(k): w.total for k, w in who.items()},
         links=tuple(_links(session, campaign.id)),
+        readers=who,
+        unwatched=unwatched(session, campaign.id, tracking),
     )
 
 
@@ -134,12 +164,13 @@ def _people(session: Session, campaign_id: int) -> dict[EventKind, int]:
 
 
 def _links(session: Session, campaign_id: int) -> Iterator[LinkReport]:
-    rows = session.exec(
-        select(
-            Link.number,
-            Link.url,
+    rows = session.execute(
+        columns(
+            col(Link.number),
+            col(Link.url),
             func.count(distinct(col(Event.subscriber_id))),
             func.count(col(Event.key)),
+            func.count(case((col(Event.actor) == Actor.MACHINE, 1))),
         )
         .outerjoin(
             Event,
@@ -147,9 +178,32 @@ def _links(session: Session, campaign_id: int) -> Iterator[LinkReport]:
             & (col(Event.kind) == EventKind.CLICKED)
             & (col(Event.link) == Link.number),
         )
-        .where(Link.campaign_id == campaign_id)
+        .where(col(Link.campaign_id) == campaign_id)
         .group_by(col(Link.number), col(Link.url))
         .order_by(col(Link.number))
     )
-    for number, url, people, clicks in rows:
-        yield LinkReport(number, url, people, clicks)
+    totals = _totals(session, campaign_id)
+    for number, url, people, clicks, machine in rows:
+        more = totals.get(number, Counter())
+        yield LinkReport(
+            number,
+            url,
+            people + more["people"],
+            clicks + more["clicks"],
+            machine + more["machine"],
+        )
+
+
+def _totals(session: Session, campaign_id: int) -> dict[int, Counter[str]]:
+    """Return by link what is known of clicks that are nobody's any more."""
+    rows = session.exec(
+        select(EngagementTotal)
+        .where(EngagementTotal.campaign_id == campaign_id)
+        .where(col(EngagementTotal.kind) == EventKind.CLICKED)
+        .where(EngagementTotal.link != ALL)
+    )
+    totals: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        machine = row.times if row.actor is Actor.MACHINE else 0
+        totals[row.link].update(people=row.people, clicks=row.times, machine=machine)
+    return totals

@@ -10,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.reports.kept import SUMMARY, figures
+from flashmail.reports.unknown import ASKS_AFTER
 
 UNDER_WAY = (CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
@@ -20,9 +21,6 @@ STUCK = {
     CampaignStatus.DRAFT: "It waits for somebody to approve it.",
     CampaignStatus.APPROVED: "It is approved, but has no time to go out at.",
 }
-
-#: Later reports settle most of what is unknown; after that, little.
-UNKNOWN_AFTER = timedelta(hours=6)
 
 #: Of fewer mails than these a share says nothing.
 FEWEST = 100
@@ -110,7 +108,7 @@ def concerns(progress: Progress, *, now: datetime) -> Iterator[tuple[str, str]]:
     if counted["missing"]:
         yield f"{counted['missing']:,} of its deliveries are not there", "states"
     unknown, began = counted["states"]["unknown"], campaign.started_at or now
-    if unknown and now - began > UNKNOWN_AFTER:
+    if unknown and now - began > ASKS_AFTER:
         yield f"of {unknown:,} nobody knows whether they got it", "failures"
     if counted["retryable"]:
         yield f"{counted['retryable']:,} failed, but may be tried again", "failures"

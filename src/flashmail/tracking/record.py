@@ -4,17 +4,20 @@ A provider posts a thousand at a time, so a few statements do for all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, or_, tuple_, update
+from sqlalchemy import select as columns
+from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from flashmail.database import is_sqlite
 from flashmail.model import (
+    ENGAGEMENT,
     Delivery,
     Event,
     EventKind,
@@ -22,27 +25,32 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
+from flashmail.tracking.judge import Standing, judge
+from flashmail.tracking.rows import Row, add_events, among, move_deliveries
 from flashmail.tracking.rules import (
+    IN_DOUBT,
     MOVES,
     SOFT_BOUNCES,
     SOFT_WINDOW,
     STRENGTH,
     consequence,
+    moved,
     strains,
 )
 from flashmail.tracking.soft import worn_out
+from flashmail.tracking.told import Deed
 
 BOUNCED = SubscriberStatus.BOUNCED
 WORN = f"turned mail away on {SOFT_BOUNCES} days of {SOFT_WINDOW.days}"
 
-#: Events that are written down together; each takes two places for values.
+#: Events that are written down together.
 TOGETHER = 1000
 
 Pair = tuple[int, int]  # (campaign id, subscriber id)
 Reason = tuple[SubscriberStatus, datetime, str]  # what for, since when, in words
 
 
-def record(session: Session, events: Iterable[Event]) -> int:
+def record(session: Session, events: Iterable[Deed]) -> int:
     """Keep each new event, move its delivery on and suppress its reader if it says so.
 
     Returns how many were new. An event of a delivery that is not ours, or was erased,
@@ -66,13 +74,21 @@ def suppress(
     _suppress(session, {subscriber_id: (reason, now, detail)})
 
 
-def _record(session: Session, events: Sequence[Event]) -> int:
+def _record(session: Session, events: Sequence[Deed]) -> int:
     session.flush()
-    new = _new(session, events)
+    named = {event.key: event for event in reversed(events)}
+    stands = _stands(session, named.values())
+    known = _known(session, named)
+    new = [
+        event
+        for event in reversed(named.values())
+        if event.key not in known and _tells(event, stands.get(_pair(event)))
+    ]
     if not new:
         return 0
-    _add(session, Event, [event.model_dump() for event in new])
-    _move(session, new)
+    judge(session, [each for each in new if each.kind in ENGAGEMENT], stands)
+    add_events(session, new)
+    _move(session, new, stands)
     # What happened first is the reason; a key decides between events of one moment.
     new.sort(key=lambda event: (event.at, event.key))
     _suppress(session, dict(reversed(list(_consequences(new)))))
@@ -81,67 +97,71 @@ def _record(session: Session, events: Sequence[Event]) -> int:
     return len(new)
 
 
-def _new(session: Session, events: Sequence[Event]) -> list[Event]:
-    """Return the events that are not kept yet and belong to a delivery, each once."""
-    named = {event.key: event for event in reversed(events)}
-    known = set(session.exec(select(Event.key).where(col(Event.key).in_(named))))
-    pairs = {_pair(event) for event in events}
-    place = tuple_(col(Delivery.campaign_id), col(Delivery.subscriber_id))
-    ours = set(
-        session.exec(
-            select(Delivery.campaign_id, Delivery.subscriber_id).where(place.in_(pairs))
+def _known(session: Session, keys: Collection[str]) -> set[str]:
+    """Return which events are kept already."""
+    found = columns(col(Event.key)).where(among(session, col(Event.key), keys))
+    return {key for (key,) in session.connection().execute(found)}
+
+
+def _stands(session: Session, events: Iterable[Deed]) -> dict[Pair, Standing]:
+    """Return in which states the deliveries are that events are about."""
+    readers: defaultdict[int, set[int]] = defaultdict(set)
+    for event in events:
+        readers[event.campaign_id].add(event.subscriber_id)
+    stands = {}
+    for campaign, ids in readers.items():
+        found = (
+            columns(col(Delivery.subscriber_id), col(Delivery.state), col(Delivery.at))
+            .where(col(Delivery.campaign_id) == campaign)
+            .where(among(session, col(Delivery.subscriber_id), ids))
         )
-    )
-    return [
-        event
-        for event in reversed(named.values())
-        if event.key not in known and _pair(event) in ours
-    ]
+        for reader, state, at in session.connection().execute(found):
+            stands[campaign, reader] = (state, at)
+    return stands
 
 
-def _pair(event: Event) -> Pair:
+def _tells(event: Deed, stands: Standing | None) -> bool:
+    """Whether an event is about a delivery of ours, and says something about it.
+
+    That the provider has a mail is news only where we did not know: a row for each of a
+    million mails that were accepted would say nothing.
+    """
+    if event.kind is EventKind.ACCEPTED:
+        return stands is not None and stands[0] in IN_DOUBT
+    return stands is not None
+
+
+def _pair(event: Deed) -> Pair:
     return event.campaign_id, event.subscriber_id
 
 
-def _move(session: Session, events: Iterable[Event]) -> None:
-    """Move each delivery by the strongest of its events: the others add nothing."""
-    strongest: dict[Pair, Event] = {}
+def _move(
+    session: Session, events: Iterable[Deed], stands: Mapping[Pair, Standing]
+) -> None:
+    """Move each delivery by the strongest of its events: the others add nothing.
+
+    Whoever has been moved before is left out: no state that an event leads to leads
+    back.
+    """
+    strongest: dict[Pair, Deed] = {}
     for event in events:
         before = strongest.setdefault(_pair(event), event)
         if STRENGTH[event.kind] > STRENGTH[before.kind]:
             strongest[_pair(event)] = event
-    moves: dict[EventKind, list[dict[str, object]]] = defaultdict(list)
+    moves: dict[EventKind, list[Row]] = defaultdict(list)
     # In one order everywhere, so that two posts never wait for each other.
-    for pair, event in sorted(strongest.items()):
-        moves[event.kind].append(
-            {
-                "campaign": pair[0],
-                "subscriber": pair[1],
-                "at": event.recorded_at,
-                "reason": event.detail,
-                "retryable": event.kind is EventKind.BLOCKED,
-            }
-        )
+    for pair, event in sorted(strongest.items(), key=itemgetter(0)):
+        state = stands[pair][0]
+        if moved(state, event.kind) is not state:
+            blocked = event.kind is EventKind.BLOCKED
+            row = (event.recorded_at, event.detail, blocked, *pair)
+            moves[event.kind].append(row)
     for kind, rows in moves.items():
-        _move_all(session, kind, rows)
+        sources, target = MOVES[kind]
+        move_deliveries(session, target, sources, rows)
 
 
-def _move_all(
-    session: Session, kind: EventKind, rows: Sequence[Mapping[str, object]]
-) -> None:
-    sources, target = MOVES[kind]
-    statement = (
-        update(Delivery.__table__)  # type: ignore[attr-defined]
-        .where(col(Delivery.campaign_id) == bindparam("campaign"))
-        .where(col(Delivery.subscriber_id) == bindparam("subscriber"))
-        # in_() would be spelled anew for each row.
-        .where(or_(*(col(Delivery.state) == state for state in sorted(sources))))
-        .values(state=target)
-    )
-    session.connection().execute(statement, rows)
-
-
-def _consequences(events: Iterable[Event]) -> Iterator[tuple[int, Reason]]:
+def _consequences(events: Iterable[Deed]) -> Iterator[tuple[int, Reason]]:
     for event in events:
         if reason := consequence(event.kind, event.detail):
             yield event.subscriber_id, (reason, event.recorded_at, event.detail)

@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 from flashmail.model import LEFT, DeliveryState, EventKind, SubscriberStatus
 from flashmail.tracking.bounces.codes import about_mailbox
 
-#: Handed over, or perhaps: a report may overtake the transport's own answer.
-UNDER_WAY = frozenset(
-    {
-        DeliveryState.CLAIMED,
-        DeliveryState.ARMED,
-        DeliveryState.SENT,
-        DeliveryState.UNKNOWN,
-    }
+#: Handed over, or perhaps; the transport has not said so.
+IN_DOUBT = frozenset(
+    {DeliveryState.CLAIMED, DeliveryState.ARMED, DeliveryState.UNKNOWN}
 )
+
+#: Handed over, or perhaps: a report may overtake the transport's own answer.
+UNDER_WAY = IN_DOUBT | {DeliveryState.SENT}
 
 #: What else says that it has arrived says more than somebody's "turned away".
 NOT_ARRIVED = UNDER_WAY | {DeliveryState.FAILED}
@@ -23,8 +21,9 @@ NOT_ARRIVED = UNDER_WAY | {DeliveryState.FAILED}
 #: providers repeat events, and report them out of order. Each row's sources are among
 #: those of the rows below it, so that the order of events makes no difference.
 MOVES = {
+    EventKind.ACCEPTED: (IN_DOUBT, DeliveryState.SENT),
     # Put off, but accepted by the provider all the same.
-    EventKind.DEFERRED: (frozenset({DeliveryState.UNKNOWN}), DeliveryState.SENT),
+    EventKind.DEFERRED: (IN_DOUBT, DeliveryState.SENT),
     EventKind.DROPPED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.BLOCKED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.DELIVERED: (NOT_ARRIVED, DeliveryState.DELIVERED),

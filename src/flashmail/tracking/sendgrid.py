@@ -3,7 +3,10 @@
 See https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event.
 """
 
+import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,16 +15,20 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from flashmail.errors import FlashmailError, WrongInput
 from flashmail.links import BadToken, Purpose, Tokens
-from flashmail.model import Actor, Event, EventKind, SubscriberStatus
+from flashmail.model import ENGAGEMENT, EventKind, SubscriberStatus
+from flashmail.tracking.agents import family
+from flashmail.tracking.networks import prefix
 from flashmail.tracking.rules import dropped_because
+from flashmail.tracking.told import Told
 
 #: Larger bodies are not from SendGrid, whose posts stay below a megabyte.
 LARGEST_BODY = 2 * 1024 * 1024
 
-#: The types that we follow. "processed" says no more than the answer to our request
-#: did. "group_resubscribe" is heard nowhere: it may be a repetition, or older than an
-#: unsubscription that was told to us; who wants to come back tells us, not a provider.
+#: The types that we follow. "group_resubscribe" is heard nowhere: it may be a
+#: repetition, or older than an unsubscription that was told to us; who wants to come
+#: back tells us, not a provider.
 KINDS = {
+    "processed": EventKind.ACCEPTED,
     "delivered": EventKind.DELIVERED,
     "deferred": EventKind.DEFERRED,
     "bounce": EventKind.BOUNCED,
@@ -48,6 +55,9 @@ CLOCKS = timedelta(minutes=5)
 #: The custom argument in which a delivery's token travels and comes back.
 OUR_ARGUMENT = "fm_delivery"
 
+#: Where a counted link of ours leads: `links.Links.click`.
+OUR_LINK = re.compile(r"/c/[0-9a-f]{48}/(\d{1,6})$")
+
 DETAIL_LENGTH = 500
 KEY_LENGTH = 200
 
@@ -56,8 +66,13 @@ class BadSignature(FlashmailError):
     """This was not sent by SendGrid, or was changed on its way."""
 
 
-def verify(body: bytes, *, signature: str, timestamp: str, public_key: str) -> None:
+def verify(
+    body: bytes, *, signature: str, timestamp: str, public_key: str, now: datetime
+) -> None:
     """Raise BadSignature unless the body is signed with the account's key.
+
+    One that is signed for later than now is refused. There is no earliest: SendGrid
+    repeats for a day or more, and whatever is told twice happened once.
 
     `public_key` is the base64 text from SendGrid's settings page. Without a key no
     event is believed: anybody could suppress anybody.
@@ -68,6 +83,8 @@ def verify(body: bytes, *, signature: str, timestamp: str, public_key: str) -> N
         # Anything but a plain count of seconds could stand for a shifted body.
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) == 10):
             raise BadSignature("the timestamp is no number of seconds")
+        if int(timestamp) > (now + CLOCKS).timestamp():
+            raise BadSignature("the timestamp is in the future")
         hook = EventWebhook()
         key = hook.convert_public_key_to_ecdsa(public_key)
         good = hook.verify_signature(body.decode(), signature, timestamp, key)
@@ -80,16 +97,13 @@ def verify(body: bytes, *, signature: str, timestamp: str, public_key: str) -> N
         raise BadSignature("the signature does not fit the body")
 
 
-def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Event]:
+def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Told]:
     """Yield an event for each report that is about a delivery of ours.
 
     Reports of other kinds, of other senders, or that make no sense are passed over: one
     of them must not lose the others of the same post.
     """
-    try:
-        reports = orjson.loads(body)
-    except orjson.JSONDecodeError as problem:
-        raise WrongInput(f"the body is not JSON: {problem}") from None
+    reports = _read(body)
     if not isinstance(reports, list):
         raise WrongInput("the body is not a list of events")
     for report in reports:
@@ -97,7 +111,18 @@ def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Event]:
             yield event
 
 
-def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Event | None:
+def _read(body: bytes) -> Any:
+    """Return the body's values. What only the strict reader refuses (half a surrogate,
+    NaN) must not lose a thousand reports."""
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(body)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as problem:
+        raise WrongInput(f"the body is not JSON: {problem}") from None
+
+
+def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Told | None:
     kind, key = kind_of(report), _key(report.get("sg_event_id"))
     token = report.get(OUR_ARGUMENT)
     if kind is None or not key or not isinstance(token, str):
@@ -106,8 +131,7 @@ def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Event | Non
         campaign_id, subscriber_id = tokens.read(Purpose.WATCH, token)
     except BadToken:
         return None
-    machine = report.get("sg_machine_open") is True
-    return Event(
+    return Told(
         key=f"sendgrid:{key}",
         campaign_id=campaign_id,
         subscriber_id=subscriber_id,
@@ -115,9 +139,26 @@ def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Event | Non
         at=_moment(report.get("timestamp"), now),
         recorded_at=now,
         detail=_detail(report, kind),
-        actor=Actor.MACHINE if machine else Actor.UNKNOWN,
-        actor_reason="the provider says so" if machine else "",
+        link=_link(report, kind),
+        **_reader(report, kind),
     )
+
+
+def _reader(report: dict[str, Any], kind: EventKind) -> dict[str, Any]:
+    """Return what is told of whoever opened or clicked, as far as we keep it."""
+    if kind not in ENGAGEMENT:
+        return {}
+    return {
+        "agent": family(str(report.get("useragent") or "")),
+        "network": prefix(str(report.get("ip") or "")),
+        "flagged": report.get("sg_machine_open") is True,
+    }
+
+
+def _link(report: dict[str, Any], kind: EventKind) -> int | None:
+    """Return the number of a clicked link, where SendGrid's own links wrap ours."""
+    found = OUR_LINK.search(str(report.get("url") or ""))
+    return int(found[1]) if found and kind is EventKind.CLICKED else None
 
 
 def kind_of(report: dict[str, Any]) -> EventKind | None:

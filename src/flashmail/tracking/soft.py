@@ -8,11 +8,12 @@ from sqlmodel import Session, col, or_, select
 
 from flashmail.model import Campaign, Delivery, DeliveryState, Event, EventKind
 from flashmail.tracking import rules
+from flashmail.tracking.told import Deed
 
 Moments = dict[int, list[datetime]]
 
 
-def worn_out(session: Session, new: Sequence[Event]) -> list[int]:
+def worn_out(session: Session, new: Sequence[Deed]) -> list[int]:
     """Return the readers among those of new soft bounces who have had too many.
 
     Neither table can be searched by reader alone, so it goes by the campaigns of the

@@ -5,9 +5,10 @@ that ticks as well does no harm.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -21,24 +22,39 @@ from flashmail.reports.kept import count_again
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.link_checks import follow_asked
 from flashmail.sending.worker import Worker
+from flashmail.tracking.totals import erase
 
 #: Seconds between two looks at the calendar.
 TICK = 1.0
 
 #: Seconds between two looks at whether there are links to follow.
 FOLLOWING = 2.0
+#: Seconds between two looks for engagement that has to be erased.
+ERASING = 3600.0
+
+#: Seconds between two looks into the seeds' mailboxes.
+LOOKING = 60.0
 
 #: Seconds between two looks at which figures are due, and between two headcounts.
 COUNTING, HEADCOUNT = 5.0, 900.0
 
 
 @contextmanager
-def at_work(worker: Worker) -> Iterator[None]:
-    """Tick and send as long as the context lasts; the batch in hand is finished."""
+def at_work(
+    worker: Worker,
+    *,
+    kept: timedelta | None = None,
+    look: Callable[[], None] | None = None,
+) -> Iterator[None]:
+    """Tick and send as long as the context lasts; the batch in hand is finished.
+
+    `kept` is how long a campaign's opens and clicks may be people's; `look` looks after
+    the seeds.
+    """
     loop = uvloop.new_event_loop()
     stop = asyncio.Event()
     sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
-    ticker = _ticker(worker)
+    ticker = _ticker(worker, kept, look)
     ticker.start()
     sending.start()
     try:
@@ -55,7 +71,13 @@ def _run(loop: asyncio.AbstractEventLoop, worker: Worker, stop: asyncio.Event) -
     loop.close()
 
 
-def _ticker(worker: Worker) -> BackgroundScheduler:
+def _erase(worker: Worker, kept: timedelta) -> None:
+    erase(worker.engine, keep=kept, now=datetime.now(UTC))
+
+
+def _ticker(
+    worker: Worker, kept: timedelta | None, look: Callable[[], None] | None
+) -> BackgroundScheduler:
     def tick() -> None:
         begin_due(
             worker.engine,
@@ -84,6 +106,11 @@ def _ticker(worker: Worker) -> BackgroundScheduler:
     ticker.add_job(tick, "interval", seconds=TICK, **once)
     ticker.add_job(follow, "interval", seconds=FOLLOWING, **once)
     ticker.add_job(count, "interval", seconds=COUNTING, **once)
+    if look is not None:
+        ticker.add_job(look, "interval", seconds=LOOKING, **once)
+    if kept is not None:
+        erasing = partial(_erase, worker, kept)
+        ticker.add_job(erasing, "interval", seconds=ERASING, **once)
     soon = datetime.now(UTC) + timedelta(seconds=COUNTING)
     ticker.add_job(
         count_everybody, "interval", seconds=HEADCOUNT, next_run_time=soon, **once

@@ -1,11 +1,9 @@
-"""Where the links in mails lead: leave, choose topics, open, click, view."""
+"""Where the links in mails lead: leave, choose topics, view."""
 
-from base64 import b64decode
-from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from sqlmodel import Session
 
 from flashmail.audience.preferences import choices, choose
@@ -20,9 +18,6 @@ from flashmail.web.page import mail, page
 from flashmail.web.policy import BEARER, allow
 
 router = APIRouter()
-
-#: A transparent picture of one dot.
-DOT = b64decode(b"R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 #: The field by which our own form differs from a mail program's one click.
 OUR_FORM = "confirm"
@@ -67,25 +62,6 @@ async def save_preferences(
         ticked=_numbers(form, "topic"),
     )
     return _preferences(session, token, subscriber_id, saved=True)
-
-
-@router.get("/o/{token}.gif", **allow(BEARER))
-def pixel(token: str, session: Writing, tokens: OurTokens, now: Now) -> Response:
-    """Note an opening, and answer with a dot whatever the token was."""
-    with suppress(BadToken):
-        readers.opened(session, tokens, token, now=now)
-    return Response(DOT, media_type="image/gif", headers={"Cache-Control": "no-store"})
-
-
-@router.get("/c/{token}/{number}", **allow(BEARER))
-def click(
-    token: str, number: int, session: Writing, tokens: OurTokens, now: Now
-) -> Response:
-    """Take a reader to where the link led when the campaign was approved."""
-    url = readers.clicked(session, tokens, token, number, now=now)
-    if url is None:
-        raise BadToken("there is no such link")
-    return RedirectResponse(url, 302, {"Cache-Control": "no-store"})
 
 
 @router.get("/v/{token}", **allow(BEARER))

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from flashmail.database import transaction
 from flashmail.tracking import sendgrid
 from flashmail.tracking.record import record
+from flashmail.tracking.totals import without_people
 from flashmail.web.dependencies import Now, OurTokens
 from flashmail.web.policy import PROVIDER, allow
 
@@ -22,12 +23,14 @@ async def sendgrid_events(request: Request, tokens: OurTokens, now: Now) -> Resp
         signature=request.headers.get("X-Twilio-Email-Event-Webhook-Signature", ""),
         timestamp=request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp", ""),
         public_key=request.app.state.sendgrid_webhook_key,
+        now=now,
     )
     events = list(sendgrid.events(body, tokens, now=now))
 
     def keep() -> None:
+        kept = request.app.state.sightings.keep
         with transaction(request.app.state.engine) as session:
-            record(session, events)
+            record(session, without_people(session, events, keep=kept, now=now))
 
     await run_in_threadpool(keep)
     return Response(status_code=204)

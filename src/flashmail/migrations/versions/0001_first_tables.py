@@ -68,6 +68,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "engagement_total",
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("link", sa.Integer(), nullable=False),
+        sa.Column("actor", WORD, nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign_id", "kind", "link", "actor"),
+    )
+    op.create_table(
         "event",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), nullable=False),
@@ -79,6 +89,10 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(), nullable=False),
         sa.Column("actor", WORD, nullable=False),
         sa.Column("actor_reason", sa.String(), nullable=False),
+        sa.Column("after", sa.Float(), nullable=True),
+        sa.Column("agent", sa.String(), nullable=False),
+        sa.Column("network", sa.String(), nullable=False),
+        sa.Column("flagged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index(
@@ -86,6 +100,9 @@ def upgrade() -> None:
         "event",
         ["campaign_id", "kind", "subscriber_id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_event_subscriber", "event", ["subscriber_id", "kind"], unique=False
     )
     op.create_table(
         "failed_sign_in",
@@ -573,8 +590,10 @@ def downgrade() -> None:
     op.drop_table("headcount")
     op.drop_index(op.f("ix_failed_sign_in_key"), table_name="failed_sign_in")
     op.drop_table("failed_sign_in")
+    op.drop_index("ix_event_subscriber", table_name="event")
     op.drop_index("ix_event_campaign", table_name="event")
     op.drop_table("event")
+    op.drop_table("engagement_total")
     op.drop_table("delivery")
     op.drop_index(op.f("ix_brief_draft_changed_at"), table_name="brief_draft")
     op.drop_table("brief_draft")

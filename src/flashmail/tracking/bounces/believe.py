@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from flashmail.links import BadToken, Purpose, Tokens
-from flashmail.model import Event, EventKind, Subscriber
+from flashmail.model import EventKind, Subscriber
 from flashmail.tracking.bounces.verdict import Kind, Verdict
+from flashmail.tracking.told import Told
 
 #: A notice says that a mail will not arrive, so a soft one is not merely put off.
 EVENTS = {
@@ -30,7 +31,7 @@ HASH_LENGTH = 20
 
 def event_of(
     session: Session, tokens: Tokens, verdict: Verdict, raw: bytes, *, now: datetime
-) -> Event | None:
+) -> Told | None:
     """Return the event to record, or None where nothing may follow from the mail.
 
     Its key is the mail's own hash: read twice, it is one event.
@@ -43,7 +44,7 @@ def event_of(
     if subscriber is None or not _names(verdict, subscriber.key):
         return None
     at = verdict.at or now
-    return Event(
+    return Told(
         key=f"mail:{hashlib.sha256(raw).hexdigest()}",
         campaign_id=delivery[0],
         subscriber_id=delivery[1],
