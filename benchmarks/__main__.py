@@ -17,6 +17,7 @@ NAMES = (
     "audience",
     "addressing",
     "claims",
+    "newsroom",
     "restart",
     "roster",
     "pixel",

@@ -24,6 +24,9 @@ READERS = 1_000_000
 #: Batches of the large campaign: 500 readers each, as SMTP's are.
 BATCHES = 2000
 
+#: Tables of campaigns, those first that refer to others.
+CLEARED = ("event", "campaign_figures", "delivery", "batch", "link", "campaign")
+
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
 
@@ -156,10 +159,10 @@ def clear(engine: Engine) -> None:
     """Forget all campaigns and give their space back."""
     with transaction(engine) as session:
         if is_sqlite(session):
-            for table in ("delivery", "batch", "link", "campaign"):
+            for table in CLEARED:
                 session.execute(text(f"DELETE FROM {table}"))
         else:
-            session.execute(text("TRUNCATE delivery, batch, link, campaign CASCADE"))
+            session.execute(text(f"TRUNCATE {', '.join(CLEARED)} CASCADE"))
     settle(engine)
 
 

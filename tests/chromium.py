@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
+from flashmail.web.tasks import AtOnce, Tasks
 from office import Office
 
 PHONE = {"width": 375, "height": 740}
@@ -45,7 +46,11 @@ def house(office: Office, tmp_path: Path) -> Iterator[str]:
     """The pages at a port of their own; Anne has got a mail."""
     office.subscribe("Anne", "Iran")
     app = create_app(
-        office.engine, office.tokens, Outbox(tmp_path / "outbox"), home=tmp_path
+        office.engine,
+        office.tokens,
+        Outbox(tmp_path / "outbox"),
+        home=tmp_path,
+        tasks=Tasks(office.engine, AtOnce()),
     )
     config = uvicorn.Config(app, port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)

@@ -56,7 +56,9 @@ def test_only_what_was_changed_is_said() -> None:
     assert mapped(SAID) == {"E-Mail dienstlich": "address", "Who": "name"}
 
 
-def test_a_file_is_tried_and_then_imported(client: TestClient, desk: Office) -> None:
+def test_a_file_is_tried_and_then_imported(
+    client: TestClient, desk: Office, tmp_path: Path
+) -> None:
     here = sent(client)
     look = client.get(here).text
     again = client.post(f"{here}/look", data=SAID).text
@@ -67,6 +69,7 @@ def test_a_file_is_tried_and_then_imported(client: TestClient, desk: Office) -> 
     did = client.get(run.replace("/tasks", "/imports/report")).text
 
     assert "say which column holds the addresses" in look
+    assert not [page for page in (look, would, did) if str(tmp_path) in page]
     assert "say which column holds the addresses" not in again
     assert "would be added" in would
     assert "Import 2 people" in would

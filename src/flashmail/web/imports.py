@@ -80,17 +80,19 @@ def look_again(key: str, folder: Uploads, said: Mapped) -> Response:
 
 def _look(folder: Path, key: str, said: Mapping[str, str]) -> Response:
     file = upload.file_of(folder, key)
+    by_itself = roster.preview([file], rows=0, bare=True) if said else ()
     return page(
         "import-look",
         key=key,
         title=file.name,
-        sheets=roster.preview([file], mapped=said, rows=ROWS),
-        recognised=_taken_for(roster.preview([file], rows=0)) if said else None,
+        sheets=roster.preview([file], mapped=said, rows=ROWS, bare=True),
+        recognised=_taken_for(by_itself),
         fields=(*roster.FIELDS, roster.KEEP, roster.SKIP),
     )
 
 
 def _taken_for(sheets: tuple[roster.Preview, ...]) -> dict[str, str]:
+    """Return what columns were taken for before anybody said otherwise."""
     return {each.title: each.field for sheet in sheets for each in sheet.columns}
 
 
@@ -160,6 +162,7 @@ def _work(
                 now=now,
                 progress=progress,
                 rejects=rejects,
+                bare=True,
             )
         if not dry_run:
             _note(engine, file.name, found, who=who, now=now)

@@ -38,6 +38,7 @@ def import_rosters(
     now: datetime,
     progress: Progress = lambda done, total: None,
     rejects: TextIO | None = None,
+    bare: bool = False,
 ) -> ImportReport:
     """Bring the people of rosters, exports and zips in; say what became of each row.
 
@@ -47,10 +48,13 @@ def import_rosters(
     cannot be read at all is refused before anything is written. Chunks of rows are
     committed one by one, so that sending goes on meanwhile; an import that is cut short
     is finished by running it again. A dry run judges in the same way and writes nothing
-    but `rejects`.
+    but `rejects`. With `bare` no folder of a file is told.
     """
     tally = Tally()
-    with sheets(files, mapped=mapped) as (opened, aside), closing(Staging()) as staging:
+    with (
+        sheets(files, mapped=mapped, bare=bare) as (opened, aside),
+        closing(Staging()) as staging,
+    ):
         tally.aside += aside
         readers = _readers(engine, opened, tally)
         size = sum(sheet.source.size for sheet in opened)

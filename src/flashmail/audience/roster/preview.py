@@ -42,14 +42,18 @@ class Preview:
 
 
 def preview(
-    files: Sequence[Path], *, mapped: Mapped = NOTHING, rows: int = 10
+    files: Sequence[Path],
+    *,
+    mapped: Mapped = NOTHING,
+    rows: int = 10,
+    bare: bool = False,
 ) -> tuple[Preview, ...]:
     """Return how each file, and each member of a zip, would be read.
 
     Give `mapped` the same words as `import_rosters`: {"E-Mail dienstl.": "address"}.
     Raises WrongInput for what cannot be read at all.
     """
-    with sheets(files, mapped=mapped) as (opened, _):
+    with sheets(files, mapped=mapped, bare=bare) as (opened, _):
         return tuple(_preview(sheet, rows) for sheet in opened)
 
 

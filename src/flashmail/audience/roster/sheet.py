@@ -47,29 +47,31 @@ class Sheet:
 
 @contextmanager
 def sheets(
-    files: Sequence[Path], *, mapped: Mapped = NOTHING
+    files: Sequence[Path], *, mapped: Mapped = NOTHING, bare: bool = False
 ) -> Iterator[tuple[list[Sheet], list[str]]]:
     """Open files and what is in zips; yield the sheets, and what was left aside.
 
+    With `bare` they are called by their names alone, wherever they lie.
     A file that cannot be read is refused, and then so are all.
     """
     with TemporaryDirectory(prefix="flashmail-") as folder:
         opened: list[Sheet] = []
         aside: list[str] = []
         for number, file in enumerate(map(Path, files)):
+            called = file.name if bare else str(file)
             if is_archive(file):
                 place = Path(folder) / str(number)
                 place.mkdir()
-                found, left = _archived(file, place, mapped)
+                found, left = _archived(file, called, place, mapped)
                 opened += found
                 aside += left
             else:
-                opened.append(_sheet(examine(file), file.name, mapped))
+                opened.append(_sheet(examine(file, called), file.name, mapped))
         yield opened, aside
 
 
 def _archived(
-    file: Path, folder: Path, mapped: Mapped
+    file: Path, called: str, folder: Path, mapped: Mapped
 ) -> tuple[list[Sheet], list[str]]:
     """Return the sheets of a zip that are lists of people, and notes on the others.
 
@@ -80,17 +82,17 @@ def _archived(
     try:
         for member in unpack(file, folder):
             if member.path.stat().st_size:
-                source = examine(member.path, f"{file}/{member.name}")
+                source = examine(member.path, f"{called}/{member.name}")
                 found.append(_sheet(source, member.name, mapped))
     except WrongInput as problem:
-        if str(problem).startswith(str(file)):
+        if str(problem).startswith(called):
             raise
-        raise WrongInput(f"{file}: {problem}") from None
+        raise WrongInput(f"{called}: {problem}") from None
     lists = [each for each in found if each.layout.places("address")]
     exports = [each for each in lists if each.layout.format is not PLAIN]
     chosen = exports or lists
     if not chosen:
-        raise WrongInput(f"{file}: there is no list of people in this zip")
+        raise WrongInput(f"{called}: there is no list of people in this zip")
     left = [each.name for each in found if each not in chosen]
     return chosen, [f"{name}: left aside, as it is no list of readers" for name in left]
 
