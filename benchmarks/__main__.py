@@ -20,7 +20,10 @@ NAMES = (
     "newsroom",
     "restart",
     "roster",
+    "imports",
     "pixel",
+    "webhook",
+    "pages",
 )
 
 

@@ -30,8 +30,8 @@ TABLES = "subscription", "subscriber"
 
 def figures(run: Run) -> Iterator[Figure]:
     folder = run.place("roster")
-    large = _written(folder / "large.csv", run.size(ROWS))
-    small = _written(folder / "small.csv", run.size(LOOP_ROWS))
+    large = written(folder / "large.csv", run.size(ROWS))
+    small = written(folder / "small.csv", run.size(LOOP_ROWS))
     for kind in run.kinds:
         engine = _engine(run, kind)
         ways = {
@@ -49,7 +49,8 @@ def figures(run: Run) -> Iterator[Figure]:
         )
 
 
-def _written(path: Path, rows: int) -> Path:
+def written(path: Path, rows: int) -> Path:
+    """Write a roster of so many people."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["email", "name", "topics"])

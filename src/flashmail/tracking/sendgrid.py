@@ -206,4 +206,6 @@ def _detail(report: dict[str, Any], kind: EventKind) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c for c in text if c.isprintable())
