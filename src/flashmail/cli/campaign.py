@@ -180,16 +180,19 @@ def show_report(told: reports.Report) -> None:
     say.table(["people who", ""], [(kind.value, told.people[kind]) for kind in shown])
     for deed, who in told.readers.items():
         if share := who.share_of(told.watched):
-            say.out.print(
-                f"{deed}: by {who.human:,} to {who.most:,} people"
-                f" ({share[0]:.1%} to {share[1]:.1%}), for {who.machine:,} more only"
-                " by machines"
-            )
+            people = _range(f"{who.human:,}", f"{who.most:,}")
+            shares = _range(f"{share[0]:.1%}", f"{share[1]:.1%}")
+            machines = f", and {who.machine:,} only by machines" if who.machine else ""
+            say.out.print(f"{deed} by {people} people ({shares}){machines}")
     if told.unwatched:
         say.out.print(f"not watched: {told.unwatched:,}")
     if told.links:
         rows = [(e.url, e.people, e.clicks, e.machine) for e in told.links]
         say.table(["link", "people", "clicks", "by machines"], rows)
+
+
+def _range(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
 
 
 @app.command()

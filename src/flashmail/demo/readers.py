@@ -20,14 +20,24 @@ MAILS = 1000
 #: What a reader does with a mail: every one of ten a little different.
 HABITS = ("open", "open click", "", "open", "", "open click", "", "open", "leave", "")
 
+#: What they read with. The last one is Apple's proxy, which opens every mail.
+PROGRAMS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
+    "",
+    "Mozilla/5.0",
+)
+
 
 async def read_mails(app: FastAPI, outbox: Outbox) -> None:
     """Let each mail's reader do what the links in it allow, as a mail program would."""
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://demo") as web:
-        for kept, habit in zip(outbox.mails(limit=MAILS), cycle(HABITS)):
+        mails = outbox.mails(limit=MAILS)
+        for kept, habit, says in zip(mails, cycle(HABITS), cycle(PROGRAMS)):
             for method, path in _steps(kept.raw, habit):
-                answer = await web.request(method, path)
+                answer = await web.request(method, path, headers={"User-Agent": says})
                 assert not answer.is_error, f"{method} {path}: {answer.status_code}"
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -19,6 +21,7 @@ from flashmail.reports.campaign import Report, report
 from flashmail.sending.campaigns import find
 from flashmail.sending.launch import draft_of, launch
 from flashmail.settings import Settings, TransportName, load
+from flashmail.tracking.sightings import Sightings
 from flashmail.web.app import create_app
 
 #: Stands in a home that a demo made, and that the next demo may throw away.
@@ -71,8 +74,15 @@ def send_to_outbox(settings: Settings, engine: Engine, brief: Brief) -> int:
 def let_readers_read(settings: Settings, engine: Engine) -> None:
     """Play what invented readers do with their mails, through the real pages."""
     outbox = bootstrap.outbox(settings)
-    app = create_app(engine, bootstrap.tokens(settings), outbox)
+    sightings = Sightings(engine, clock=_at_leisure(datetime.now(UTC)))
+    app = create_app(engine, bootstrap.tokens(settings), outbox, sightings=sightings)
     asyncio.run(read_mails(app, outbox))
+
+
+def _at_leisure(now: datetime) -> Callable[[], datetime]:
+    """Return a clock of the readers': they read in the course of the next hours."""
+    minutes = count(start=5, step=7)
+    return lambda: now + timedelta(minutes=next(minutes))
 
 
 def tell(engine: Engine, campaign_id: int) -> Report:

@@ -6,8 +6,8 @@ answer goes out at once, and some tenths of a second's worth are written togethe
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
@@ -31,6 +31,10 @@ WAIT = 0.2
 MOST_WAITING = 500_000
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Sighting(NamedTuple):
     """Somebody fetched the pixel or followed a link; `says` is the User-Agent."""
 
@@ -46,14 +50,19 @@ class Sighting(NamedTuple):
 class Sightings:
     """Takes sightings on an event loop, and writes them down from a thread.
 
-    `wait` 0 writes each at once. `keep` is how long a campaign's engagement may be
-    people's; without it for ever.
+    `clock` says when they are taken. `wait` 0 writes each at once. `keep` is how long a
+    campaign's engagement may be people's; without it for ever.
     """
 
     def __init__(
-        self, engine: Engine, *, wait: float = 0, keep: timedelta | None = None
+        self,
+        engine: Engine,
+        *,
+        wait: float = 0,
+        keep: timedelta | None = None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._engine, self._wait, self.keep = engine, wait, keep
+        self._engine, self._wait, self.keep, self.clock = engine, wait, keep, clock
         self._waiting: list[Sighting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._one = Lock()

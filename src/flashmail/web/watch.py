@@ -7,7 +7,6 @@ note it in memory, answer. No session, no dependency, no template.
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
@@ -81,7 +80,7 @@ def routes(
         campaign_id, subscriber_id = tokens.read(Purpose.WATCH, token)
         # A program that asks for the head alone shows nobody anything.
         if scope["method"] == "GET":
-            now, (says, address) = datetime.now(UTC), _who(scope)
+            now, (says, address) = sightings.clock(), _who(scope)
             sightings.note(
                 Sighting(kind, campaign_id, subscriber_id, link, now, says, address)
             )
