@@ -8,8 +8,9 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from flashmail.database import reading
-from flashmail.model import BriefDraft, QuoteApproval
+from flashmail.model import BriefDraft, QuoteApproval, Role
 from office import Office
+from test_staff import enter, hire
 
 PASTED = """April 23, 2026 | Flash Brief
 
@@ -262,6 +263,20 @@ def test_the_page_says_what_stands_in_the_way(page: TestClient) -> None:
 
     assert "approved by nobody" in found
     assert "nobody would get it" in found
+
+
+def test_a_viewer_reads_and_changes_nothing(page: TestClient, office: Office) -> None:
+    office.subscribe("Anne", "Iran")
+    hire(office, Role.ADMIN, "boss@example.org")
+    hire(office, Role.VIEWER)
+    enter(page)
+    html = page.get("/briefs/1").text
+
+    assert "<fieldset disabled>" in html
+    assert "Save</button>" not in html
+    assert page.post("/briefs/1", data={"revision": "2"}).status_code == 403
+    asked = page.get("/briefs/1/preview?reader=anne@example.org").text
+    assert "anne@example.org" not in asked
 
 
 @pytest.mark.parametrize(

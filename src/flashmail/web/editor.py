@@ -1,6 +1,8 @@
 """The page on which a brief is written: fields, doubts, versions, findings."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -22,7 +24,16 @@ from flashmail.model import BriefDraft, Role
 from flashmail.rendering.finding import Finding
 from flashmail.sending.preflight import Surroundings, have_links_followed, look_ahead
 from flashmail.sending.press import Press
-from flashmail.web.dependencies import Fields, Now, Reading, ThePress, Who, Writing
+from flashmail.web.dependencies import (
+    Fields,
+    Me,
+    Now,
+    Reading,
+    ThePress,
+    Who,
+    Writing,
+    may,
+)
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
 
@@ -33,6 +44,7 @@ router = APIRouter()
 def edit(
     draft_id: int,
     session: Reading,
+    me: Me,
     view: str = AS_FORM,
     add: str = "",
     version: int = 0,
@@ -46,7 +58,8 @@ def edit(
     if add in ROWS:
         form = rearranged(form, f"add {add}")
     shown = AS_MARKDOWN if view == AS_MARKDOWN or brief is None else AS_FORM
-    return _page(session, draft, Submission(0, shown, form, text))
+    sent = Submission(0, shown, form, text)
+    return _page(session, draft, sent, writes=may(me, Role.EDITOR))
 
 
 @router.post("/briefs/{draft_id}", **allow(Role.EDITOR))
@@ -63,8 +76,8 @@ def save(
     try:
         saved = submit(session, draft_id, sent, who=who, now=now)
     except FormError as error:
-        wrong = {error.field: str(error)}
-        return _page(session, desk.find(session, draft_id), sent, wrong, 422)
+        draft = desk.find(session, draft_id)
+        return _page(session, draft, sent, wrong={error.field: str(error)})
     if saved.aside:
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
     _follow(session, press, draft_id, now)
@@ -90,6 +103,7 @@ def typed(
     answer = part(
         "brief-typed",
         draft=draft,
+        writes=True,
         saved=saved,
         wrong=wrong,
         now=now,
@@ -155,16 +169,18 @@ def _page(
     session: Session,
     draft: BriefDraft,
     sent: Submission,
-    wrong: dict[str, str] | None = None,
-    status: int = 200,
+    *,
+    wrong: Mapping[str, str] = MappingProxyType({}),
+    writes: bool = True,
 ) -> Response:
     return page(
         "brief",
-        status,
+        422 if wrong else 200,
         draft=draft,
         sent=sent,
         form=sent.form,
-        wrong=wrong or {},
+        wrong=wrong,
+        writes=writes,
         reading=desk.read(session, draft.markdown),
         approvals=_approvals(session, sent),
         topics=desk.topics(session),

@@ -11,7 +11,7 @@ from flashmail.model import Priority, Role
 from flashmail.rendering import Rendered
 from flashmail.sending import preview
 from flashmail.sending.launch import TEMPLATES
-from flashmail.web.dependencies import Reading, ThePress
+from flashmail.web.dependencies import Me, Reading, ThePress, may
 from flashmail.web.page import framed, mail
 from flashmail.web.policy import allow
 
@@ -26,6 +26,7 @@ def show(
     draft_id: int,
     session: Reading,
     press: ThePress,
+    me: Me,
     reader: str = "",
     part: str = "html",
     dark: bool = False,
@@ -37,7 +38,8 @@ def show(
         return framed("preview-none", why=read.problem)
     try:
         values = preview.SAMPLE
-        if reader.strip():
+        # An address is an address of a person: that is for those who write to them.
+        if reader.strip() and may(me, Role.EDITOR):
             values = preview.seen_by(session, reader, read.brief.topics)
         template = TEMPLATES[Priority.URGENT if urgent else Priority.NORMAL]
         with _at_once:

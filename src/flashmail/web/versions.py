@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from flashmail.drafts import desk
 from flashmail.drafts.difference import difference
 from flashmail.model import Role
-from flashmail.web.dependencies import Now, Reading, Who, Writing
+from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -24,7 +24,7 @@ def versions(draft_id: int, session: Reading) -> Response:
 
 
 @router.get("/briefs/{draft_id}/versions/{number}", **allow(Role.VIEWER))
-def version(draft_id: int, number: int, session: Reading) -> Response:
+def version(draft_id: int, number: int, session: Reading, me: Me) -> Response:
     """Show in what a form differs from the one before, or from what is saved now."""
     draft = desk.find(session, draft_id)
     this = desk.version(session, draft_id, number)
@@ -35,6 +35,7 @@ def version(draft_id: int, number: int, session: Reading) -> Response:
         draft=draft,
         version=this,
         before=before,
+        writes=may(me, Role.EDITOR),
         rows=difference(other, this.markdown),
     )
 

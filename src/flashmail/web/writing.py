@@ -10,7 +10,7 @@ from flashmail.drafts import desk
 from flashmail.drafts.bring import Source, begin_from
 from flashmail.drafts.errors import CannotBring
 from flashmail.model import BriefDraft, Role
-from flashmail.web.dependencies import Now, Reading, Who, Writing
+from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
 from flashmail.web.lists import Order, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
@@ -28,7 +28,11 @@ Line = Annotated[str, Form(max_length=2_000)]
 
 @router.get("/briefs", **allow(Role.VIEWER))
 def briefs(
-    session: Reading, q: str = "", cursor: str = "", discarded: bool = False
+    session: Reading,
+    me: Me,
+    q: str = "",
+    cursor: str = "",
+    discarded: bool = False,
 ) -> Response:
     """List the briefs that are being written, the one changed last at the top."""
     found = listed(
@@ -38,7 +42,8 @@ def briefs(
         cursor,
         place=lambda each: (each.changed_at, each.id),
     )
-    return page("briefs", listed=found, q=q, discarded=discarded)
+    writes = may(me, Role.EDITOR)
+    return page("briefs", listed=found, q=q, discarded=discarded, writes=writes)
 
 
 @router.get("/briefs/new", **allow(Role.EDITOR))
