@@ -189,35 +189,6 @@ def test_a_mail_in_the_browser_gives_nothing_away(
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
-def test_preferences_show_the_tree_but_not_what_is_private(
-    client: TestClient, anne: Office
-) -> None:
-    text = client.get(f"/p/{anne.token(Purpose.LEAVE)}").text
-
-    assert re.search(r'value="1" checked>\s*Iran\s', text)
-    assert 'class="depth-1"' in text
-    assert "Donors" not in text
-
-
-def test_saving_touches_only_what_was_shown(client: TestClient, anne: Office) -> None:
-    path = f"/p/{anne.token(Purpose.LEAVE)}"
-
-    client.post(path, data={"shown": ["2", "3"], "topic": ["3"]})
-
-    ticked = re.findall(r'value="(\d)" checked', client.get(path).text)
-    assert ticked == ["1", "3"]
-
-
-def test_a_private_topic_cannot_be_followed_by_its_number(
-    client: TestClient, anne: Office
-) -> None:
-    path = f"/p/{anne.token(Purpose.LEAVE)}"
-
-    client.post(path, data={"shown": ["4", "999"], "topic": ["4", "999"]})
-
-    assert "Donors" not in client.get(path).text
-
-
 def test_a_signed_webhook_is_applied(client: TestClient, anne: Office) -> None:
     body = anne.webhook.body("bounce", anne.token(Purpose.WATCH))
 

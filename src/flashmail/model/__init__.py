@@ -9,6 +9,7 @@ from flashmail.model.campaign import (
     Priority,
     StoredBrief,
 )
+from flashmail.model.consent import Consent, ConsentKind
 from flashmail.model.delivery import (
     OPEN,
     Batch,
@@ -21,6 +22,7 @@ from flashmail.model.engagement import ALL, EngagementTotal
 from flashmail.model.event import ENGAGEMENT, TRAP, Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
+from flashmail.model.knock import Farewell, Knock, KnockState, Salt
 from flashmail.model.letter import Letter, LetterState
 from flashmail.model.link_check import LinkCheck, LinkState
 from flashmail.model.owed import LeftOut, Owed, OwedState, Path
@@ -57,6 +59,8 @@ __all__ = [
     "Campaign",
     "CampaignFigures",
     "CampaignStatus",
+    "Consent",
+    "ConsentKind",
     "Crowd",
     "Delivery",
     "DeliveryState",
@@ -64,9 +68,12 @@ __all__ = [
     "Event",
     "EventKind",
     "FailedSignIn",
+    "Farewell",
     "Frequency",
     "Headcount",
     "Instance",
+    "Knock",
+    "KnockState",
     "LeftOut",
     "Letter",
     "LetterState",
@@ -84,6 +91,7 @@ __all__ = [
     "Rehearsal",
     "Rhythm",
     "Role",
+    "Salt",
     "Schedule",
     "SignIn",
     "Staff",

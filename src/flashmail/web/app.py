@@ -26,14 +26,17 @@ from flashmail.sending.press import Press
 from flashmail.settings import Settings
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.tracking.sightings import WAIT, Sightings
+from flashmail.tracking.spool import Spool
 from flashmail.transports.outbox import Outbox
 from flashmail.web import (
     editor,
     house,
     imports,
+    leave,
     login,
     metrics,
     overview,
+    preferences,
     previews,
     readers,
     reports,
@@ -71,7 +74,9 @@ PAGES = (
     imports,
     login,
     metrics,
+    leave,
     overview,
+    preferences,
     readers,
     reports,
     segments,
@@ -128,6 +133,7 @@ def create_app(
     app.state.tasks = tasks or Tasks(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
+    app.state.spool = Spool(engine, tokens, home)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for each in PAGES:
         app.include_router(each.router)
@@ -162,10 +168,11 @@ def serving(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker, kept = bootstrap.worker(settings, engine), app.state.sightings.keep
         look = bootstrap.seeds_looked_after(settings, engine)
-        with at_work(worker, kept=kept, look=look):
+        with at_work(worker, app.state.spool.replay, kept=kept, look=look):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()
+        app.state.spool.close()
 
     app.router.lifespan_context = lifespan
     return app

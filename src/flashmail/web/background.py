@@ -35,6 +35,10 @@ ERASING = 3600.0
 #: Seconds between two looks into the seeds' mailboxes.
 LOOKING = 60.0
 
+#: Seconds between two times that what waits is looked at: who left while the database
+#: was away.
+CHORES = 5.0
+
 #: Seconds between two looks at which figures are due, and between two headcounts.
 COUNTING, HEADCOUNT = 5.0, 900.0
 
@@ -42,19 +46,28 @@ COUNTING, HEADCOUNT = 5.0, 900.0
 @contextmanager
 def at_work(
     worker: Worker,
-    *,
+    *chores: Callable[[], object],
     kept: timedelta | None = None,
     look: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Tick and send as long as the context lasts; the batch in hand is finished.
 
-    `kept` is how long a campaign's opens and clicks may be people's; `look` looks after
+    The chores are done at once, and every few seconds. `kept` is how long a campaign's opens and clicks may be people's; `look` looks after
     the seeds.
     """
     loop = uvloop.new_event_loop()
     stop = asyncio.Event()
     sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
     ticker = _ticker(worker, kept, look)
+    for chore in chores:
+        ticker.add_job(
+            chore,
+            "interval",
+            seconds=CHORES,
+            next_run_time=datetime.now(UTC),
+            coalesce=True,
+            max_instances=1,
+        )
     ticker.start()
     sending.start()
     try:

@@ -38,6 +38,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, SQLModel
 
+from flashmail.audience.erase import erased_among
 from flashmail.audience.roster.staging import Staged
 from flashmail.audience.roster.temporary import TEMPORARY, fill, judged, staged
 from flashmail.database import is_sqlite
@@ -69,6 +70,9 @@ def merge(
     if not is_sqlite(session) and not dry_run:
         # Nobody may leave between the look at a row and its change.
         session.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
+    # Of those who were erased nothing is kept that a table could be joined with.
+    erased = erased_among(session, (each[1] for each in entries))
+    entries = [each for each in entries if each[1] not in erased]
     TEMPORARY.create_all(session.connection(), checkfirst=False)
     fill(session, staged, entries)
     _judge(session)
@@ -85,6 +89,9 @@ def merge(
         )
     )
     counted = {(outcome, status): n for outcome, status, n in rows}
+    if erased:
+        out = (KEPT_OUT, SubscriberStatus.UNSUBSCRIBED.value)
+        counted[out] = counted.get(out, 0) + len(erased)
     TEMPORARY.drop_all(session.connection(), checkfirst=False)
     return counted
 
