@@ -52,8 +52,8 @@ def at_work(
 ) -> Iterator[None]:
     """Tick and send as long as the context lasts; the batch in hand is finished.
 
-    The chores are done at once, and every few seconds. `kept` is how long a campaign's opens and clicks may be people's; `look` looks after
-    the seeds.
+    The chores are done at once, and every few seconds. `kept` is how long a campaign's
+    opens and clicks may be people's; `look` looks after the seeds.
     """
     loop = uvloop.new_event_loop()
     stop = asyncio.Event()

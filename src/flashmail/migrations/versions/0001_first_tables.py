@@ -56,6 +56,21 @@ def upgrade() -> None:
         op.f("ix_brief_draft_changed_at"), "brief_draft", ["changed_at"], unique=False
     )
     op.create_table(
+        "consent",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("wording", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("network", sa.String(), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_consent_subscriber_id"), "consent", ["subscriber_id"], unique=False
+    )
+    op.create_table(
         "delivery",
         sa.Column("campaign_id", sa.Integer(), nullable=False),
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
@@ -115,6 +130,15 @@ def upgrade() -> None:
         op.f("ix_failed_sign_in_key"), "failed_sign_in", ["key"], unique=False
     )
     op.create_table(
+        "farewell",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("words", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "headcount",
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("crowd", WORD, nullable=False),
@@ -129,6 +153,29 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("claims", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("token"),
+    )
+    op.create_table(
+        "knock",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=True),
+        sa.Column("moves", sa.Boolean(), nullable=False),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("network", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("wording", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("mailed_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_knock_key", "knock", ["key", "at"], unique=False)
+    op.create_index(op.f("ix_knock_state"), "knock", ["state"], unique=False)
+    op.create_index(
+        op.f("ix_knock_subscriber_id"), "knock", ["subscriber_id"], unique=False
     )
     op.create_table(
         "link_check",
@@ -176,6 +223,12 @@ def upgrade() -> None:
         "pace",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("taken_until", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "salt",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -577,6 +630,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_segment_key"), table_name="segment")
     op.drop_table("segment")
     op.drop_table("schedule")
+    op.drop_table("salt")
     op.drop_table("pace")
     op.drop_index("ix_owed_reader", table_name="owed")
     op.drop_index("ix_owed_occurrence", table_name="owed")
@@ -586,8 +640,13 @@ def downgrade() -> None:
     op.drop_table("occurrence")
     op.drop_index(op.f("ix_link_check_state"), table_name="link_check")
     op.drop_table("link_check")
+    op.drop_index(op.f("ix_knock_subscriber_id"), table_name="knock")
+    op.drop_index(op.f("ix_knock_state"), table_name="knock")
+    op.drop_index("ix_knock_key", table_name="knock")
+    op.drop_table("knock")
     op.drop_table("instance")
     op.drop_table("headcount")
+    op.drop_table("farewell")
     op.drop_index(op.f("ix_failed_sign_in_key"), table_name="failed_sign_in")
     op.drop_table("failed_sign_in")
     op.drop_index("ix_event_subscriber", table_name="event")
@@ -595,6 +654,8 @@ def downgrade() -> None:
     op.drop_table("event")
     op.drop_table("engagement_total")
     op.drop_table("delivery")
+    op.drop_index(op.f("ix_consent_subscriber_id"), table_name="consent")
+    op.drop_table("consent")
     op.drop_index(op.f("ix_brief_draft_changed_at"), table_name="brief_draft")
     op.drop_table("brief_draft")
     op.drop_table("brief")
