@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from flashmail.database import reading, transaction
 from flashmail.model import (
+    TRAP,
     Actor,
     Campaign,
     CampaignFigures,
@@ -24,6 +25,7 @@ from flashmail.reports.compare import comparison, measures
 from flashmail.reports.failures import OTHERS, REASONS_SHOWN, Failure
 from flashmail.reports.groups import by_domain, by_topic
 from flashmail.reports.readers import Readers, readers
+from flashmail.tracking.totals import erase
 from office import NOON, Office
 
 DESTINATION = "https://www.example.org/report"
@@ -51,6 +53,7 @@ def happened(
     after: timedelta = timedelta(),
     actor: Actor = Actor.UNKNOWN,
     campaign_id: int = 1,
+    link: int | None = None,
 ) -> None:
     """Have something in the log of events, as it was written down at the time."""
     with transaction(office.engine) as session:
@@ -63,6 +66,7 @@ def happened(
                 at=NOON + after,
                 recorded_at=NOON + after,
                 actor=actor,
+                link=link,
             )
         )
 
@@ -192,6 +196,7 @@ def test_nothing_sent_is_compared_with_nothing() -> None:
         "readers": {"opened": {"most": 0}, "clicked": {"most": 0}},
         "unsubscribed": 0,
         "complained": 0,
+        "watched": 0,
     }
 
     assert {(each.this, each.usual) for each in measures(nobody, [])} == {(None, None)}
@@ -224,6 +229,31 @@ def test_old_campaigns_are_counted_less_often(storm: Office) -> None:
     assert kept.count_again(storm.engine, now=month + timedelta(hours=8)) == 2
     with reading(storm.engine) as session:
         assert len(session.exec(select(CampaignFigures)).all()) == 2
+
+
+def test_the_chart_outlives_what_people_did(storm: Office) -> None:
+    happened(storm, EventKind.OPENED, 1, after=timedelta(minutes=1))
+    kept.count_again(storm.engine, now=NOON)
+    year = NOON + timedelta(days=400)
+
+    erase(storm.engine, keep=timedelta(days=365), now=year)
+    kept.count_again(storm.engine, now=year)
+
+    with reading(storm.engine) as session:
+        campaign = session.get_one(Campaign, 1)
+        drawn = kept.figures(session, campaign, kept.DETAILS, now=year).values
+        told = kept.figures(session, campaign, kept.SUMMARY, now=year).values
+    assert drawn["timeline"]["lines"]["opened"][-1] == 1
+    assert told["readers"]["opened"]["unknown"] == 1
+
+
+def test_the_link_that_nobody_sees_is_no_click(storm: Office) -> None:
+    happened(storm, EventKind.CLICKED, 1, link=TRAP)
+
+    with reading(storm.engine) as session:
+        campaign = session.get_one(Campaign, 1)
+        assert timeline.timeline(session, campaign).lines["clicked"][-1] == 0
+        assert [each.clicked for each in by_domain(session, 1)] == [0, 0]
 
 
 def test_the_newsroom_says_what_needs_a_person(storm: Office) -> None:

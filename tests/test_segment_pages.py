@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from flashmail import bootstrap
 from flashmail.audience import headcount, look, segments
 from flashmail.audience.rule import Row, Rows, rows_of, where_of
 from flashmail.audience.segment import Segment
@@ -13,6 +14,7 @@ from flashmail.audience.segments import NoSuchSegment
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Crowd, Role, SubscriberStatus
+from flashmail.web.counting import count_everybody
 from flashmail.web.growth import growth_of
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
@@ -165,6 +167,20 @@ def test_of_two_with_one_name_neither_is_sent_to(readers: Office) -> None:
             segments.named(session, OF_FILE, "Nothing")
 
 
+def test_what_is_made_in_the_page_is_known_everywhere(
+    readers: Office, tmp_path: Path
+) -> None:
+    keep(readers, Segment("Press", all=("Pakistan",)))
+
+    found = bootstrap.segment(tmp_path, "Press", readers.engine)
+
+    assert found == Segment("Press", all=("Pakistan",))
+    assert list(bootstrap.segments(tmp_path, readers.engine)) == [
+        "Iran watchers",
+        "Press",
+    ]
+
+
 def test_what_two_have_in_common(readers: Office) -> None:
     iran, both = Segment(any=("Iran",)), Segment(all=("Iran", "Pakistan"))
 
@@ -245,12 +261,9 @@ def test_two_are_compared_in_the_page(client: TestClient, readers: Office) -> No
     assert "50 % and 100 %" in answer
 
 
-def test_everybody_is_counted_day_by_day(client: TestClient, readers: Office) -> None:
-    def count(now: timedelta) -> None:
-        with reading(readers.engine) as session:
-            counted = headcount.heads(session, OF_FILE)
-        with transaction(readers.engine) as session:
-            headcount.keep_heads(session, counted, now=NOON + now)
+def test_everybody_is_counted_day_by_day(readers: Office, tmp_path: Path) -> None:
+    def count(after: timedelta) -> None:
+        count_everybody(readers.engine, tmp_path, now=NOON + after)
 
     count(timedelta())
     readers.subscribe("Chloe", "Iran", status=SubscriberStatus.PAUSED)

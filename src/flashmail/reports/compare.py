@@ -62,8 +62,8 @@ def shares(summary: dict[str, Any]) -> dict[str, float | None]:
         "accepted": _share(accepted, summary["addressed"]),
         "bounced": _share(states["bounced"], summary["addressed"]),
         "failed": _share(states["failed"], summary["addressed"]),
-        "opened by people, at most": _share(opened["most"], accepted),
-        "clicked by people, at most": _share(clicked["most"], accepted),
+        "opened by people, at most": _share(opened["most"], summary["watched"]),
+        "clicked by people, at most": _share(clicked["most"], summary["watched"]),
         "unsubscribed": _share(summary["unsubscribed"], accepted),
         "complained": _share(summary["complained"], accepted),
     }

@@ -14,19 +14,24 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from flashmail.database import reading, transaction
-from flashmail.model import Campaign, CampaignFigures, CampaignStatus
+from flashmail.model import (
+    Campaign,
+    CampaignFigures,
+    CampaignStatus,
+    EngagementTotal,
+)
 from flashmail.reports.campaign import report
 from flashmail.reports.failures import failures, retryable
 from flashmail.reports.groups import by_domain, by_topic
-from flashmail.reports.readers import readers
 from flashmail.reports.timeline import timeline
+from flashmail.settings import Tracking
 
 SUMMARY, DETAILS = "summary", "details"
 
 #: What was counted is good for so long at least,
 SHORTEST = timedelta(seconds=10)
-#: for so many times as long as counting it takes,
-TIMES_ITS_COST = 50
+#: for so many times as long as counting it takes, as others need the processor, too,
+TIMES_ITS_COST = {SUMMARY: 20, DETAILS: 50}
 #: and for this part of a campaign's age, as little happens to an old one.
 PART_OF_AGE = 100
 
@@ -48,27 +53,37 @@ class Figures:
 
 
 def figures(
-    session: Session, campaign: Campaign, part: str, *, now: datetime
+    session: Session,
+    campaign: Campaign,
+    part: str,
+    *,
+    now: datetime,
+    tracking: Tracking = Tracking.REFUSABLE,
 ) -> Figures:
     """Return a part of a campaign's figures: those that were kept, if not too old."""
     kept = session.get(CampaignFigures, (campaign.id, part))
     if kept is not None:
-        limit = patience(campaign, kept.seconds, now=now) * TIMES_TOO_OLD
+        if _is_final(session, campaign.id, part):
+            return Figures(kept.figures, kept.counted_at)
+        limit = patience(campaign, kept, now=now) * TIMES_TOO_OLD
         if now - kept.counted_at <= limit:
             return Figures(kept.figures, kept.counted_at)
-    return Figures(PARTS[part](session, campaign), now)
+    return Figures(PARTS[part](session, campaign, tracking), now)
 
 
-def patience(campaign: Campaign, seconds: float, *, now: datetime) -> timedelta:
-    """Return for how long what took so many seconds to count is good."""
-    least = max(SHORTEST, timedelta(seconds=TIMES_ITS_COST * seconds))
+def patience(campaign: Campaign, kept: CampaignFigures, *, now: datetime) -> timedelta:
+    """Return for how long figures are good after they were counted."""
+    cost = timedelta(seconds=TIMES_ITS_COST[kept.part] * kept.seconds)
+    least = max(SHORTEST, cost)
     if campaign.status not in _ENDED:
         return least
     ended = campaign.finished_at or campaign.started_at or campaign.created_at
     return max(least, (now - ended) / PART_OF_AGE)
 
 
-def count_again(engine: Engine, *, now: datetime) -> int:
+def count_again(
+    engine: Engine, *, now: datetime, tracking: Tracking = Tracking.REFUSABLE
+) -> int:
     """Count what is due of the latest campaigns, and keep it; return how much it was.
 
     What is left when the time is up has its turn the next time.
@@ -77,7 +92,7 @@ def count_again(engine: Engine, *, now: datetime) -> int:
     with reading(engine) as session:
         due = list(_due(session, now))
     for campaign_id, part in due:
-        _keep(engine, campaign_id, part, now)
+        _keep(engine, campaign_id, part, tracking, now)
         count += 1
         if time.monotonic() - begun > SPENT:
             break
@@ -99,16 +114,35 @@ def _due(session: Session, now: datetime) -> Iterator[tuple[int, str]]:
     for part in PARTS:
         for campaign_id, campaign in campaigns.items():
             known = kept.get((campaign_id, part))
-            if known is None or now - known.counted_at >= patience(
-                campaign, known.seconds, now=now
+            if known is None or (
+                _are_old(campaign, known, now)
+                and not _is_final(session, campaign_id, part)
             ):
                 yield campaign_id, part
 
 
-def _keep(engine: Engine, campaign_id: int, part: str, now: datetime) -> None:
+def _is_final(session: Session, campaign_id: int | None, part: str) -> bool:
+    """Whether figures cannot be counted again, as what people did has been erased."""
+    erased = (
+        select(EngagementTotal.people)
+        .where(EngagementTotal.campaign_id == campaign_id)
+        .where(col(EngagementTotal.people) > 0)
+        .limit(1)
+    )
+    return part == DETAILS and session.exec(erased).first() is not None
+
+
+def _are_old(campaign: Campaign, kept: CampaignFigures, now: datetime) -> bool:
+    return now - kept.counted_at >= patience(campaign, kept, now=now)
+
+
+def _keep(
+    engine: Engine, campaign_id: int, part: str, tracking: Tracking, now: datetime
+) -> None:
     begun = time.perf_counter()
     with reading(engine) as session:
-        counted = PARTS[part](session, session.get_one(Campaign, campaign_id))
+        campaign = session.get_one(Campaign, campaign_id)
+        counted = PARTS[part](session, campaign, tracking)
     seconds = time.perf_counter() - begun
     with transaction(engine) as session:
         session.merge(
@@ -122,20 +156,25 @@ def _keep(engine: Engine, campaign_id: int, part: str, now: datetime) -> None:
         )
 
 
-def _summary(session: Session, campaign: Campaign) -> dict[str, Any]:
-    counted = report(session, campaign)
-    who = readers(session, counted.campaign_id)
+def _summary(
+    session: Session, campaign: Campaign, tracking: Tracking
+) -> dict[str, Any]:
+    counted = report(session, campaign, tracking=tracking)
     return {
         **counted.as_json(),
         "accepted": counted.accepted,
+        "watched": counted.watched,
         "retryable": retryable(session, counted.campaign_id),
         "readers": {
-            deed: {**asdict(each), "most": each.most} for deed, each in who.items()
+            deed: {**asdict(each), "most": each.most}
+            for deed, each in counted.readers.items()
         },
     }
 
 
-def _details(session: Session, campaign: Campaign) -> dict[str, Any]:
+def _details(
+    session: Session, campaign: Campaign, _tracking: Tracking
+) -> dict[str, Any]:
     assert campaign.id is not None
     drawn = timeline(session, campaign)
     return {
@@ -153,7 +192,7 @@ def _details(session: Session, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-PARTS: dict[str, Callable[[Session, Campaign], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Session, Campaign, Tracking], dict[str, Any]]] = {
     SUMMARY: _summary,
     DETAILS: _details,
 }

@@ -15,14 +15,12 @@ from typing import Any
 import uvloop
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from flashmail import bootstrap
-from flashmail.audience.headcount import heads, keep_heads
-from flashmail.database import reading, transaction
 from flashmail.reports.kept import count_again
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.link_checks import follow_asked
 from flashmail.sending.worker import Worker
 from flashmail.tracking.totals import erase
+from flashmail.web.counting import count_everybody
 
 #: Seconds between two looks at the calendar.
 TICK = 1.0
@@ -100,16 +98,11 @@ def _ticker(
         )
 
     def count() -> None:
-        count_again(worker.engine, now=datetime.now(UTC))
-
-    def count_everybody() -> None:
         now = datetime.now(UTC)
-        home = worker.home
-        known = bootstrap.segments(home, worker.engine) if home else {}
-        with reading(worker.engine) as session:
-            counted = heads(session, known)
-        with transaction(worker.engine) as session:
-            keep_heads(session, counted, now=now)
+        count_again(worker.engine, now=now, tracking=worker.tracking)
+
+    def count_all() -> None:
+        count_everybody(worker.engine, worker.home, now=datetime.now(UTC))
 
     def follow() -> None:
         follow_asked(worker.engine)
@@ -125,7 +118,5 @@ def _ticker(
         erasing = partial(_erase, worker, kept)
         ticker.add_job(erasing, "interval", seconds=ERASING, **once)
     soon = datetime.now(UTC) + timedelta(seconds=COUNTING)
-    ticker.add_job(
-        count_everybody, "interval", seconds=HEADCOUNT, next_run_time=soon, **once
-    )
+    ticker.add_job(count_all, "interval", seconds=HEADCOUNT, next_run_time=soon, **once)
     return ticker

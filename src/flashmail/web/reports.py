@@ -17,6 +17,7 @@ from flashmail.reports.compare import comparison
 from flashmail.reports.kept import DETAILS, PARTS, SUMMARY, Figures, figures
 from flashmail.reports.person import account
 from flashmail.sending.campaigns import find
+from flashmail.settings import Tracking
 from flashmail.web.dependencies import Me, Now, Reading, may
 from flashmail.web.download import as_csv
 from flashmail.web.page import page, part
@@ -87,7 +88,7 @@ def _counted(
     session: Session, campaign: Campaign, name: str, now: datetime, *, fresh: bool
 ) -> Figures:
     if fresh:
-        return Figures(PARTS[name](session, campaign), now)
+        return Figures(PARTS[name](session, campaign, Tracking.REFUSABLE), now)
     return figures(session, campaign, name, now=now)
 
 

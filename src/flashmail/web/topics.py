@@ -7,12 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from flashmail.audience import headcount
-from flashmail.audience.segments import merged
 from flashmail.audience.tree import tree
-from flashmail.database import reading, transaction
 from flashmail.model import Crowd, Role
+from flashmail.web.counting import count_everybody
 from flashmail.web.dependencies import (
-    FileSegments,
     LongWork,
     Me,
     Now,
@@ -45,17 +43,12 @@ def topics(session: Reading, now: Now, me: Me) -> Response:
 
 
 @router.post("/count", **allow(Role.LIST_MANAGER))
-def count(
-    request: Request, of_file: FileSegments, tasks: LongWork, who: Who
-) -> Response:
+def count(request: Request, tasks: LongWork, who: Who) -> Response:
     """Count everybody now."""
-    engine = request.app.state.engine
+    state = request.app.state
 
     def work(progress: Progress) -> dict[str, Any]:
-        with reading(engine) as session:
-            counted = headcount.heads(session, merged(session, of_file))
-        with transaction(engine) as session:
-            headcount.keep_heads(session, counted, now=datetime.now(UTC))
+        count_everybody(state.engine, state.home, now=datetime.now(UTC))
         return {}
 
     return done(tasks.begin("Counting everybody", work, who=who, then="/topics"))
