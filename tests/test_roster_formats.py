@@ -243,8 +243,9 @@ def test_labels_are_topics_where_we_have_such(registry: Registry) -> None:
         ' Iran:weekly"\n'
     )
 
-    bring(registry, registry.write(text))
+    report = bring(registry, registry.write(text))
 
+    assert "(1 row)" in report.notes[0]
     assert registry.follows("Anne") == ["Iran", "Iran Politics and Economy", "Pakistan"]
     assert registry.person("Anne").attributes == {"labels": "VIP"}
     assert often(registry, "Anne")["Iran"] == "weekly"

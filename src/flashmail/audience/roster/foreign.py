@@ -133,12 +133,12 @@ class ForeignReader:
     def _topics(self, cells: Sequence[str], more: dict[str, str]) -> str:
         """Return the names of topics; put what else is there into `more`."""
         found: list[str] = []
-        for n in self._layout.places("topics"):
-            if cells[n]:
-                self._sort(_not_ours(self._layout.names[n]), cells[n], found, more)
         for key in LABELLED:
             if key in more:
                 self._sort(key, more.pop(key), found, more)
+        for n in self._layout.places("topics"):
+            if cells[n]:
+                self._sort(_not_ours(self._layout.names[n]), cells[n], found, more)
         return SEPARATOR.join(dict.fromkeys(found))
 
     def _sort(
