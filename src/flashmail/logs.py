@@ -18,6 +18,14 @@ SECRETS = (
 )
 
 
+#: Of these only what is at least so bad is worth a line.
+CHATTY = {
+    "alembic": logging.WARNING,
+    "apscheduler": logging.ERROR,
+    "httpx2": logging.WARNING,
+}
+
+
 def configure(form: LogForm) -> None:
     """Send everything that is logged in this process to standard error, in one form."""
     before: list[Processor] = [
@@ -40,8 +48,8 @@ def configure(form: LogForm) -> None:
     )
     root = logging.getLogger()
     root.handlers, root.level = [handler], logging.INFO
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for name, level in CHATTY.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _line(form: LogForm) -> Processor:

@@ -28,7 +28,7 @@ function width(place) {
 async function draw(place) {
   const answer = await fetch(place.dataset.chart);
   const { times, lines } = await answer.json();
-  if (!answer.ok || times.length < 2) return;
+  if (!answer.ok || times.length < 2) return place.remove(); // no line has one point
   const names = Object.keys(lines);
   const axis = { stroke: ink("--pico-muted-color"), grid: { stroke: ink("--rule") }, ticks: { stroke: ink("--rule") } };
   const plot = new uPlot({
