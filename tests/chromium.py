@@ -29,9 +29,12 @@ PAYLOADS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser of this machine; where there is none, that is a failure."""
+    """A browser of this machine; where there is none, that is a failure.
+
+    Its driver runs a loop of its own, which no other module should meet.
+    """
     path = shutil.which("chromium")
     assert path, "there is no chromium: install the package of this name"
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
