@@ -71,7 +71,7 @@ class Provider:
         self.point()
         receipt = Receipt(recipient.subscriber_id, Outcome.ACCEPTED)
         if isinstance(arm, Listener):
-            arm.heard(receipt)
+            arm.heard([recipient.subscriber_id])
         return receipt
 
     async def close(self) -> None:

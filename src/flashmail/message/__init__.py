@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Where readers differ. No brief can hold these characters: reading drops them.
 MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
@@ -44,6 +45,12 @@ def mark(field: str, fallback: str = "") -> str:
 def fields(text: str) -> set[str]:
     """Return the names of the fields that a text has marks for."""
     return {match[1] for match in MARK.finditer(text)}
+
+
+@lru_cache(maxsize=16)
+def used_fields(message: Message) -> frozenset[str]:
+    """Return the names of the fields that differ by reader in a message's body."""
+    return frozenset(fields(message.html) | fields(message.text))
 
 
 def fill(text: str, value: Callable[[str], str]) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN_WIDTH, TOKENS, Message
 from flashmail.message.headers import lines, subject_line
-from flashmail.message.mailbox import mailbox
+from flashmail.message.mailbox import Mailbox, mailbox
 from flashmail.message.quoted_printable import lay_out_html, lay_out_text
 from flashmail.message.slots import Piece, Slot, pieces
 
@@ -60,9 +61,12 @@ class Compiled:
         """
         if not (date.isascii() and date.isprintable()):
             raise WrongInput(f"{date!r} is no date for a header")
+        return self.write(mailbox(address), values, date.encode())
+
+    def write(self, to: Mailbox, values: Mapping[str, str], date: bytes) -> bytes:
+        """Do the same for a mailbox that is known to be one, and a date."""
         # No display name: a name with commas in it would become further readers.
-        to = mailbox(address).octets
-        return self._mail.fill(values, b"To: %b\r\nDate: %b\r\n" % (to, date.encode()))
+        return self._mail.fill(values, b"To: %b\r\nDate: %b\r\n" % (to.octets, date))
 
     def envelope_sender(self, values: Mapping[str, str]) -> bytes:
         """Return the MAIL FROM (RFC 5321) of one reader's mail, without brackets."""
@@ -82,16 +86,19 @@ class _Form:
                 parts += [b"", b""]
         self._parts = parts
         # Most slots are the same few: each is written once for a reader.
-        self._distinct = list(dict.fromkeys([OPENING, *slots]))
-        self._places = [self._distinct.index(slot) for slot in slots]
+        distinct = list(dict.fromkeys([OPENING, *slots]))
+        places = [distinct.index(slot) for slot in slots]
+        self._distinct = distinct[1:]
+        # Never fewer than two, so that a tuple is what it returns.
+        self._placed = itemgetter(0, 0, *places)
 
     def fill(self, values: Mapping[str, str], opening: bytes) -> bytes:
         written = [opening]
-        for field, fallback, write in self._distinct[1:]:
+        for field, fallback, write in self._distinct:
             written.append(write(values.get(field) or fallback))
         # A copy, because another thread may fill the same form.
         parts = self._parts.copy()
-        parts[1::2] = [written[place] for place in self._places]
+        parts[1::2] = self._placed(written)[2:]
         return b"".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from flashmail.errors import WrongInput
@@ -14,6 +15,8 @@ CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: Embeddings, overrides and isolates: an unclosed one in a name turns the rest of the
 #: mail around. Plain marks (U+200E, U+200F) turn nothing and may stay.
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+LETTERS_AND_DIGITS = (ascii_letters + digits).encode()
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -53,9 +56,10 @@ def pieces(text: str, write: Callable[[str], bytes]) -> Iterator[str | Slot]:
 
 def token(value: str) -> bytes:
     """Return a token's bytes; raise WrongInput for what would not fit its slot."""
-    if len(value) != TOKEN_WIDTH or not (value.isalnum() and value.isascii()):
+    octets = value.encode()
+    if len(octets) != TOKEN_WIDTH or octets.translate(None, LETTERS_AND_DIGITS):
         raise WrongInput(f"a token has {TOKEN_WIDTH} letters and digits")
-    return value.encode()
+    return octets
 
 
 def settled(value: str) -> str:

@@ -1,16 +1,15 @@
 """What every way out of the house has in common."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from flashmail.errors import FlashmailError
 from flashmail.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One address on one message, and its value for each field that is marked.
 
     `values` are plain text: the transport escapes them for where they stand. The
@@ -19,7 +18,7 @@ class Recipient:
 
     subscriber_id: int
     address: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -31,8 +30,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # perhaps accepted; only an event can tell
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """A transport's word on one recipient, with the server's answer as the reason."""
 
     subscriber_id: int
@@ -63,13 +61,23 @@ Arm = Callable[[Sequence[int]], Awaitable[None]]
 
 @runtime_checkable
 class Listener(Protocol):
-    """An `Arm` that wants each receipt as soon as there is one.
+    """An `Arm` that knows more of its errand, and hears at once who was accepted.
 
     A transport that arms singly tells it: what it told is not in doubt if it dies.
     """
 
-    def heard(self, receipt: Receipt) -> None:
-        """Take note of a receipt that will also be returned."""
+    @property
+    def urgent(self) -> bool:
+        """Whether it goes before others that are on their way already."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """How many may be marked at once at most."""
+        ...
+
+    def heard(self, accepted: Sequence[int]) -> None:
+        """Take note of who was accepted; their receipts are returned as well."""
         ...
 
 

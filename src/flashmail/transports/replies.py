@@ -86,10 +86,10 @@ NO_RELAY = re.compile(
 
 def verdict(phase: Phase, reply: Reply) -> Outcome | None:
     """Return what a reply means for the reader; None when it blames the sender."""
-    if reply.code in LOGIN_CODES or reply.enhanced in BLAMES_SENDER:
-        return None
     if reply.positive:
         return Outcome.ACCEPTED
+    if reply.code in LOGIN_CODES or reply.enhanced in BLAMES_SENDER:
+        return None
     if reply.code < 500:
         return Outcome.LATER
     # The envelope sender is ours, so a refusal of it has nothing to do with a reader.

@@ -3,8 +3,8 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import cast
 
 from flashmail.transports.replies import Reply
@@ -25,8 +25,8 @@ class Lost(Exception):
 class Line(asyncio.Protocol):
     """One connection.
 
-    Whoever reads is woken once for all the replies asked for, not once for each: with
-    PIPELINING that is once for each mail.
+    Whoever listens is called once for all the replies asked for, not once for each:
+    with PIPELINING that is once for each mail.
     """
 
     transport: asyncio.Transport
@@ -39,27 +39,38 @@ class Line(asyncio.Protocol):
         self._limits: Sequence[float] = ()
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._drain: asyncio.Future[None] | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._heard: Callable[[], None] | None = None
+        self._drained: Callable[[], None] | None = None
         self._paused = False
         self.closed: asyncio.Future[None] = self._loop.create_future()
         #: Why the line is dead, as long as it lives nothing.
         self.lost = ""
 
-    async def read(self, limits: Sequence[float]) -> list[Reply]:
-        """Return as many replies as there are limits, which are seconds for each.
+    def listen(self, limits: Sequence[float], heard: Callable[[], None]) -> None:
+        """Call `heard` when there are as many replies as limits, seconds for each.
 
-        A lost line leads to fewer replies than asked for, not to an error: those that
-        came before count.
+        Once, and never before this returns. A lost line leads to fewer replies, not to
+        an error: those that came before count.
         """
+        self._limits, self._heard = limits, heard
         if len(self._replies) < len(limits) and not self.lost:
-            self._limits = limits
-            self._waiter = self._loop.create_future()
             self._set_deadline()
-            await self._waiter
-        taken = self._replies[: len(limits)]
-        del self._replies[: len(limits)]
+        else:
+            self._loop.call_soon(self._look_again)
+
+    def take(self, count: int) -> list[Reply]:
+        """Return the next replies, at most so many."""
+        taken = self._replies[:count]
+        del self._replies[:count]
         return taken
+
+    async def read(self, limits: Sequence[float]) -> list[Reply]:
+        """Wait for as many replies as there are limits; return them, or fewer."""
+        came: asyncio.Future[None] = self._loop.create_future()
+        self.listen(limits, partial(_settle, came))
+        await came
+        return self.take(len(limits))
 
     async def read_one(self, limit: float) -> Reply:
         """Return the next reply, or raise Lost."""
@@ -72,17 +83,14 @@ class Line(asyncio.Protocol):
         if not self.lost:
             self.transport.writelines(chunks)
 
-    async def drain(self, limit: float) -> None:
-        """Wait until what was written is on its way; raise Lost when it never is."""
-        if self._paused and not self.lost:
-            self._drain = self._loop.create_future()
-            try:
-                async with asyncio.timeout(limit):
-                    await self._drain
-            except TimeoutError:
-                self._lose(f"the server took nothing for {limit:g} seconds")
-        if self.lost:
-            raise Lost(self.lost)
+    def when_drained(self, limit: float, drained: Callable[[], None]) -> None:
+        """Call back when what was written is on its way, or the line is lost."""
+        if not self._paused or self.lost:
+            drained()
+            return
+        self._drained = drained
+        lost = partial(self._lose, f"the server took nothing for {limit:g} seconds")
+        self._stalled = self._loop.call_later(limit, lost)
 
     async def start_tls(self, context: ssl.SSLContext, host: str, limit: float) -> None:
         """Encrypt the line. Whatever was said in clear before counts for nothing."""
@@ -104,7 +112,11 @@ class Line(asyncio.Protocol):
         return not (self.lost or self._replies or self._rest or self._text)
 
     def abort(self, reason: str = "closed") -> None:
-        """Cut the line now; what was written but did not leave never will."""
+        """Cut the line now; what was written but did not leave never will.
+
+        Who listened hears no more of it.
+        """
+        self._heard = self._drained = None
         self._lose(reason)
 
     # asyncio calls these.
@@ -114,13 +126,12 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         before = len(self._replies)
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            self._hear(line.removesuffix(b"\r"))
-        if len(self._rest) + sum(map(len, self._text)) > LONGEST_REPLY:
-            self._lose("the server's reply does not end")
-        if self._waiter is None:
+        whole = None if self._rest or self._text or self.lost else _whole(data)
+        if whole is None:
+            self._piece_together(data)
+        else:
+            self._replies += whole
+        if self._heard is None:
             return
         if len(self._replies) >= len(self._limits) or self.lost:
             self._wake()
@@ -139,8 +150,15 @@ class Line(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._drain and not self._drain.done():
-            self._drain.set_result(None)
+        self._wake_writer()
+
+    def _piece_together(self, data: bytes) -> None:
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._hear(line)
+        if len(self._rest) + sum(map(len, self._text)) > LONGEST_REPLY:
+            self._lose("the server's reply does not end")
 
     def _hear(self, line: bytes) -> None:
         if self.lost:
@@ -164,14 +182,27 @@ class Line(asyncio.Protocol):
         self.transport.abort()
         self._wake()
 
+    def _look_again(self) -> None:
+        if self._heard and (len(self._replies) >= len(self._limits) or self.lost):
+            self._wake()
+
     def _wake(self) -> None:
-        if self._timer and self.lost:
-            self._timer.cancel()
-            self._timer = None
-        for waiter in (self._waiter, self._drain if self.lost else None):
-            if waiter and not waiter.done():
-                waiter.set_result(None)
-        self._waiter = None
+        if self.lost:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+            self._wake_writer()
+        heard, self._heard = self._heard, None
+        if heard:
+            heard()
+
+    def _wake_writer(self) -> None:
+        if self._stalled:
+            self._stalled.cancel()
+            self._stalled = None
+        drained, self._drained = self._drained, None
+        if drained:
+            drained()
 
     def _set_deadline(self) -> None:
         """Give the next reply its time.
@@ -188,7 +219,7 @@ class Line(asyncio.Protocol):
 
     def _look_at_clock(self) -> None:
         self._timer = None
-        if self._waiter is None:
+        if self._heard is None:
             return
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
@@ -196,13 +227,38 @@ class Line(asyncio.Protocol):
             self._lose("the server was silent for too long")
 
 
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _whole(data: bytes) -> Sequence[Reply] | None:
+    """Return the replies that data consists of, if it is whole replies of one line.
+
+    The first may be new each time, the number of a mail in the server's queue say; the
+    others are the same few words for each of a million mails.
+    """
+    first, end, others = data.partition(b"\n")
+    known = _same_as_ever(others)
+    found = _reply_line(first)
+    if not end or known is None or found is None or found[1]:
+        return None
+    return (found[0], *known)
+
+
+@lru_cache(maxsize=64)
+def _same_as_ever(data: bytes) -> tuple[Reply, ...] | None:
+    *lines, rest = data.split(b"\n")
+    found = [_reply_line(line) for line in lines]
+    if rest or any(each is None or each[1] for each in found):
+        return None
+    return tuple(each[0] for each in found if each)
+
+
 @lru_cache(maxsize=256)
 def _reply_line(line: bytes) -> tuple[Reply, bool] | None:
-    """Return a line's part of a reply, and whether more lines follow.
-
-    Cached, because a server says the same few words to each of a million mails.
-    """
-    found = REPLY_LINE(line)
+    """Return a line's part of a reply, and whether more lines follow."""
+    found = REPLY_LINE(line.removesuffix(b"\r"))
     if found is None:
         return None
     code, more, text = found.groups()
