@@ -101,7 +101,7 @@ def transport(engine: Engine, port: int, mails: int) -> Cost:
         async def lane() -> None:
             for batch in batches:
                 held = Claim(1, 1, campaign, batch)
-                who = recipients(held, message, letter.TOKENS, {})
+                who = recipients(held, message, letter.TOKENS)
                 _check(await made.send(message, who, arm))
 
         await asyncio.gather(*(lane() for _ in range(LANES)))
@@ -148,7 +148,7 @@ def _readers(engine: Engine, mails: int) -> tuple[Reader, ...]:
     with reading(engine) as session:
         found = session.exec(rows.order_by(col(Subscriber.id)).limit(mails))
         return tuple(
-            Reader(number or 0, address, name, {}) for number, address, name in found
+            Reader(number or 0, address, name) for number, address, name in found
         )
 
 

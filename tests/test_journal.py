@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.sending.journal import Journal, accepted, armed, is_dead, shut_out
+from flashmail.sending.journal import Journal, is_dead, read, shut_out
 from flashmail.transports import Fenced
 
 NAME = "host:1:a"
+
+
+def armed(folder: Path, batch_id: int, fence: int) -> set[int] | None:
+    marked, _ = read(folder, NAME, batch_id, fence)
+    return None if marked is None else set(marked)
+
+
+def accepted(folder: Path, batch_id: int, fence: int) -> set[int]:
+    return set(read(folder, NAME, batch_id, fence)[1])
 
 
 @pytest.fixture
@@ -24,14 +33,14 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def test_whom_it_armed_is_read_again(journal: Journal, tmp_path: Path) -> None:
     asyncio.run(journal.arm(7, 1, [3, 5]))
 
-    assert armed(tmp_path, NAME, 7, 1) == {3, 5}
+    assert armed(tmp_path, 7, 1) == {3, 5}
 
 
 def test_a_mark_counts_for_one_claim(journal: Journal, tmp_path: Path) -> None:
     asyncio.run(journal.arm(7, 1, [3]))
 
-    assert armed(tmp_path, NAME, 7, 2) == set()
-    assert armed(tmp_path, NAME, 8, 1) == set()
+    assert armed(tmp_path, 7, 2) == set()
+    assert armed(tmp_path, 8, 1) == set()
 
 
 def test_old_marks_are_written_over(journal: Journal, tmp_path: Path) -> None:
@@ -39,12 +48,12 @@ def test_old_marks_are_written_over(journal: Journal, tmp_path: Path) -> None:
     journal.rewind()
     asyncio.run(journal.arm(8, 1, [9]))
 
-    assert armed(tmp_path, NAME, 8, 1) == {9}
+    assert armed(tmp_path, 8, 1) == {9}
     assert (tmp_path / NAME).stat().st_size == 1 << 20
 
 
 def test_a_journal_that_is_elsewhere_says_nothing(tmp_path: Path) -> None:
-    assert armed(tmp_path, NAME, 7, 1) is None
+    assert armed(tmp_path, 7, 1) is None
     assert not is_dead(tmp_path, NAME)
 
 
@@ -54,7 +63,7 @@ def test_a_torn_mark_is_no_mark(journal: Journal, tmp_path: Path) -> None:
         file.seek(20)
         file.write(b"\0\0\0\0\0\0")
 
-    assert armed(tmp_path, NAME, 7, 1) == {3}
+    assert armed(tmp_path, 7, 1) == {3}
 
 
 def test_marks_of_the_same_moment_are_synced_together(
@@ -65,7 +74,7 @@ def test_marks_of_the_same_moment_are_synced_together(
 
     asyncio.run(many())
 
-    assert armed(tmp_path, NAME, 7, 1) == set(range(100))
+    assert armed(tmp_path, 7, 1) == set(range(100))
 
 
 def test_who_was_shut_out_arms_nothing_more(journal: Journal, tmp_path: Path) -> None:
@@ -97,13 +106,13 @@ def test_only_the_lock_tells_the_dead_from_the_living(tmp_path: Path) -> None:
 def test_who_was_accepted_is_read_again(journal: Journal, tmp_path: Path) -> None:
     async def play() -> None:
         await journal.arm(7, 1, [3, 5])
-        journal.accept(7, 1, 3)
+        journal.accept(7, 1, [3])
         await journal.arm(7, 1, [9])
-        journal.accept(7, 1, 9)
+        journal.accept(7, 1, [9])
         await asyncio.sleep(0.01)
 
     asyncio.run(play())
 
-    assert armed(tmp_path, NAME, 7, 1) == {3, 5, 9}
-    assert accepted(tmp_path, NAME, 7, 1) == {3, 9}
-    assert accepted(tmp_path, NAME, 7, 2) == set()
+    assert armed(tmp_path, 7, 1) == {3, 5, 9}
+    assert accepted(tmp_path, 7, 1) == {3, 9}
+    assert accepted(tmp_path, 7, 2) == set()

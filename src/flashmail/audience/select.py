@@ -126,6 +126,12 @@ def followed(
     }
 
 
+def bringing(session: Session, topics: Sequence[str]) -> dict[int, str]:
+    """Return through which topics people get what is tagged so, names by their ids."""
+    ids, known = topic_ids(session), lineage(session)
+    return {ids[name]: name for tag in topics for name in _up(known, tag)}
+
+
 def frequencies(*, urgent: bool) -> tuple[str, ...]:
     """Return the frequencies at which a brief is read at once."""
     if urgent:

@@ -1,10 +1,22 @@
 """Column types that the tables share."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Dialect, String
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Integer,
+    String,
+    bindparam,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 #: Text in the order of its code points on both databases, as SQLite has it anyway: an
 #: index then finds what begins alike.
@@ -30,3 +42,50 @@ class Word(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self.words(value)
+
+
+class Numbers(TypeDecorator[Sequence[int]]):
+    """Many whole numbers in one parameter."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(Integer()))
+        return dialect.type_descriptor(String())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        # What a list of numbers looks like in Python is JSON, too.
+        return list(value) if dialect.name == "postgresql" else str(list(value))
+
+
+class among(FunctionElement[bool]):
+    """The condition that a column is one of the numbers in a parameter.
+
+    Unlike IN, its SQL is the same for any count of them, so a statement is compiled
+    once, and a thousand numbers are one parameter.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, name: str) -> None:
+        super().__init__(column, bindparam(name, type_=Numbers()))
+
+
+@compiles(among, "postgresql")
+def _among_on_postgresql(element: among, compiler: SQLCompiler, **how: Any) -> str:
+    column, numbers = _both(element, compiler, how)
+    return f"{column} = ANY ({numbers})"
+
+
+@compiles(among)
+def _among(element: among, compiler: SQLCompiler, **how: Any) -> str:
+    column, numbers = _both(element, compiler, how)
+    return f"{column} IN (SELECT CAST(value AS INTEGER) FROM json_each({numbers}))"
+
+
+def _both(element: among, compiler: SQLCompiler, how: dict[str, Any]) -> list[str]:
+    clauses: Sequence[ColumnElement[Any]] = list(element.clauses)
+    return [compiler.process(each, **how) for each in clauses]

@@ -4,27 +4,21 @@ A batch belongs to the worker whose fence number it carries. Each claim adds one
 so that a worker which was thought dead and wakes up again can change nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
-import sqlalchemy
-from sqlalchemy import ColumnElement, CursorResult, Engine, and_, null, update
-from sqlmodel import Session, col, exists, select
+from sqlalchemy import Connection, CursorResult, Engine
+from sqlmodel import Session
 
+from flashmail.audience.select import bringing
 from flashmail.database import transaction
-from flashmail.message import fields
-from flashmail.model import (
-    Batch,
-    BatchState,
-    Campaign,
-    CampaignStatus,
-    Delivery,
-    DeliveryState,
-    Subscriber,
-    SubscriberStatus,
-    Suppression,
-)
+from flashmail.message import used_fields
+from flashmail.model import Campaign, Priority
+from flashmail.sending import statements as sql
+from flashmail.sending.campaigns import message_of
 from flashmail.sending.instance import InstanceFence
 
 #: How long a batch stays with a worker that shows no sign of life.
@@ -33,29 +27,37 @@ LEASE = timedelta(seconds=60)
 #: Begins the name of a field that is filled from a reader's attributes.
 ATTRIBUTE = "attribute:"
 
+#: The field that says which followed topics brought the mail.
+BECAUSE = "because"
 
-@dataclass(frozen=True)
-class Reader:
+
+class Reader(NamedTuple):
     """What the tables know of somebody whose delivery was claimed.
 
-    Of the attributes nothing is known where the mail has no use for them.
+    `topics` are the ids, as in `3,7`, of those that bring the mail. Of them and of the
+    attributes nothing is known where the mail has no use for them.
     """
 
     subscriber_id: int
     address: str
     name: str
-    attributes: dict[str, Any]
+    topics: str | None = None
+    attributes: Mapping[str, Any] | None = None
     consent: bool | None = None  # to be watched
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A batch in one worker's hands, and the readers to be mailed out of it."""
+    """A batch in one worker's hands, and the readers to be mailed out of it.
+
+    `topics` are the names, by their ids, of those that bring the mail.
+    """
 
     batch_id: int
     fence: int
     campaign: Campaign
     readers: tuple[Reader, ...]
+    topics: Mapping[int, str] = field(default_factory=dict)
 
 
 def claim(
@@ -64,17 +66,26 @@ def claim(
     *,
     journal: bool = False,
     fence: InstanceFence | None = None,
+    least: Priority = Priority.NORMAL,
     now: datetime,
 ) -> Claim | None:
     """Take the next batch that is due, urgent ones first; None where there is none.
 
     `journal` says that the worker's marks will stand in its journal, not in the table.
+    Of a priority below `least` nothing is taken.
     """
     with transaction(engine) as session:
-        due = _next_due(session, now)
-        if due is None or due.id is None:
+        connection = session.connection()
+        due = _next_due(connection, least, now)
+        if due is None:
             return None
-        if not _take(session, due.id, worker, journal, now):
+        took = {
+            "which": due.id,
+            "who": worker,
+            "marks": journal,
+            "until": now + LEASE,
+        }
+        if connection.execute(sql.TAKE, took).rowcount != 1:
             return None
         claims = fence.count(session) if fence else 0
         held = _claimed(session, due, now)
@@ -83,107 +94,36 @@ def claim(
     return held
 
 
-def _claimed(session: Session, due: Batch, now: datetime) -> Claim:
-    assert due.id is not None
+def _next_due(connection: Connection, least: Priority, now: datetime) -> Any:
+    when = {"least": least, "moment": now}
+    for campaign in connection.execute(sql.CAMPAIGNS_DUE, when).scalars().all():
+        # Of a campaign whose batches other workers are taking, there may be none.
+        which = {"whose": campaign, "moment": now}
+        due = connection.execute(sql.NEXT_BATCH, which).first()
+        if due is not None:
+            return due
+    return None
+
+
+def _claimed(session: Session, due: Any, now: datetime) -> Claim:
+    connection = session.connection()
     campaign = session.get_one(Campaign, due.campaign_id)
-    _skip_who_left(session, due, now)
-    used = fields(campaign.html) | fields(campaign.text)
-    attributes = any(field.startswith(ATTRIBUTE) for field in used)
-    readers = _claim_rows(session, due, now, attributes=attributes)
-    return Claim(due.id, due.fence + 1, campaign, readers)
-
-
-def in_range(batch: Batch) -> ColumnElement[bool]:
-    """Return the condition that a delivery belongs to a batch."""
-    return and_(
-        col(Delivery.campaign_id) == batch.campaign_id,
-        col(Delivery.subscriber_id).between(batch.first, batch.last),
+    rows = {"whose": campaign.id, "lowest": due.first, "highest": due.last}
+    connection.execute(sql.SKIP_WHO_LEFT, rows | {"moment": now})
+    connection.execute(sql.CLAIM_ROWS, rows | {"moment": now})
+    used = used_fields(message_of(campaign))
+    topics = bringing(session, campaign.topics) if BECAUSE in used else {}
+    query = sql.readers(
+        topics=bool(topics), attributes=any(each.startswith(ATTRIBUTE) for each in used)
     )
+    found = connection.execute(
+        query, rows | ({"topics": list(topics)} if topics else {})
+    )
+    readers = tuple(starmap(Reader, found.all()))
+    return Claim(due.id, due.fence + 1, campaign, readers, topics)
 
 
 def changed(result: object) -> int:
     """Return how many rows an UPDATE met."""
     assert isinstance(result, CursorResult)
     return result.rowcount
-
-
-def _next_due(session: Session, now: datetime) -> Batch | None:
-    return session.exec(
-        select(Batch)
-        .join(Campaign)
-        .where(Batch.state == BatchState.OPEN, Batch.ready_at <= now)
-        .where(Campaign.status == CampaignStatus.SENDING)
-        .order_by(
-            col(Campaign.priority).desc(),
-            col(Campaign.send_at),
-            col(Batch.campaign_id),
-            col(Batch.id),
-        )
-        .limit(1)
-        .with_for_update(skip_locked=True, of=Batch)
-    ).first()
-
-
-def _take(
-    session: Session, batch_id: int, worker: str, journal: bool, now: datetime
-) -> bool:
-    taken = session.execute(
-        update(Batch)
-        .where(col(Batch.id) == batch_id, col(Batch.state) == BatchState.OPEN)
-        .values(
-            state=BatchState.CLAIMED,
-            worker=worker,
-            journal=journal,
-            lease_until=now + LEASE,
-            fence=col(Batch.fence) + 1,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return changed(taken) == 1
-
-
-def _skip_who_left(session: Session, batch: Batch, now: datetime) -> None:
-    """Leave out whoever may not be mailed any more since the campaign was addressed."""
-    mailable = (
-        select(Subscriber.id)
-        .where(col(Subscriber.id).between(batch.first, batch.last))
-        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
-        .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
-    )
-    session.execute(
-        update(Delivery)
-        .where(in_range(batch), col(Delivery.state) == DeliveryState.QUEUED)
-        .where(col(Delivery.subscriber_id).not_in(mailable))
-        .values(state=DeliveryState.SKIPPED, at=now, reason="left before it was sent")
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _claim_rows(
-    session: Session, batch: Batch, now: datetime, *, attributes: bool
-) -> tuple[Reader, ...]:
-    """Take who is still queued; read their attributes if the mail has use for them."""
-    session.execute(
-        update(Delivery)
-        .where(in_range(batch), col(Delivery.state) == DeliveryState.QUEUED)
-        .values(
-            state=DeliveryState.CLAIMED, at=now, attempts=col(Delivery.attempts) + 1
-        )
-        .execution_options(synchronize_session=False)
-    )
-    readers = (
-        sqlalchemy.select(
-            col(Subscriber.id),
-            col(Subscriber.address),
-            col(Subscriber.name),
-            col(Subscriber.attributes) if attributes else null(),
-            col(Subscriber.tracking_consent),
-        )
-        .join(Delivery, col(Delivery.subscriber_id) == col(Subscriber.id))
-        .where(in_range(batch), col(Delivery.state) == DeliveryState.CLAIMED)
-        .order_by(col(Subscriber.id))
-    )
-    return tuple(
-        Reader(number, address, name, said or {}, consent)
-        for number, address, name, said, consent in session.execute(readers)
-    )

@@ -28,8 +28,8 @@ from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved, Draft, find, log
 from flashmail.sending.compose import compose
 from flashmail.sending.launch import draft_of
-from flashmail.sending.ledger import IN_HAND
 from flashmail.sending.prepare import Desk, keep
+from flashmail.sending.statements import IN_HAND
 from flashmail.sending.whom import missed
 
 #: A campaign in one of these has told somebody something that can be corrected.

@@ -9,9 +9,8 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from flashmail.audience.select import followed
-from flashmail.database import reading
 from flashmail.links import Tokens
+from flashmail.model import Priority
 from flashmail.sending import ledger
 from flashmail.sending.campaigns import message_of
 from flashmail.sending.claim import Claim
@@ -66,12 +65,8 @@ class Handover:
     async def _send(self, transport: Transport, tokens: Tokens) -> list[Receipt]:
         if not self.held.readers:
             return []
-        campaign = self.held.campaign
-        ids = [reader.subscriber_id for reader in self.held.readers]
-        with reading(self.engine) as session:
-            topics = followed(session, ids, campaign.topics)
-        message = message_of(campaign)
-        who = recipients(self.held, message, tokens, topics, self.tracking)
+        message = message_of(self.held.campaign)
+        who = recipients(self.held, message, tokens, self.tracking)
         return await transport.send(message, who, self)
 
     async def __call__(self, subscriber_ids: Sequence[int]) -> None:
@@ -87,13 +82,21 @@ class Handover:
             raise Fenced(f"the marks cannot be kept: {problem}") from problem
         self._armed.update(subscriber_ids)
 
-    def heard(self, receipt: Receipt) -> None:
+    @property
+    def urgent(self) -> bool:
+        """Whether the transport lets this batch go before others."""
+        return self.held.campaign.priority == Priority.URGENT
+
+    @property
+    def together(self) -> int:
+        """How many mails may go at the same moment."""
+        return 1 if self.metronome else len(self.held.readers)
+
+    def heard(self, accepted: Sequence[int]) -> None:
         """Keep what a transport knows before its batch is over."""
-        if receipt.outcome is Outcome.ACCEPTED:
-            self._accepted.add(receipt.subscriber_id)
-            if self.journal:
-                held = self.held
-                self.journal.accept(held.batch_id, held.fence, receipt.subscriber_id)
+        self._accepted.update(accepted)
+        if self.journal:
+            self.journal.accept(self.held.batch_id, self.held.fence, accepted)
 
     async def _mark(self, subscriber_ids: Sequence[int]) -> None:
         held = self.held

@@ -24,11 +24,17 @@ from flashmail.transports import Fenced
 #: Batch, fence, subscriber, and the three of them folded together as a check.
 MARK = Struct(">IIII")
 
+#: What the marks of one claim begin with.
+CLAIM = Struct(">II")
+
 #: Written ahead, so that a sync has no new length of the file to sync as well.
 SIZE = 1 << 20
 
 #: The two kinds of marks differ in their checks.
 ARMED, ACCEPTED = 0x666D6A6C, 0x666D6163
+
+#: Between a journal's name and the numbers of a claim that its worker has lost.
+SHUT_OUT = ".shut-out-"
 
 #: A batch and the fence number of the claim on it.
 Claimed = tuple[int, int]
@@ -40,6 +46,7 @@ class Journal:
     def __init__(self, folder: Path, worker: str) -> None:
         self._folder, self._worker = folder, worker
         self._path = _path(folder, worker)
+        self._shut_out = f"{self._path}{SHUT_OUT}"
         self._handle = -1
         self._place = 0
         self._accepted: list[tuple[int, int, int]] = []
@@ -68,13 +75,13 @@ class Journal:
         """Begin at the front again; to be called when no batch is in hand."""
         self._place = 0
 
-    def accept(self, batch_id: int, fence: int, subscriber_id: int) -> None:
-        """Note that a mail was accepted, so that it is not unknown if we die.
+    def accept(self, batch_id: int, fence: int, subscriber_ids: Sequence[int]) -> None:
+        """Note whose mails were accepted, so that they are not unknown if we die.
 
         It is written with the next marks, and not synced: a dead process loses nothing
         of what it wrote, and after a power cut the mail is unknown, which is true.
         """
-        self._accepted.append((batch_id, fence, subscriber_id))
+        self._accepted += [(batch_id, fence, each) for each in subscriber_ids]
         if not self._flushes:
             self._flushes = True
             loop = asyncio.get_running_loop()
@@ -90,9 +97,8 @@ class Journal:
         self._waiting += [(batch_id, fence, each) for each in subscriber_ids]
         loop = asyncio.get_running_loop()
         if not self._waiters:
-            # A round of the loop later, so that whoever is about to ask comes along:
-            # nine marks to a sync instead of four, with ten connections.
-            loop.call_soon(loop.call_soon, self._sync)
+            # A round of the loop later, so that whoever is about to ask comes along.
+            loop.call_soon(self._sync)
         # One for each: whoever is cancelled takes nobody else along.
         synced: asyncio.Future[set[Claimed]] = loop.create_future()
         self._waiters.append(synced)
@@ -137,7 +143,7 @@ class Journal:
         return None
 
     def _is_shut_out(self, batch_id: int, fence: int) -> bool:
-        return os.path.exists(f"{self._path}.shut-out-{batch_id}-{fence}")
+        return os.path.exists(f"{self._shut_out}{batch_id}-{fence}")
 
 
 def is_dead(folder: Path, worker: str) -> bool:
@@ -163,14 +169,19 @@ def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
     _sync_folder(folder)
 
 
-def armed(folder: Path, worker: str, batch_id: int, fence: int) -> set[int] | None:
-    """Return whom a worker had armed in a claim; None if its journal is not here."""
-    return _marked(_path(folder, worker), (batch_id, fence), ARMED)
+def read(
+    folder: Path, worker: str, batch_id: int, fence: int
+) -> tuple[list[int] | None, list[int]]:
+    """Return whom a worker had armed in a claim, and who of them was accepted.
 
-
-def accepted(folder: Path, worker: str, batch_id: int, fence: int) -> set[int] | None:
-    """Return whose mails were accepted in a claim, as far as the worker came."""
-    return _marked(_path(folder, worker), (batch_id, fence), ACCEPTED)
+    Whom it armed is None if its journal is not here.
+    """
+    try:
+        marks = _path(folder, worker).read_bytes()
+    except FileNotFoundError:
+        return None, []
+    claim = CLAIM.pack(batch_id, fence)
+    return _marked(marks, claim, ARMED), _marked(marks, claim, ACCEPTED)
 
 
 def _mark(what: tuple[int, int, int], kind: int) -> bytes:
@@ -179,17 +190,21 @@ def _mark(what: tuple[int, int, int], kind: int) -> bytes:
     return MARK.pack(batch_id, fence, subscriber_id, check)
 
 
-def _marked(path: Path, claimed: Claimed, kind: int) -> set[int] | None:
-    try:
-        marks = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    whole = len(marks) - len(marks) % MARK.size
-    return {
-        subscriber
-        for batch, number, subscriber, check in MARK.iter_unpack(marks[:whole])
-        if (batch, number) == claimed and check == batch ^ number ^ subscriber ^ kind
-    }
+def _marked(marks: bytes, claim: bytes, kind: int) -> list[int]:
+    """Return the subscribers in a claim's marks of a kind.
+
+    The claim is looked for, not each mark unpacked: there may be millions.
+    """
+    found = []
+    at = marks.find(claim)
+    while at >= 0:
+        whole = at % MARK.size == 0 and at + MARK.size <= len(marks)
+        if whole:
+            batch_id, fence, subscriber_id, check = MARK.unpack_from(marks, at)
+            if check == batch_id ^ fence ^ subscriber_id ^ kind:
+                found.append(subscriber_id)
+        at = marks.find(claim, at + (MARK.size if whole else 1))
+    return found
 
 
 def _path(folder: Path, worker: str) -> Path:
@@ -197,7 +212,7 @@ def _path(folder: Path, worker: str) -> Path:
 
 
 def _shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> Path:
-    return Path(f"{_path(folder, worker)}.shut-out-{batch_id}-{fence}")
+    return Path(f"{_path(folder, worker)}{SHUT_OUT}{batch_id}-{fence}")
 
 
 def _write(handle: int, marks: bytes, place: int) -> None:

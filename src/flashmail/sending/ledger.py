@@ -7,22 +7,16 @@ worker's: `Fenced` when it is not.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, Update, bindparam, case, or_, update
+from sqlalchemy import Connection, Engine, update
 from sqlmodel import Session, col, exists, select
 
 from flashmail.database import reading, transaction
-from flashmail.model import (
-    OPEN,
-    Batch,
-    BatchState,
-    Campaign,
-    CampaignStatus,
-    Delivery,
-    DeliveryState,
-)
+from flashmail.model import Batch, BatchState, Campaign, CampaignStatus, DeliveryState
 from flashmail.sending import journal
-from flashmail.sending.claim import LEASE, Claim, changed, in_range
+from flashmail.sending import statements as sql
+from flashmail.sending.claim import LEASE, Claim
 from flashmail.transports import Fenced, Outcome, Receipt
 
 #: A delivery that was put off for so long has failed: the news in it is stale.
@@ -30,9 +24,6 @@ GIVE_UP_AFTER = timedelta(hours=24)
 
 #: What is put off waits twice as long each time, from the first wait to the longest.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
-
-#: In a worker's hands.
-IN_HAND = (DeliveryState.CLAIMED, DeliveryState.ARMED)
 
 BOOKED = {
     Outcome.ACCEPTED: DeliveryState.SENT,
@@ -49,15 +40,9 @@ def arm(
 ) -> None:
     """Mark deliveries durably, right before the bytes that can cause acceptance."""
     with transaction(engine) as session:
-        _hold(session, held, now)
-        session.execute(
-            update(Delivery)
-            .where(col(Delivery.campaign_id) == held.campaign.id)
-            .where(col(Delivery.subscriber_id).in_(subscriber_ids))
-            .where(col(Delivery.state).in_(IN_HAND))
-            .values(state=DeliveryState.ARMED, at=now)
-            .execution_options(synchronize_session=False)
-        )
+        connection = session.connection()
+        place = _hold(connection, held, now)
+        connection.execute(sql.ARM, _range(place, now) | {"numbers": subscriber_ids})
 
 
 def book(
@@ -67,26 +52,22 @@ def book(
 
     Whoever has no receipt was surely not handed over and is queued again.
     """
-    stale = now - (held.campaign.started_at or now) > GIVE_UP_AFTER
-    sent, others = [], []
-    for each in receipts:
-        if each.outcome is Outcome.ACCEPTED and not each.reason:
-            sent.append(each.subscriber_id)
-        else:
-            others.append(_outcome(each, stale=stale))
+    sent, others = _sorted_out(held, receipts, now)
     with transaction(engine) as session:
-        _hold(session, held, now)
+        connection = session.connection()
+        place = _hold(connection, held, now)
         if sent:
-            session.execute(_sent(held, sent, now))
+            rows = _range(place, now)
+            connection.execute(sql.BOOK_SENT, rows | {"numbers": sent})
         if others:
-            session.connection().execute(_booking(held, now), others)
-        _let_go(session, session.get_one(Batch, held.batch_id), now)
+            connection.execute(sql.BOOK_OTHER, others)
+        _let_go(connection, place, now)
 
 
 def extend(engine: Engine, held: Claim, *, now: datetime) -> None:
     """Show a sign of life, so that nobody else takes the batch."""
     with transaction(engine) as session:
-        _hold(session, held, now)
+        _hold(session.connection(), held, now)
 
 
 def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> int:
@@ -106,7 +87,8 @@ def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> in
             if batch.journal:
                 _read_journal(session, batch, journals, now)
             batch.fence += 1
-            _let_go(session, batch, now)
+            session.flush()
+            _let_go(session.connection(), _place(batch), now)
         return len(lost)
 
 
@@ -146,122 +128,88 @@ def _read_journal(
     Without the journal (it lies on another machine) any of them may have been.
     """
     assert batch.id is not None
-    claimed = in_range(batch) & (col(Delivery.state) == DeliveryState.CLAIMED)
+    connection, rows = session.connection(), _range(_place(batch), now)
     armed = None
     if journals is not None:
         journal.shut_out(journals, batch.worker, batch.id, batch.fence)
-        armed = journal.armed(journals, batch.worker, batch.id, batch.fence)
-        accepted = journal.accepted(journals, batch.worker, batch.id, batch.fence)
-        session.execute(
-            update(Delivery)
-            .where(claimed, col(Delivery.subscriber_id).in_(accepted or ()))
-            .values(state=DeliveryState.SENT, at=now)
-            .execution_options(synchronize_session=False)
-        )
-    if armed is not None:
-        claimed &= col(Delivery.subscriber_id).in_(armed)
-    session.execute(
-        update(Delivery)
-        .where(claimed)
-        .values(state=DeliveryState.ARMED, at=now)
-        .execution_options(synchronize_session=False)
-    )
+        armed, accepted = journal.read(journals, batch.worker, batch.id, batch.fence)
+        connection.execute(sql.BOOK_SENT, rows | {"numbers": accepted})
+    if armed is None:
+        connection.execute(sql.ARM_ALL, rows)
+    else:
+        connection.execute(sql.ARM, rows | {"numbers": armed})
 
 
-def _outcome(receipt: Receipt, *, stale: bool) -> dict[str, object]:
-    state, reason = BOOKED[receipt.outcome], receipt.reason
+def _sorted_out(
+    held: Claim, receipts: Iterable[Receipt], now: datetime
+) -> tuple[list[int], list[dict[str, object]]]:
+    """Return who were simply accepted, and what to write of each of the others."""
+    stale = now - (held.campaign.started_at or now) > GIVE_UP_AFTER
+    sent, others = [], []
+    for number, outcome, reason in receipts:
+        if outcome is Outcome.ACCEPTED and not reason:
+            sent.append(number)
+        else:
+            told = _outcome(outcome, reason, stale=stale)
+            others.append(
+                {"whose": held.campaign.id, "moment": now, "number": number} | told
+            )
+    return sent, others
+
+
+def _outcome(outcome: Outcome, reason: str, *, stale: bool) -> dict[str, object]:
+    state = BOOKED[outcome]
     given_up = stale and state is DeliveryState.QUEUED
     if given_up:
         state, reason = DeliveryState.FAILED, f"given up after a day: {reason}"
+    return {"to": state, "why": reason[:REASON_LENGTH], "again": given_up}
+
+
+class _Place(NamedTuple):
+    """Where a batch lies: its number, its campaign, and its range of subscribers."""
+
+    batch_id: int
+    campaign_id: int
+    first: int
+    last: int
+
+
+def _place(batch: Batch) -> _Place:
+    assert batch.id is not None
+    return _Place(batch.id, batch.campaign_id, batch.first, batch.last)
+
+
+def _hold(connection: Connection, held: Claim, now: datetime) -> _Place:
+    mine = connection.execute(
+        sql.HOLD,
+        {"which": held.batch_id, "claim": held.fence, "until": now + LEASE},
+    ).first()
+    if mine is None:
+        raise Fenced(f"batch {held.batch_id} was taken over by another worker")
+    return _Place(held.batch_id, *mine)
+
+
+def _range(place: _Place, now: datetime) -> dict[str, object]:
     return {
-        "who": receipt.subscriber_id,
-        "to": state,
-        "why": reason[:REASON_LENGTH],
-        "again": given_up,
+        "whose": place.campaign_id,
+        "lowest": place.first,
+        "highest": place.last,
+        "moment": now,
     }
 
 
-def _sent(held: Claim, subscriber_ids: Sequence[int], now: datetime) -> Update:
-    """Return what books all at once who were simply accepted, as most are."""
-    return (
-        update(Delivery)
-        .where(col(Delivery.campaign_id) == held.campaign.id)
-        .where(col(Delivery.subscriber_id).in_(subscriber_ids))
-        .where(col(Delivery.state).in_(IN_HAND))
-        .values(state=DeliveryState.SENT, reason="", retryable=False, at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _booking(held: Claim, now: datetime) -> Update:
-    table = Delivery.__table__  # type: ignore[attr-defined]
-    return (
-        update(table)
-        .where(table.c.campaign_id == held.campaign.id)
-        .where(table.c.subscriber_id == bindparam("who"))
-        # No IN here: its list of parameters is not for many rows at once.
-        .where(or_(*(table.c.state == state for state in IN_HAND)))
-        .values(
-            state=bindparam("to"),
-            reason=bindparam("why"),
-            retryable=bindparam("again"),
-            at=now,
-        )
-    )
-
-
-def _hold(session: Session, held: Claim, now: datetime) -> None:
-    mine = session.execute(
-        update(Batch)
-        .where(col(Batch.id) == held.batch_id, col(Batch.fence) == held.fence)
-        .where(col(Batch.state) == BatchState.CLAIMED)
-        .values(lease_until=now + LEASE)
-        .execution_options(synchronize_session=False)
-    )
-    if changed(mine) != 1:
-        raise Fenced(f"batch {held.batch_id} was taken over by another worker")
-
-
-def _let_go(session: Session, batch: Batch, now: datetime) -> None:
+def _let_go(connection: Connection, place: _Place, now: datetime) -> None:
     """Settle what is still in hand; close the batch, or open it again for the rest."""
-    _settle(session, in_range(batch), now)
-    if session.get_one(Campaign, batch.campaign_id).status is CampaignStatus.CANCELLED:
-        _cancel_rest(session, in_range(batch), now)
-    attempts = session.scalar(
-        select(Delivery.attempts)
-        .where(in_range(batch), col(Delivery.state).in_(OPEN))
-        .order_by(col(Delivery.attempts).desc())
-        .limit(1)
-    )
-    batch.state = BatchState.DONE if attempts is None else BatchState.OPEN
-    batch.ready_at = now + wait_before(attempts) if attempts else now
-    batch.lease_until = None
-
-
-def _settle(session: Session, rows: ColumnElement[bool], now: datetime) -> None:
-    """Say of deliveries that nobody holds any more what is surely true of them."""
-    armed = col(Delivery.state) == DeliveryState.ARMED
-    attempts = col(Delivery.attempts)
-    session.execute(
-        update(Delivery)
-        .where(rows, col(Delivery.state).in_(IN_HAND))
-        .values(
-            state=case(
-                (armed, DeliveryState.UNKNOWN.value), else_=DeliveryState.QUEUED.value
-            ),
-            reason=case((armed, "no answer came before the worker stopped"), else_=""),
-            # An attempt that never began does not count.
-            attempts=case((armed, attempts), else_=attempts - 1),
-            at=now,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _cancel_rest(session: Session, rows: ColumnElement[bool], now: datetime) -> None:
-    session.execute(
-        update(Delivery)
-        .where(rows, col(Delivery.state) == DeliveryState.QUEUED)
-        .values(state=DeliveryState.CANCELLED, at=now, reason="campaign cancelled")
-        .execution_options(synchronize_session=False)
-    )
+    rows = _range(place, now)
+    connection.execute(sql.SETTLE, rows)
+    status = connection.execute(sql.STATUS, {"whose": place.campaign_id}).scalar()
+    if status is CampaignStatus.CANCELLED:
+        connection.execute(sql.CANCEL_REST, rows)
+    del rows["moment"]
+    attempts = connection.execute(sql.ATTEMPTS, rows).scalar()
+    done = {
+        "which": place.batch_id,
+        "to": BatchState.DONE if attempts is None else BatchState.OPEN,
+        "ready": now + wait_before(attempts) if attempts else now,
+    }
+    connection.execute(sql.LET_GO, done)

@@ -1,7 +1,6 @@
 """What a transport has to know of each reader in a claimed batch."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 
 from flashmail.links import NOBODY, Purpose, Tokens
 from flashmail.message import (
@@ -12,93 +11,18 @@ from flashmail.message import (
     TOKEN,
     WATCH,
     Message,
-    fields,
+    used_fields,
 )
-from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
+from flashmail.sending.claim import ATTRIBUTE, BECAUSE, Claim, Reader
 from flashmail.settings import Tracking
 from flashmail.transports import Recipient
 
 #: What to say to somebody whom a segment meant without following a topic of the brief.
 NO_TOPIC = ""
 
-
-def recipients(
-    held: Claim,
-    message: Message,
-    tokens: Tokens,
-    followed: Mapping[int, Sequence[str]],
-    tracking: Tracking = Tracking.REFUSABLE,
-) -> list[Recipient]:
-    """Return the batch's readers with a value for each field that the message marks.
-
-    Who may not be watched gets no pixel, and links that are the same for all of them.
-    """
-    assert held.campaign.id is not None
-    campaign_id = held.campaign.id
-    wanted = sorted((_fields(message) | {TOKEN, LEAVE, BOUNCE}) - {PIXEL})
-    values = {
-        field: _value_of(field, campaign_id, tokens, followed) for field in wanted
-    }
-    if WATCH in values:
-        nobody = tokens.write(Purpose.WATCH, campaign_id, NOBODY)
-        values[WATCH] = _if_watched(tracking, values[TOKEN], nobody)
-        values[PIXEL] = _if_watched(tracking, values[TOKEN], "")
-    if held.campaign.corrects is not None:
-        # The Message-ID of what it answers holds the token that the first one had.
-        values[FIRST] = _value_of(TOKEN, held.campaign.corrects, tokens, followed)
-    return [
-        Recipient(
-            reader.subscriber_id,
-            reader.address,
-            {field: value(reader) for field, value in values.items()},
-        )
-        for reader in held.readers
-    ]
-
-
-def list_in_words(names: Sequence[str]) -> str:
-    """Return `A`, `A and B` or `A, B and C`."""
-    *others, last = names or [NO_TOPIC]
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-@lru_cache(maxsize=16)
-def _fields(message: Message) -> frozenset[str]:
-    return frozenset(fields(message.html) | fields(message.text))
-
-
-def may_be_watched(consent: bool | None, tracking: Tracking) -> bool:
-    """Return whether somebody's opens and clicks may be told from others'."""
-    if tracking is Tracking.REFUSABLE:
-        return consent is not False
-    return tracking is Tracking.CONSENT and consent is True
-
-
-def _if_watched(
-    tracking: Tracking, own: Callable[[Reader], str], nobody: str
-) -> Callable[[Reader], str]:
-    return lambda reader: (
-        own(reader) if may_be_watched(reader.consent, tracking) else nobody
-    )
-
-
-def _value_of(
-    field: str, campaign_id: int, tokens: Tokens, followed: Mapping[int, Sequence[str]]
-) -> Callable[[Reader], str]:
-    if field in PURPOSES:
-        purpose = PURPOSES[field]
-        return lambda reader: tokens.write(purpose, campaign_id, reader.subscriber_id)
-    if field == "because":
-        return lambda reader: list_in_words(followed.get(reader.subscriber_id, ()))
-    if field.startswith(ATTRIBUTE):
-        name = field.removeprefix(ATTRIBUTE)
-        return lambda reader: str(reader.attributes.get(name) or "")
-    return PLAIN[field]
-
-
+#: Tokens of a delivery that stand in every mail, whatever its message marks.
 PURPOSES = {
     TOKEN: Purpose.WATCH,
-    WATCH: Purpose.WATCH,
     LEAVE: Purpose.LEAVE,
     BOUNCE: Purpose.BOUNCE,
 }
@@ -108,3 +32,96 @@ PLAIN: dict[str, Callable[[Reader], str]] = {
     "first_name": lambda reader: reader.name.split(" ")[0],
     "address": lambda reader: reader.address,
 }
+
+#: The values of a field, in the order of the readers.
+Column = Sequence[str]
+
+
+def recipients(
+    held: Claim,
+    message: Message,
+    tokens: Tokens,
+    tracking: Tracking = Tracking.REFUSABLE,
+) -> list[Recipient]:
+    """Return the batch's readers with a value for each field that the message marks.
+
+    Who may not be watched gets no pixel, and links that are the same for all of them.
+    """
+    # By columns: a call for each field of each reader would cost more than its value.
+    columns = _tokens(held, tokens)
+    used = used_fields(message)
+    if WATCH in used:
+        columns |= _watched(held, tokens, columns[TOKEN], tracking)
+    for field in used - columns.keys() - {WATCH, PIXEL}:
+        columns[field] = _column(field, held)
+    names = tuple(columns)
+    rows = zip(*columns.values(), strict=True)
+    return [
+        Recipient(reader.subscriber_id, reader.address, dict(zip(names, row)))  # noqa: B905 - strict costs as much again
+        for reader, row in zip(held.readers, rows, strict=True)
+    ]
+
+
+def list_in_words(names: Sequence[str]) -> str:
+    """Return `A`, `A and B` or `A, B and C`."""
+    *others, last = names or [NO_TOPIC]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def may_be_watched(consent: bool | None, tracking: Tracking) -> bool:
+    """Return whether somebody's opens and clicks may be told from others'."""
+    if tracking is Tracking.REFUSABLE:
+        return consent is not False
+    return tracking is Tracking.CONSENT and consent is True
+
+
+def _tokens(held: Claim, tokens: Tokens) -> dict[str, Column]:
+    ids = [reader.subscriber_id for reader in held.readers]
+    number, first = held.campaign.id, held.campaign.corrects
+    assert number is not None
+    columns: dict[str, Column] = {
+        field: tokens.write_all(purpose, number, ids)
+        for field, purpose in PURPOSES.items()
+    }
+    if first is not None:
+        # The Message-ID of what it answers holds the token that the first one had.
+        columns[FIRST] = tokens.write_all(PURPOSES[TOKEN], first, ids)
+    return columns
+
+
+def _watched(
+    held: Claim, tokens: Tokens, own: Column, tracking: Tracking
+) -> dict[str, Column]:
+    """Return the tokens in links and in the pixel, where somebody may be watched."""
+    consents = {reader.consent for reader in held.readers}
+    allowed = {each for each in consents if may_be_watched(each, tracking)}
+    if allowed == consents:
+        return {WATCH: own, PIXEL: own}
+    assert held.campaign.id is not None
+    nobody = tokens.write(Purpose.WATCH, held.campaign.id, NOBODY)
+
+    def unless_watched(other: str) -> Column:
+        pairs = zip(held.readers, own, strict=True)
+        return [token if who.consent in allowed else other for who, token in pairs]
+
+    return {WATCH: unless_watched(nobody), PIXEL: unless_watched("")}
+
+
+def _column(field: str, held: Claim) -> Column:
+    if field == BECAUSE:
+        return _reasons(held)
+    if field.startswith(ATTRIBUTE):
+        name = field.removeprefix(ATTRIBUTE)
+        attributes = (reader.attributes or {} for reader in held.readers)
+        return [str(each.get(name) or "") for each in attributes]
+    value = PLAIN[field]
+    return [value(reader) for reader in held.readers]
+
+
+def _reasons(held: Claim) -> Column:
+    """Say through which topics each reader gets the mail; most have the same few."""
+    said: dict[str | None, str] = {}
+    for topics in {reader.topics for reader in held.readers}:
+        ids = sorted(map(int, topics.split(","))) if topics else ()
+        said[topics] = list_in_words([held.topics[each] for each in ids])
+    return [said[reader.topics] for reader in held.readers]

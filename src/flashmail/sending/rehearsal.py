@@ -5,7 +5,7 @@ fills in each mail. Only no transport takes it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, null
 from sqlmodel import Session, col, exists, select
 
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import count, followed
+from flashmail.audience.select import bringing, count
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.links import Tokens
@@ -35,6 +35,7 @@ from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
 from flashmail.sending.correct import on_their_way
 from flashmail.sending.preflight import usual_audience
 from flashmail.sending.recipients import recipients
+from flashmail.sending.statements import topics_followed
 from flashmail.sending.whom import whom
 from flashmail.transports import Recipient
 
@@ -170,9 +171,10 @@ def _walk(
         advance(begin, len(ids))
         some = ids[begin : begin + AT_A_TIME]
         with reading(engine) as session:
-            held = Claim(0, 0, campaign, _readers(session, some, attributes=attributes))
-            topics = followed(session, some, campaign.topics)
-        for each in recipients(held, message, tokens, topics):
+            topics = bringing(session, campaign.topics)
+            readers = _readers(session, some, topics, attributes=attributes)
+        held = Claim(0, 0, campaign, readers, topics)
+        for each in recipients(held, message, tokens):
             _fill(found, message, each, format_datetime(now))
     advance(len(ids), len(ids))
     return found
@@ -187,7 +189,7 @@ def _fill(found: Findings, message: Message, who: Recipient, date: str) -> None:
 
 
 def _readers(
-    session: Session, ids: Sequence[int], *, attributes: bool
+    session: Session, ids: Sequence[int], topics: Iterable[int], *, attributes: bool
 ) -> tuple[Reader, ...]:
     """Return those who would still be mailed at the moment of the claim."""
     rows = session.execute(
@@ -195,14 +197,13 @@ def _readers(
             col(Subscriber.id),
             col(Subscriber.address),
             col(Subscriber.name),
+            topics_followed(col(Subscriber.id)),
             col(Subscriber.attributes) if attributes else null(),
             col(Subscriber.tracking_consent),
         )
         .where(col(Subscriber.id).in_(ids))
         .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
-        .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
+        .where(~exists().where(col(Suppression.key) == col(Subscriber.key))),
+        {"topics": list(topics)},
     )
-    return tuple(
-        Reader(number, address, name, said or {}, consent)
-        for number, address, name, said, consent in rows
-    )
+    return tuple(Reader(*row) for row in rows)

@@ -1,6 +1,7 @@
 """The worker: claims batches and hands them over, urgent ones first."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -82,6 +83,8 @@ class Worker:
                 self._journal.open()
                 held.callback(self._close_journal, self._journal)
             self._stop = stop
+            # The collector need not look again and again at all that was loaded.
+            gc.freeze()
             try:
                 await self._tidy_up()
                 async with asyncio.TaskGroup() as tasks:
