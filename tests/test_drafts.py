@@ -10,7 +10,7 @@ import flashmail
 from flashmail import briefs
 from flashmail.briefs import Brief, Quote
 from flashmail.database import reading, transaction
-from flashmail.drafts import approvals, desk
+from flashmail.drafts import approvals, desk, history
 from flashmail.drafts.difference import difference
 from flashmail.drafts.errors import FormError, NoSuchDraft
 from flashmail.drafts.form import Form, form_from, form_of, markdown_of
@@ -49,7 +49,12 @@ class Desk:
             self.id = desk.begin(session, STORM, who="Edna", now=office.now)
 
     def save(
-        self, text: str, revision: int, who: str, origin: str = "saved"
+        self,
+        text: str,
+        revision: int,
+        who: str,
+        origin: str = "saved",
+        screen: str = "",
     ) -> desk.Saved:
         with transaction(self.office.engine) as session:
             return desk.save(
@@ -60,6 +65,7 @@ class Desk:
                 who=who,
                 now=self.office.now,
                 origin=origin,
+                screen=screen,
             )
 
     @property
@@ -70,7 +76,7 @@ class Desk:
     @property
     def versions(self) -> list[tuple[int, str, str]]:
         with reading(self.office.engine) as session:
-            kept = desk.versions(session, self.id)
+            kept = history.versions(session, self.id)
         return [(each.number, each.who, each.origin) for each in kept]
 
 
@@ -98,13 +104,13 @@ def test_the_second_of_two_is_refused_and_kept_aside(two: Desk) -> None:
     assert refused == desk.Saved(2, aside=3)
     assert "went" in two.draft.markdown
     with reading(two.office.engine) as session:
-        assert "stayed" in desk.version(session, two.id, 3).markdown
+        assert "stayed" in history.version(session, two.id, 3).markdown
 
 
 def test_who_goes_on_typing_into_a_refusal_leaves_one_version(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     for words in ("A", "A storm", "A storm stayed."):
-        two.save(worded(words), 1, "Boris", desk.TYPED)
+        two.save(worded(words), 1, "Boris", history.TYPED)
 
     assert [number for number, _, _ in two.versions] == [3, 2, 1]
 
@@ -121,7 +127,7 @@ def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
     for second in range(20):
         two.office.later(seconds=30)
         text = worded(f"A storm came {second}.")
-        revision = two.save(text, revision, "Edna", desk.TYPED).revision
+        revision = two.save(text, revision, "Edna", history.TYPED).revision
 
     assert len(two.versions) == 3
     assert two.draft.revision == revision == two.versions[0][0]
@@ -130,6 +136,21 @@ def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
 def test_saving_what_is_there_changes_nothing(two: Desk) -> None:
     assert two.save(STORM, 1, "Edna") == desk.Saved(1)
     assert len(two.versions) == 1
+
+
+def test_nobody_is_in_their_own_way_on_one_screen(two: Desk) -> None:
+    two.save(worded("A storm w"), 1, "Edna", history.TYPED, screen="a")
+    late = two.save(worded("A storm went."), 1, "Edna", screen="a")
+    assert (late.aside, "went" in two.draft.markdown) == (0, True)
+
+    two.save(worded("It came back."), late.revision, "Boris", screen="b")
+    assert two.save(worded("It is over."), 1, "Edna", screen="a").aside
+
+
+def test_the_same_person_on_two_screens_is_two(two: Desk) -> None:
+    two.save(worded("A storm went."), 1, "Edna", screen="a")
+
+    assert two.save(worded("A storm stayed."), 1, "Edna", screen="b").aside
 
 
 def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
@@ -228,7 +249,7 @@ def test_it_is_written_down_who_did_what(two: Desk) -> None:
 
 def test_there_is_no_draft_that_nobody_began(two: Desk) -> None:
     with reading(two.office.engine) as session, pytest.raises(NoSuchDraft):
-        desk.version(session, two.id, 7)
+        history.version(session, two.id, 7)
 
 
 @pytest.mark.parametrize("brief", [RICH, briefs.read(STORM), briefs.read(DEMO)])

@@ -24,7 +24,7 @@ from flashmail.rendering.finding import Finding, Level
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.rendering.sample import RICH
 from flashmail.sending import campaigns
-from flashmail.sending.preflight import preflight
+from flashmail.sending.preflight import Surroundings, look_ahead, preflight
 from office import NOON, Office
 
 POSTAL = "1 Example Street, Springfield"
@@ -155,7 +155,12 @@ def test_unfinished_words_are_found_with_their_line(words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["The ATK group and TKO boxing.", "Pope Leo XIII spoke.", "[The text] is short."],
+    [
+        "The ATK group and TKO boxing.",
+        "Pope Leo XIII spoke.",
+        "[The text] is short.",
+        "[Name them](https://example.org/) all.",
+    ],
 )
 def test_words_that_only_look_unfinished_are_let_be(words: str) -> None:
     assert said(brief=with_text(words)) == {}
@@ -399,3 +404,33 @@ def test_a_brief_that_went_out_is_named(office: Office) -> None:
         of_brief(office, each, replace(BRIEF, quotes=()))
 
     assert f"campaign {first}" in in_preflight(office, second)["sent-before"].message
+
+
+PRESS = bootstrap.press(bootstrap.sample(Path("nowhere")))
+
+
+def ahead(office: Office, brief: Brief) -> dict[str, Finding]:
+    """What is said of a brief that somebody is still writing."""
+    office.subscribe("Anne", "Iran")
+    around = Surroundings(markdown=briefs.write_markdown(brief))
+    segment = Segment(any=brief.topics)
+    with reading(office.engine) as session:
+        found = look_ahead(session, PRESS, brief, segment, around, now=NOON)
+    return {each.code: each for each in found}
+
+
+def test_a_relative_link_in_a_brief_is_found_with_its_line(office: Office) -> None:
+    related = (Related("The Report", (), "reports/2026.html"),)
+    found = ahead(office, replace(BRIEF, related=related))["relative-link"]
+
+    assert (found.level, found.where) == (Level.BLOCKS, "line 8")
+
+
+def test_a_brief_too_long_for_gmail_is_blocked(office: Office) -> None:
+    long = with_text(*["Talks went on, and on, and on. " * 20] * 200)
+
+    assert ahead(office, long)["size"].blocks
+
+
+def test_a_topic_that_nobody_knows_is_blocked(office: Office) -> None:
+    assert ahead(office, replace(BRIEF, topics=("Iron",)))["unknown-topic"].blocks

@@ -1,23 +1,18 @@
 """The desk: drafts are begun, saved, set back, put away and taken out again."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail import briefs
 from flashmail.audience.topics import topic_ids
 from flashmail.briefs import Brief, BriefError, Doubt
+from flashmail.drafts import history
 from flashmail.drafts.errors import NoSuchDraft
-from flashmail.model import AuditEntry, BriefDraft, BriefRevision
-
-TYPED = "while typing"
-
-#: Of what is saved while typing, one form in so long a time is kept.
-KEPT_EVERY = timedelta(minutes=5)
+from flashmail.model import AuditEntry, BriefDraft
 
 
 @dataclass(frozen=True)
@@ -82,9 +77,9 @@ def begin(
     session.flush()
     assert draft.id is not None
     if original and original != markdown:
-        _keep(session, draft, original, who=who, now=now, origin="as it came")
+        history.keep(session, draft, original, who=who, now=now, origin="as it came")
         draft.revision += 1
-    _keep(session, draft, markdown, who=who, now=now, origin="understood")
+    history.keep(session, draft, markdown, who=who, now=now, origin="understood")
     _log(session, draft.id, "begin", who=who, now=now)
     return draft.id
 
@@ -118,29 +113,33 @@ def save(
     who: str,
     now: datetime,
     origin: str = "saved",
+    screen: str = "",
 ) -> Saved:
     """Save a draft that was `revision` on the screen.
 
-    Where somebody saved another form since, this one is put aside and nothing else
-    happens: neither is lost.
+    Where another screen saved another form since, this one is put aside and nothing
+    else happens: neither is lost.
     """
     draft = find(session, draft_id, lock=True)
-    if draft.revision != revision or draft.discarded_at is not None:
-        return _put_aside(session, draft, markdown, who=who, now=now)
+    if draft.discarded_at or history.overtaken(session, draft, revision, screen):
+        aside = history.put_aside(session, draft, markdown, who=who, now=now)
+        return Saved(draft.revision, aside)
     if draft.markdown == markdown:
-        return Saved(revision)
-    if origin == TYPED:
-        _forget_typing(session, draft, who)
+        return Saved(draft.revision)
+    if origin == history.TYPED:
+        history.forget_typing(session, draft, who, screen)
     reading = read(session, markdown)
-    draft.revision = _next(session, draft_id)
+    draft.revision = history.next_number(session, draft_id)
     draft.markdown = markdown
     draft.title = _title(reading) if reading.brief else draft.title
     draft.embargo_until = (
         reading.brief.embargo if reading.brief else draft.embargo_until
     )
     draft.changed_at, draft.changed_by = now, who
-    _keep(session, draft, markdown, who=who, now=now, origin=origin)
-    if origin != TYPED:
+    history.keep(
+        session, draft, markdown, who=who, now=now, origin=origin, screen=screen
+    )
+    if origin != history.TYPED:
         number = draft.revision
         _log(session, draft_id, "save", who=who, now=now, revision=number)
     return Saved(draft.revision)
@@ -156,7 +155,7 @@ def set_back(
     now: datetime,
 ) -> Saved:
     """Give a draft an earlier form again; the one it has now stays in its versions."""
-    earlier = version(session, draft_id, number)
+    earlier = history.version(session, draft_id, number)
     origin = f"version {number} again"
     return save(
         session,
@@ -190,35 +189,6 @@ def looked_at(
     _log(session, draft_id, "look at doubt", who=who, now=now, doubt=message)
 
 
-def versions(session: Session, draft_id: int) -> list[BriefRevision]:
-    """Return every form a draft had, the latest first."""
-    find(session, draft_id)
-    return list(
-        session.exec(
-            select(BriefRevision)
-            .where(BriefRevision.draft_id == draft_id)
-            .order_by(col(BriefRevision.number).desc())
-        )
-    )
-
-
-def version(session: Session, draft_id: int, number: int) -> BriefRevision:
-    """Return one form of a draft."""
-    kept = session.get(BriefRevision, (draft_id, number))
-    if kept is None:
-        raise NoSuchDraft(f"brief {draft_id} has no version {number}")
-    return kept
-
-
-def before(session: Session, this: BriefRevision) -> BriefRevision | None:
-    """Return the form that was current before this one."""
-    return session.exec(
-        _latest(this.draft_id)
-        .where(col(BriefRevision.number) < this.number)
-        .where(col(BriefRevision.aside).is_(False))
-    ).first()
-
-
 def _title(reading: Reading) -> str:
     return reading.brief.title if reading.brief else "Untitled"
 
@@ -238,82 +208,6 @@ def _open(
         for doubt in doubts
         if doubt.message not in raised
     ]
-
-
-def _next(session: Session, draft_id: int) -> int:
-    latest = select(func.max(BriefRevision.number)).where(
-        BriefRevision.draft_id == draft_id
-    )
-    return (session.exec(latest).one() or 0) + 1
-
-
-def _keep(
-    session: Session,
-    draft: BriefDraft,
-    markdown: str,
-    *,
-    who: str,
-    now: datetime,
-    origin: str,
-) -> None:
-    assert draft.id is not None
-    session.add(
-        BriefRevision(
-            draft_id=draft.id,
-            number=draft.revision,
-            markdown=markdown,
-            at=now,
-            who=who,
-            origin=origin,
-        )
-    )
-    session.flush()
-
-
-def _put_aside(
-    session: Session, draft: BriefDraft, markdown: str, *, who: str, now: datetime
-) -> Saved:
-    assert draft.id is not None
-    last = session.exec(_latest(draft.id)).first()
-    if last is None or not last.aside or last.who != who:
-        number = _next(session, draft.id)
-        last = BriefRevision(
-            draft_id=draft.id,
-            number=number,
-            markdown="",
-            at=now,
-            who=who,
-            origin="refused: another was saved first",
-            aside=True,
-        )
-    last.markdown, last.at = markdown, now
-    session.add(last)
-    session.flush()
-    return Saved(draft.revision, aside=last.number)
-
-
-def _forget_typing(session: Session, draft: BriefDraft, who: str) -> None:
-    """Drop what was saved while typing a moment ago, if there is a form near it."""
-    assert draft.id is not None
-    two = session.exec(_latest(draft.id).limit(2)).all()
-    if len(two) < 2:
-        return
-    last, before = two
-    typed = last.number == draft.revision and last.origin == TYPED and last.who == who
-    if typed and last.at - before.at < KEPT_EVERY:
-        session.execute(
-            delete(BriefRevision)
-            .where(col(BriefRevision.draft_id) == draft.id)
-            .where(col(BriefRevision.number) == last.number)
-        )
-
-
-def _latest(draft_id: int) -> SelectOfScalar[BriefRevision]:
-    return (
-        select(BriefRevision)
-        .where(BriefRevision.draft_id == draft_id)
-        .order_by(col(BriefRevision.number).desc())
-    )
 
 
 def _log(

@@ -24,6 +24,7 @@ AS_FORM, AS_MARKDOWN = "form", "markdown"
 class Submission:
     """A draft as it was on somebody's screen when it was `revision`.
 
+    `screen` names the page it was written on, from its loading to its leaving.
     `wish` is what the pressed button stands for besides saving, as in `approve quote
     2`; empty for none.
     """
@@ -33,6 +34,7 @@ class Submission:
     form: Form
     markdown: str
     wish: str = ""
+    screen: str = ""
 
     def text(self, topics: Iterable[str]) -> str:
         """Return the draft as Markdown; raise FormError for what no brief can have."""
@@ -52,6 +54,7 @@ def submission(given: Mapping[str, str], topics: Iterable[str]) -> Submission:
         form=rearranged(form_from(given, topics), wish),
         markdown="\n".join(given.get("markdown", "").splitlines()) + "\n",
         wish=wish,
+        screen=given.get("screen", "")[:32],
     )
 
 
@@ -77,6 +80,7 @@ def submit(
         who=who,
         now=now,
         origin=origin,
+        screen=sent.screen,
     )
     if not saved.aside:
         _fulfil(session, draft_id, sent, who=who, now=now)

@@ -34,9 +34,10 @@ class BriefDraft(SQLModel, table=True):
 class BriefRevision(SQLModel, table=True):
     """One form that a draft had.
 
-    `origin` says how it came about. `aside` is one that was refused, for another had
-    been saved in between: kept, so that nothing is lost. Rows are only added, except
-    that of what is saved while typing one in five minutes is kept.
+    `origin` says how it came about, `screen` on which page somebody wrote it: who goes
+    on writing there is not in their own way. `aside` is one that was refused, for
+    another had been saved in between: kept, so that nothing is lost. Rows are only
+    added, except that of what is saved while typing one in five minutes is kept.
     """
 
     __tablename__ = "brief_revision"
@@ -47,6 +48,7 @@ class BriefRevision(SQLModel, table=True):
     at: datetime
     who: str
     origin: str = "saved"
+    screen: str = ""
     aside: bool = False
 
 

@@ -1,5 +1,6 @@
 """Preflight of a campaign: gather what the rules ask for, and let them speak."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,15 @@ MONTH = timedelta(days=30)
 
 #: A link that was alive longer ago may be dead by now.
 STALE = timedelta(hours=24)
+
+#: What the renderer says of a mail that must not be, and the code for it here.
+UNFIT = (
+    ("begins with https://", "relative-link"),
+    ("is the most: Gmail", "size"),
+    ("way to unsubscribe", "unsubscribe"),
+    ("postal address", "postal-address"),
+)
+LINK = re.compile(r"the link '([^']+)'")
 
 GOES_OUT = (CampaignStatus.SENDING, CampaignStatus.SENT, CampaignStatus.PAUSED)
 
@@ -104,11 +114,21 @@ def look_ahead(
     try:
         what = press.draft(brief, segment, priority=priority, template=template)
     except RenderError as error:
-        return (blocking("unfit", f"it makes no mail: {error}"),)
+        return (_unfit(error, around.markdown),)
     try:
         return foresee(session, what, brief, around, now=now, moment=moment)
     except UnknownTopic as error:
         return (blocking("unknown-topic", f"{error}: choose another topic"),)
+
+
+def _unfit(error: RenderError, markdown: str) -> Finding:
+    """Say why a brief makes no mail, under the same code as of one that it makes."""
+    code = next((code for sign, code in UNFIT if sign in error.message), "unfit")
+    link = LINK.search(error.message)
+    words = link[1].removesuffix("...") if link else ""
+    lines = markdown.split("\n") if words else []
+    where = next((f"line {n}" for n, line in enumerate(lines, 1) if words in line), "")
+    return blocking(code, f"it makes no mail: {error}", where)
 
 
 def have_links_followed(

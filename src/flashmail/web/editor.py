@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from secrets import token_hex
 from types import MappingProxyType
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from flashmail.audience.segment import Segment
-from flashmail.drafts import desk
+from flashmail.drafts import desk, history
 from flashmail.drafts.approvals import approvals_of
 from flashmail.drafts.errors import FormError
 from flashmail.drafts.form import ROWS, Form, form_of, quote_of, rearranged
@@ -51,14 +52,14 @@ def edit(
 ) -> Response:
     """Show a brief in fields, or as Markdown; another version of it if asked for."""
     draft = desk.find(session, draft_id)
-    text = desk.version(session, draft_id, version).markdown if version else ""
+    text = history.version(session, draft_id, version).markdown if version else ""
     text = text or draft.markdown
     brief = desk.read(session, text).brief
     form = form_of(brief) if brief else Form()
     if add in ROWS:
         form = rearranged(form, f"add {add}")
     shown = AS_MARKDOWN if view == AS_MARKDOWN or brief is None else AS_FORM
-    sent = Submission(0, shown, form, text)
+    sent = Submission(0, shown, form, text, screen=token_hex(8))
     return _page(session, draft, sent, writes=may(me, Role.EDITOR))
 
 
@@ -96,7 +97,7 @@ def typed(
     """Save what is being typed; the answer goes beside the form."""
     sent, wrong, saved = _sent(fields), "", None
     try:
-        saved = submit(session, draft_id, sent, who=who, now=now, origin=desk.TYPED)
+        saved = submit(session, draft_id, sent, who=who, now=now, origin=history.TYPED)
     except FormError as error:
         wrong = str(error)
     draft = desk.find(session, draft_id)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from flashmail.drafts import desk
+from flashmail.drafts import desk, history
 from flashmail.drafts.difference import difference
 from flashmail.model import Role
 from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
@@ -19,7 +19,7 @@ router = APIRouter()
 def versions(draft_id: int, session: Reading) -> Response:
     """List every form that a brief had."""
     draft = desk.find(session, draft_id)
-    kept = desk.versions(session, draft_id)
+    kept = history.versions(session, draft_id)
     return page("brief-versions", draft=draft, versions=kept)
 
 
@@ -27,8 +27,8 @@ def versions(draft_id: int, session: Reading) -> Response:
 def version(draft_id: int, number: int, session: Reading, me: Me) -> Response:
     """Show in what a form differs from the one before, or from what is saved now."""
     draft = desk.find(session, draft_id)
-    this = desk.version(session, draft_id, number)
-    before = desk.before(session, this)
+    this = history.version(session, draft_id, number)
+    before = history.before(session, this)
     other = draft.markdown if this.aside else before.markdown if before else ""
     return page(
         "brief-version",

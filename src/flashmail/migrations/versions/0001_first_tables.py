@@ -371,6 +371,7 @@ def upgrade() -> None:
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("who", sa.String(), nullable=False),
         sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("screen", sa.String(), nullable=False),
         sa.Column("aside", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["draft_id"],

@@ -17,7 +17,7 @@ UNFINISHED = (
     re.compile(r"\?\?\?+"),
     re.compile(
         r"\[(?:insert|add|fill|check|name|date|quote|link|title|role|tk|placeholder)"
-        r"\b[^\[\]\n]{0,80}\]",
+        r"\b[^\[\]\n]{0,80}\](?!\()",
         re.I,
     ),
     re.compile(
