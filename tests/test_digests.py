@@ -168,7 +168,8 @@ def test_494_a_digest_says_how_often_it_comes(office: Office) -> None:
         [packaged("templates")],
         Site("Flash Briefs", "1 Main Street", "https://mail.example.org"),
     )
-    group = Group("Iran", (Brief("Storm", date(2026, 3, 2)),))
+    path = "/archive/1/storm"
+    group = Group("Iran", (Brief("Storm", date(2026, 3, 2)),), (path,))
     for frequency, said in ((DAILY, "Daily digest"), (WEEKLY, "Weekly digest")):
         what = digest_of(
             Digest("digest", frequency, "Monday, March 2", (group,), "Edna"),
@@ -178,6 +179,7 @@ def test_494_a_digest_says_how_often_it_comes(office: Office) -> None:
         )
         assert said in what.message.html
         assert said in what.message.text
+        assert f"{LINKS.base_url}{path}" in what.destinations
 
 
 def test_493_what_was_unfollowed_meanwhile_is_left_out(office: Office) -> None:

@@ -1,11 +1,22 @@
 """Readers' pages in a real browser: on a phone, at night, and for everybody."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
 import pytest
+import uvicorn
 from playwright.sync_api import Page
 
 from chromium import barriers, fits
 from flashmail.links import Purpose
+from flashmail.model import Amends, Knock
+from flashmail.transports.outbox import Outbox
+from flashmail.web.app import create_app
+from flashmail.web.gate import ATTACK
 from office import Office
+from test_archive import publish
 
 pytestmark = pytest.mark.browser
 
@@ -36,3 +47,55 @@ def test_all_of_it_works_by_keyboard_and_without_a_script(
 
     assert phone.get_by_role("status").inner_text() == "Saved."
     assert phone.get_by_label("At most so many briefs").input_value() == "2"
+
+
+def test_the_public_pages_fit_a_phone_and_keep_nobody_out(
+    office: Office, house: str, phone: Page
+) -> None:
+    publish(office, "A Port Reopens After a Year of Talks", "Iran")
+    publish(office, "A Port Stays Shut", "Iran", corrects=1, amends=Amends.REST)
+    token = office.tokens.write(Purpose.NEVER, 0, 1)
+
+    for path in (
+        "/join",
+        "/archive",
+        "/archive/1/a-port-stays-shut",
+        "/archive/topics/iran",
+        f"/n/{token}",
+    ):
+        phone.goto(f"{house}{path}")
+        assert fits(phone), path
+        assert barriers(phone) == [], path
+
+
+@pytest.fixture
+def besieged(office: Office, tmp_path: Path) -> Iterator[str]:
+    """The pages at a port of their own, while many knock."""
+    app = create_app(office.engine, office.tokens, Outbox(tmp_path / "outbox"))
+    for n in range(ATTACK):
+        app.state.gate.admit(f"10.0.0.{n}", "", "", now=datetime.now(UTC))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+    app.state.tasks.close()
+
+
+def test_a_form_proves_itself_while_there_is_an_attack(
+    office: Office, besieged: str, phone: Page
+) -> None:
+    office.topic("Iran")
+    phone.goto(f"{besieged}/join")
+    phone.locator('[name="proof"]:not([value=""])').wait_for(state="attached")
+    phone.get_by_label("Your address").fill("anne@example.com")
+    phone.get_by_label("Iran").check()
+
+    phone.get_by_role("button", name="Join").click()
+
+    assert phone.get_by_role("heading").inner_text() == "Look into your mailbox"
+    assert office.get(Knock, 1).key == "anne@example.com"

@@ -264,7 +264,7 @@ def test_a_digest_shows_each_of_its_briefs() -> None:
     extra = {
         "briefs": two,
         "frequency": "weekly",
-        "groups": ({"topic": "Rivers", "briefs": two},),
+        "groups": ({"topic": "Rivers", "briefs": two, "links": ("", "")},),
         "period": "Week 14",
     }
 

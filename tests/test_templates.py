@@ -117,7 +117,7 @@ def packaged(name: str) -> Rendered:
         "digest": {
             "briefs": (CALM,),
             "frequency": "weekly",
-            "groups": ({"topic": "Rivers", "briefs": (CALM,)},),
+            "groups": ({"topic": "Rivers", "briefs": (CALM,), "links": ("",)},),
             "period": "Week 14",
         },
     }

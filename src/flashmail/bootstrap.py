@@ -27,6 +27,7 @@ from flashmail.sending.compose import Sender
 from flashmail.sending.dispatch import Dispatch, Polling
 from flashmail.sending.launch import digest_of
 from flashmail.sending.pace import Limits
+from flashmail.sending.porter import Porter
 from flashmail.sending.press import Press
 from flashmail.sending.worker import Worker
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
@@ -277,6 +278,12 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
         raise_alarm(found, told)
 
     return look
+
+
+def porter(settings: Settings, made: Engine) -> Porter:
+    """Return who answers those who knock."""
+    way_out = partial(transport, settings)
+    return Porter(made, way_out, press(settings), tokens(settings))
 
 
 def worker(settings: Settings, made: Engine) -> Worker:

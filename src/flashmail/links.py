@@ -32,6 +32,9 @@ class Purpose(Enum):
     WATCH = b"watch"  # open, click, view in the browser
     LEAVE = b"leave"  # unsubscribe, change preferences
     BOUNCE = b"bounce"  # the envelope sender
+    CONFIRM = b"confirm"  # say that what a form asked for is wanted
+    NEVER = b"never"  # have no form write to an address any more
+    FORM = b"form"  # tell when a form was shown
 
 
 class BadToken(FlashmailError):
@@ -94,6 +97,12 @@ class Links:
 
     def preferences(self, token: str = mark(LEAVE)) -> str:
         return f"{self.base_url}/p/{token}"
+
+    def confirm(self, token: str) -> str:
+        return f"{self.base_url}/j/{token}"
+
+    def never(self, token: str) -> str:
+        return f"{self.base_url}/n/{token}"
 
     def view(self, token: str = mark(WATCH)) -> str:
         return f"{self.base_url}/v/{token}"

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from zoneinfo import available_timezones
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from flashmail.audience.consent import Where, agreed
-from flashmail.audience.quiet import parse_quiet, zone_of
+from flashmail.audience.quiet import parse_quiet, zone_of, zones
 from flashmail.errors import WrongInput
 from flashmail.model import (
     ConsentKind,
@@ -171,7 +170,7 @@ def _frequency(often: str) -> Frequency:
 def _live(person: Subscriber, changes: Mapping[str, str]) -> None:
     """Take over where a reader lives, the language, and the word on tracking."""
     zone = changes.get("zone", person.time_zone).strip()
-    if zone and zone not in available_timezones():
+    if zone and zone not in zones():
         raise WrongInput(f"there is no time zone {zone[:40]!r}; one is Europe/Paris")
     language = changes.get("language", person.language).strip()
     if len(language) > LONGEST_LANGUAGE:

@@ -2,11 +2,17 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from flashmail.errors import WrongInput
 
 EXAMPLE = "22:00-07:00"
+
+
+@lru_cache(maxsize=1)
+def zones() -> tuple[str, ...]:
+    """Return the names of all time zones, in their order; asking the system is slow."""
+    return tuple(sorted(available_timezones()))
 
 
 @lru_cache(maxsize=1024)

@@ -43,8 +43,12 @@ def orders(kind: Kind) -> list[tuple[Brief | None, dict[str, object]]]:
     ample: dict[str, object] = {
         "briefs": (RICH, BARE),
         "groups": (
-            {"topic": "Rivers", "briefs": (RICH,)},
-            {"topic": "", "briefs": (BARE,)},
+            {
+                "topic": "Rivers",
+                "briefs": (RICH,),
+                "links": ("https://example.org/archive/1/rivers",),
+            },
+            {"topic": "", "briefs": (BARE,), "links": ("",)},
         ),
         "frequency": "weekly",
         "period": "March 16 to 22",

@@ -55,7 +55,12 @@ def digest_of(
     """Render a digest of briefs into everything that its campaign will say."""
     every = tuple(each for group in digest.groups for each in group.briefs)
     groups = tuple(
-        {"topic": group.topic, "briefs": group.briefs} for group in digest.groups
+        {
+            "topic": group.topic,
+            "briefs": group.briefs,
+            "links": [path and f"{links.base_url}{path}" for path in group.paths],
+        }
+        for group in digest.groups
     )
     extra = {
         "briefs": every,

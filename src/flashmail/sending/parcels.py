@@ -25,6 +25,7 @@ from flashmail.model import (
     StoredBrief,
     Topic,
 )
+from flashmail.sending.archive import path_of
 from flashmail.sending.story import latest
 
 TEMPLATE = "digest"
@@ -67,10 +68,14 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Group:
-    """A topic, empty where none brought them, and its briefs."""
+    """A topic, empty where none brought them, its briefs, and where these are whole.
+
+    `paths` are those of the archive, empty for what is not open to everybody.
+    """
 
     topic: str
     briefs: tuple[Brief, ...]
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -185,10 +190,14 @@ def _forms(session: Session, occurrence_ids: Sequence[int]) -> dict[int, int]:
 
 
 def _groups(session: Session, parts: Sequence[tuple[int, int]]) -> tuple[Group, ...]:
-    by_topic: defaultdict[str, list[Brief]] = defaultdict(list)
+    by_topic: defaultdict[str, list[tuple[Brief, str]]] = defaultdict(list)
     for topic_id, number in parts:
         topic = session.get(Topic, topic_id)
         campaign = session.get_one(Campaign, number)
         stored = session.get_one(StoredBrief, campaign.brief_id)
-        by_topic[topic.name if topic else ""].append(briefs.read(stored.markdown))
-    return tuple(Group(topic, tuple(each)) for topic, each in by_topic.items())
+        told = briefs.read(stored.markdown), path_of(session, campaign)
+        by_topic[topic.name if topic else ""].append(told)
+    return tuple(
+        Group(topic, tuple(b for b, _ in told), tuple(path for _, path in told))
+        for topic, told in by_topic.items()
+    )

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flashmail import bootstrap
 from flashmail.audience.change import NoSuchSubscriber
+from flashmail.audience.knocks import KnockGone
 from flashmail.audience.roster.upload import NoSuchUpload
 from flashmail.audience.segments import NoSuchSegment
 from flashmail.drafts.errors import NoSuchDraft
@@ -29,9 +31,11 @@ from flashmail.tracking.sightings import WAIT, Sightings
 from flashmail.tracking.spool import Spool
 from flashmail.transports.outbox import Outbox
 from flashmail.web import (
+    archive,
     editor,
     house,
     imports,
+    joining,
     leave,
     login,
     metrics,
@@ -50,7 +54,8 @@ from flashmail.web import (
     webhooks,
     writing,
 )
-from flashmail.web.background import at_work
+from flashmail.web.background import answer, at_work
+from flashmail.web.gate import Gate
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
 from flashmail.web.tasks import Tasks
@@ -66,12 +71,14 @@ ALWAYS = {
 
 #: Whatever has routes; writing first: others would take its words for a number.
 PAGES = (
+    archive,
     writing,
     editor,
     previews,
     versions,
     house,
     imports,
+    joining,
     login,
     metrics,
     leave,
@@ -89,6 +96,7 @@ PAGES = (
 
 #: What there is none of is a page that is not there.
 MISSING = (
+    KnockGone,
     NoSuchCampaign,
     NoSuchDraft,
     NoSuchSegment,
@@ -134,6 +142,7 @@ def create_app(
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.state.spool = Spool(engine, tokens, home)
+    app.state.gate = Gate(tokens)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for each in PAGES:
         app.include_router(each.router)
@@ -168,7 +177,9 @@ def serving(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker, kept = bootstrap.worker(settings, engine), app.state.sightings.keep
         look = bootstrap.seeds_looked_after(settings, engine)
-        with at_work(worker, app.state.spool.replay, kept=kept, look=look):
+        porter = bootstrap.porter(settings, engine)
+        chores = (app.state.spool.replay, partial(answer, porter))
+        with at_work(worker, *chores, kept=kept, look=look):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()

@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flashmail.reports.kept import count_again
 from flashmail.sending.calendar import begin_due
 from flashmail.sending.link_checks import follow_asked
+from flashmail.sending.porter import Porter
 from flashmail.sending.worker import Worker
 from flashmail.tracking.totals import erase
 from flashmail.web.counting import count_everybody
@@ -33,8 +34,8 @@ ERASING = 3600.0
 #: Seconds between two looks into the seeds' mailboxes.
 LOOKING = 60.0
 
-#: Seconds between two times that what waits is looked at: who left while the database
-#: was away.
+#: Seconds between two times that what waits is looked at: who knocked, who left while
+#: the database was away.
 CHORES = 5.0
 
 #: Seconds between two looks at which figures are due, and between two headcounts.
@@ -74,6 +75,11 @@ def at_work(
         ticker.shutdown(wait=True)
         loop.call_soon_threadsafe(stop.set)
         sending.join()
+
+
+def answer(porter: Porter) -> None:
+    """Answer who has knocked."""
+    porter.go(now=datetime.now(UTC))
 
 
 def _run(loop: asyncio.AbstractEventLoop, worker: Worker, stop: asyncio.Event) -> None:

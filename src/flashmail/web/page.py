@@ -58,6 +58,11 @@ def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
     return answer
 
 
+def xml(name: str, **values: Any) -> str:
+    """Return a page that is no html but for programs, escaped all the same."""
+    return _pages.get_template(f"{name}.xml").render(**values)
+
+
 def part(name: str, **values: Any) -> HTMLResponse:
     """Return a piece of a page, for htmx to put in its place."""
     html = _pages.get_template(f"{name}.html").render(me=_me(asked.get()), **values)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -12,6 +11,7 @@ from flashmail.audience.addresses import BadAddress, parse_address
 from flashmail.audience.erase import erase
 from flashmail.audience.knocks import ask_to_move
 from flashmail.audience.preferences import WORDING, choices, choose, wishes
+from flashmail.audience.quiet import zones
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
@@ -155,7 +155,7 @@ def _preferences(
         "choices": choices(session, person.id),
         "was": wishes(session, person),
         "asked": asked or {},
-        "zones": sorted(available_timezones()),
+        "zones": zones(),
         "today": now.date().isoformat(),
     }
     return page(
