@@ -29,6 +29,7 @@ PATHS = (
     "/subscribers?q=an",
     "/subscribers/1",
     "/subscribers/1/edit",
+    "/subscribers/1/erase",
     "/subscribers/new",
     "/suppressions",
     "/segments",

@@ -8,11 +8,13 @@ from sqlmodel import select
 
 from flashmail.audience import change, suppress
 from flashmail.audience.change import Profile
+from flashmail.audience.consent import Where, agreed
 from flashmail.audience.people import FEW, Begins, Wanted, people
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import (
     AuditEntry,
+    ConsentKind,
     Event,
     EventKind,
     Role,
@@ -312,6 +314,33 @@ def test_a_history_has_mails_events_and_changes(
     assert "name: Anne → Anne Lee" in {each.words for each in told.moments}
     assert told.older is None
     assert "Anne → Anne Lee" in client.get("/subscribers/1").text
+
+
+def test_consent_is_part_of_the_history(client: TestClient, staff: Office) -> None:
+    with transaction(staff.engine) as session:
+        where = Where("1", "join form")
+        agreed(session, 1, ConsentKind.JOIN, where, now=NOON)
+
+    assert "consent: join" in client.get("/subscribers/1").text
+
+
+def test_a_person_is_erased_by_typing_the_address(
+    client: TestClient, staff: Office
+) -> None:
+    edit(staff, name="Anne Lee")
+    taken = client.get("/subscribers/1/takeout.json").json()
+    wrong = client.post("/subscribers/1/erase", data={"address": "boris@example.org"})
+    kept = staff.get(Subscriber, 1)
+    client.post("/subscribers/1/erase", data={"address": "Anne@example.org"})
+
+    assert taken["subscriber"][0]["name"] == "Anne Lee"
+    assert wrong.status_code == 409
+    assert kept is not None
+    assert client.get("/subscribers/1").status_code == 404
+    with reading(staff.engine) as session:
+        (entry,) = session.exec(select(AuditEntry)).all()
+    assert (entry.action, entry.subject, entry.detail) == ("erase", "subscriber 1", {})
+    assert "an erased address" in client.get("/suppressions").text
 
 
 def test_a_long_history_is_paged_and_loses_nothing(staff: Office) -> None:

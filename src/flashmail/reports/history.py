@@ -10,6 +10,7 @@ from flashmail.audience.log import of_subscriber
 from flashmail.model import (
     AuditEntry,
     Campaign,
+    Consent,
     Delivery,
     Event,
     EventKind,
@@ -93,7 +94,7 @@ def _told(
     if mails:
         events = select(Event).where(
             col(Event.campaign_id).in_([campaign.id for campaign, _ in mails]),
-            col(Event.kind).in_(list(EventKind)),  # as the index has it
+            col(Event.kind).in_(list(EventKind)),  # as the indexes have it
             Event.subscriber_id == mails[0][1].subscriber_id,
         )
         for event in session.exec(events):
@@ -115,6 +116,9 @@ def _changes(session: Session, person: Subscriber) -> Iterator[Moment]:
     )
     for entry in session.exec(entries):
         yield Moment(entry.at, f"{entry.action} by {entry.who}", _words(entry))
+    given = select(Consent).where(Consent.subscriber_id == person.id)
+    for each in session.exec(given.order_by(col(Consent.id).desc()).limit(CHANGES)):
+        yield Moment(each.at, f"consent: {each.kind}", f"{each.wording}, {each.source}")
     suppressed = session.get(Suppression, person.key)
     if suppressed is not None:
         what = f"suppressed: {suppressed.reason}"

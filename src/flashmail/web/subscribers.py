@@ -19,6 +19,7 @@ from flashmail.database import reading, transaction
 from flashmail.model import (
     Crowd,
     Frequency,
+    Rhythm,
     Role,
     Subscriber,
     SubscriberStatus,
@@ -189,6 +190,7 @@ def show(
         person=person,
         profile=change.profile(session, person),
         suppressed=session.get(Suppression, person.key),
+        rhythm=session.get(Rhythm, subscriber_id),
         history=history(session, person, before=before),
         may_edit=may(me, Role.LIST_MANAGER),
         may_lift=may(me, Role.ADMIN),
