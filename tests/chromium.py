@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from flashmail.web.tasks import AtOnce, Tasks
-from office import Office
+from office import PRESS, Office
 
 PHONE = {"width": 375, "height": 740}
 DESK = {"width": 1200, "height": 850}
@@ -54,6 +54,7 @@ def house(office: Office, tmp_path: Path) -> Iterator[str]:
         Outbox(tmp_path / "outbox"),
         home=tmp_path,
         tasks=Tasks(office.engine, AtOnce()),
+        press=PRESS,
     )
     config = uvicorn.Config(app, port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)

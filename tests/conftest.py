@@ -15,7 +15,7 @@ from flashmail.database import connect
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from flashmail.web.tasks import AtOnce, Tasks
-from office import Office
+from office import PRESS, Office
 
 pytest_plugins = ["chromium", "shell"]
 
@@ -110,6 +110,7 @@ def client(office: Office, tmp_path: Path) -> Iterator[TestClient]:
         sendgrid_webhook_key=office.webhook.public_key,
         tasks=Tasks(office.engine, AtOnce()),
         home=tmp_path,
+        press=PRESS,
     )
     with TestClient(
         app,

@@ -1,15 +1,18 @@
 """A whole flashmail in memory, to play a scene in and look at afterwards."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from flashmail import bootstrap
 from flashmail.audience.segment import Segment
+from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import Message, mark
@@ -26,9 +29,12 @@ from flashmail.model import (
     Suppression,
     Topic,
 )
+from flashmail.rendering import Rendered, Renderer, Site
+from flashmail.rendering.renderer import NOTHING
 from flashmail.reports.campaign import Report, report
 from flashmail.sending import campaigns
 from flashmail.sending.compose import Sender, compose
+from flashmail.sending.press import Press
 from flashmail.sending.worker import Worker
 from flashmail.tracking import sendgrid
 from flashmail.tracking.record import record
@@ -41,6 +47,42 @@ LINKS = Links("https://mail.example.org")
 PAGE = (
     f"<p>Dear {mark('name', 'reader')}, <a href='{LINKS.click(1)}'>read</a>"
     f" <a href='{LINKS.unsubscribe()}'>leave</a></p>"
+)
+POSTAL = "1 Example Street, Example City 12345"
+
+
+class Remembering(Renderer):
+    """A renderer that makes each mail once: it takes long, and is tested elsewhere."""
+
+    def __init__(self, folders: Sequence[Path], site: Site) -> None:
+        super().__init__(folders, site)
+        self._made: dict[Any, Rendered] = {}
+
+    def render(
+        self,
+        brief: Brief | None,
+        template: str = "flash-brief",
+        *,
+        urgent: bool = False,
+        extra: Mapping[str, object] = NOTHING,
+        tracked: bool = True,
+    ) -> Rendered:
+        key = (brief, template, urgent, tuple(extra.items()), tracked)
+        if key not in self._made:
+            self._made[key] = super().render(
+                brief, template, urgent=urgent, extra=extra, tracked=tracked
+            )
+        return self._made[key]
+
+
+PRESS = Press(
+    Remembering(
+        [bootstrap.packaged("templates")],
+        Site("Flash Briefs", POSTAL, LINKS.base_url),
+    ),
+    SENDER,
+    LINKS,
+    POSTAL,
 )
 
 

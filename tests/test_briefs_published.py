@@ -182,7 +182,7 @@ def test_a_name_below_a_quote_needs_no_dash_but_is_doubted() -> None:
     ("who", "person", "role"),
     [
         ("Jo Roe", "Jo Roe", ""),
-        ("Jo Roe, Fellow, Energy Desk", "Jo Roe", "Fellow, Energy Desk"),
+        ("Jo Roe, Fellow, Energy Press", "Jo Roe", "Fellow, Energy Press"),
         ("Jo Roe, Jr., Fellow", "Jo Roe, Jr.", "Fellow"),
         ("Jo Roe, PhD, M.D.", "Jo Roe, PhD, M.D.", ""),
         ("Jo Roe III, Fellow", "Jo Roe III", "Fellow"),
@@ -194,7 +194,7 @@ def test_a_name_below_a_quote_needs_no_dash_but_is_doubted() -> None:
         ("Zoë d’Arc-Łoś, fellow", "Zoë d’Arc-Łoś", "fellow"),
         ("Hamid al-Din bin Said, Fellow", "Hamid al-Din bin Said", "Fellow"),
         ("سارا احمدی, Fellow", "سارا احمدی", "Fellow"),
-        ("Jo Roe, Chair of the “Gulf” Desk", "Jo Roe", "Chair of the “Gulf” Desk"),
+        ("Jo Roe, Chair of the “Gulf” Press", "Jo Roe", "Chair of the “Gulf” Press"),
     ],
 )
 def test_person_and_role_are_told_apart(who: str, person: str, role: str) -> None:

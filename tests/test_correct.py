@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flashmail import bootstrap
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Section, SectionKind
 from flashmail.database import transaction
@@ -22,20 +21,16 @@ from flashmail.model import (
     DeliveryState,
     Priority,
 )
-from flashmail.rendering import Renderer, Site
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved
 from flashmail.sending.correct import Amended, Fix, correct, retract
 from flashmail.sending.launch import draft_of
-from flashmail.sending.prepare import Desk, keep
+from flashmail.sending.prepare import keep
 from flashmail.sending.rehearsal import rehearse
 from flashmail.sending.retry import retry
 from flashmail.transports import Outcome
-from office import LINKS, SENDER, Office
+from office import LINKS, PRESS, SENDER, Office
 
-POSTAL = "1 Example Street, Example City 12345"
-SITE = Site("Flash Briefs", POSTAL, LINKS.base_url)
-DESK = Desk(Renderer([bootstrap.packaged("templates")], SITE), SENDER, LINKS, POSTAL)
 WRONG = "Ministers signed on Monday."
 
 
@@ -53,7 +48,7 @@ def rendered() -> Any:
     return draft_of(
         brief(WRONG),
         Segment(any=("Iran",)),
-        renderer=DESK.renderer,
+        renderer=PRESS.renderer,
         sender=SENDER,
         links=LINKS,
         priority=Priority.NORMAL,
@@ -79,7 +74,7 @@ def schedule(office: Office, *numbers: int) -> None:
 
 
 def mend(office: Office, fix: Fix = FIX) -> Amended:
-    return correct(office.engine, DESK, 1, fix, who="Edna", now=office.now)
+    return correct(office.engine, PRESS, 1, fix, who="Edna", now=office.now)
 
 
 def let_go(office: Office, made: Amended) -> None:
@@ -246,7 +241,7 @@ def test_a_brief_is_taken_back_from_those_who_got_it(
     office.send_one()
     words = "No agreement was signed."
 
-    made = retract(office.engine, DESK, 1, words, who="Edna", now=office.now)
+    made = retract(office.engine, PRESS, 1, words, who="Edna", now=office.now)
     let_go(office, made)
 
     assert got(office, "Retraction: Talks End") == [1]
@@ -263,6 +258,43 @@ def test_it_is_corrected_once(office: Office, rendered: Any) -> None:
 
     with pytest.raises(CampaignMoved, match="corrected already"):
         mend(office)
+
+
+def test_a_cancelled_campaign_can_still_be_corrected(
+    office: Office, rendered: Any
+) -> None:
+    sent_to(office, rendered, 3)
+    office.send_one()
+    office.do(campaigns.cancel, 1)
+    made = mend(office)
+    for number in (made.note, made.rest or 0):
+        office.do(campaigns.cancel, number)
+
+    let_go(office, mend(office))
+
+    assert got(office, WRONG) == got(office, "Correction") == [1]
+    assert sorted(got(office, "signed on Tuesday")) == [1, 2, 3]
+
+
+def test_nobody_gets_the_mended_brief_twice(office: Office, rendered: Any) -> None:
+    sent_to(office, rendered, 4)
+    office.send_one()
+    made = mend(office)
+    assert made.rest
+    office.approve(made.rest, "Ada")
+    schedule(office, made.rest)
+    office.send_one()
+    office.do(campaigns.cancel, made.note)
+    office.do(campaigns.cancel, made.rest)
+
+    with pytest.raises(CampaignMoved, match="corrected already"):
+        mend(office)
+    fix = Fix(brief("Ministers signed on Wednesday."), "It was Wednesday.")
+    again = correct(office.engine, PRESS, made.rest, fix, who="Edna", now=office.now)
+    let_go(office, again)
+
+    assert got(office, "signed on Tuesday") == [2]
+    assert sorted(got(office, "signed on Wednesday")) == [2, 3, 4]
 
 
 def test_the_first_form_is_not_tried_again(office: Office, rendered: Any) -> None:

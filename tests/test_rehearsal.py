@@ -13,6 +13,7 @@ from flashmail.model import (
     CampaignStatus,
     DeliveryState,
     Rehearsal,
+    Rhythm,
     SubscriberStatus,
 )
 from flashmail.rendering.finding import blocking, warning
@@ -26,7 +27,7 @@ from flashmail.sending.approval import (
     include,
 )
 from flashmail.sending.campaigns import NotWhatWasApproved
-from flashmail.sending.rehearsal import rehearse
+from flashmail.sending.rehearsal import LATER, rehearse
 from office import Office
 
 IDS = st.sets(st.integers(0, 2**32 - 1))
@@ -248,3 +249,17 @@ def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
         transaction(drafted.engine) as session,
     ):
         campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+
+
+def test_who_is_held_back_is_counted_and_gets_it_later(office: Office) -> None:
+    anne = office.subscribe("Anne", "Iran")
+    campaign_id = office.draft()
+    with transaction(office.engine) as session:
+        brief_id = campaigns.keep_brief(session, "Storm", "", "", now=office.now)
+        session.get_one(Campaign, campaign_id).brief_id = brief_id
+        session.add(Rhythm(subscriber_id=anne, quiet="00:00-23:59"))
+
+    rehearsed(office)
+
+    found: Rehearsal = office.get(Rehearsal, 1)
+    assert (found.meant, found.left_out) == (1, {LATER: 1})

@@ -7,24 +7,10 @@ from flashmail.errors import WrongInput
 from flashmail.model import BriefDraft, BriefRevision, Campaign, Role, Staff
 from flashmail.staff import rights
 from flashmail.staff.second import NotYours, Permission, permission
+from newsroom import hire
 from office import NOON, Office
 
 REASON = "The ceasefire ended ten minutes ago."
-
-
-def hire(office: Office, name: str, role: Role, *topics: str) -> Staff:
-    """Without a password: nobody signs in here."""
-    with transaction(office.engine) as session:
-        staff = Staff(
-            name=name,
-            key=f"{name.lower()}@example.org",
-            role=role,
-            topics=list(topics),
-            password_hash="",
-            created_at=NOON,
-        )
-        session.add(staff)
-    return staff
 
 
 def written_by(office: Office, wrote: Staff, made: Staff) -> None:

@@ -96,7 +96,7 @@ def test_a_mistake_in_a_condition_is_pointed_at(where: str, problem: str) -> Non
 
 
 def test_a_segment_survives_its_json() -> None:
-    segment = Segment("Desk", ("Iran",), ("Oil",), ("Pakistan",), 'country = "PK"')
+    segment = Segment("Press", ("Iran",), ("Oil",), ("Pakistan",), 'country = "PK"')
 
     assert Segment.from_json(segment.as_json()) == segment
 

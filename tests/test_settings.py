@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from flashmail import bootstrap
+from flashmail.database import connect
 from flashmail.errors import WrongInput
 from flashmail.settings import PREFIX, Settings, TransportName, load
+from flashmail.transports.outbox import Outbox
 
+NO_ENGINE = connect("sqlite://")
 ROOT = Path(__file__).parent.parent
 GOOD = {
     "SECRET_KEY": "k" * 32,
@@ -35,6 +39,14 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("FLASHMAIL_SENDER", "Other <other@example.net>")
 
     assert load(home(tmp_path)).sender_name == "Other"
+
+
+def test_in_training_nothing_leaves_whatever_the_transport(tmp_path: Path) -> None:
+    smtp = {"TRANSPORT": "smtp", "SMTP_URL": "smtp://127.0.0.1:9?starttls=never"}
+    settings = load(home(tmp_path, **smtp, TRAINING="true", FAILOVER="outbox"))
+
+    assert isinstance(bootstrap.transport(settings), Outbox)
+    assert isinstance(bootstrap.postman(settings, NO_ENGINE).transport(), Outbox)
 
 
 def test_everything_missing_is_said_at_once(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_the_house_is_closed_to_other_machines(stranger: TestClient, path: str) 
 
 def test_the_overview_links_to_the_report(client: TestClient, anne: Office) -> None:
     assert '<a href="/campaigns/1/report">Storm</a>' in client.get("/").text
-    assert DESTINATION in client.get("/campaigns/1").text
+    assert DESTINATION in client.get("/campaigns/1/report").text
 
 
 def test_an_empty_house_says_how_to_begin(client: TestClient) -> None:

@@ -26,11 +26,13 @@ from flashmail.rendering import Renderer, Site
 from flashmail.sending.compose import Sender
 from flashmail.sending.dispatch import Dispatch, Polling
 from flashmail.sending.launch import digest_of
+from flashmail.sending.letters import Postman
 from flashmail.sending.pace import Limits
 from flashmail.sending.porter import Porter
 from flashmail.sending.press import Press
 from flashmail.sending.worker import Worker
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
+from flashmail.staff.oidc import Provider
 from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
 from flashmail.transports import Transport
 from flashmail.transports.failover import Failover
@@ -189,12 +191,34 @@ def _template_folders(home: Path) -> list[Path]:
     return list(dict.fromkeys([own(home, "templates"), packaged("templates")]))
 
 
+def oidc(settings: Settings) -> Provider | None:
+    """Return who else vouches for staff, if the settings name somebody."""
+    if not settings.oidc_issuer:
+        return None
+    assert settings.oidc_client_secret is not None
+    return Provider(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret.get_secret_value(),
+        f"{settings.base_url}/sign-in/oidc/back",
+    )
+
+
+def postman(settings: Settings, made: Engine) -> Postman:
+    return Postman(made, partial(transport, settings), sender(settings))
+
+
 def outbox(settings: Settings) -> Outbox:
     return Outbox(settings.home / "outbox")
 
 
 def transport(settings: Settings) -> Transport:
-    """Return the way out that the settings name, with the second one behind it."""
+    """Return the way out that the settings name, with the second one behind it.
+
+    In training there is none but the outbox, whatever the settings name.
+    """
+    if settings.training:
+        return outbox(settings)
     first = _transport(settings, settings.transport)
     if settings.failover is None:
         return first

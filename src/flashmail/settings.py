@@ -67,6 +67,14 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _issuer(url: str) -> str:
+    parts = urlsplit(url)
+    bare = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    if url and (bare or parts.scheme not in {"http", "https"} or parts.query):
+        raise ValueError("is an https:// address, as https://login.example.org")
+    return url
+
+
 def _sender(text: str) -> str:
     name, address = parseaddr(text)
     if not name or not address or text.count("@") != 1:
@@ -114,9 +122,13 @@ class Settings(BaseSettings):
     postal_address: Annotated[str, Field(min_length=8)]
     transport: TransportName = TransportName.OUTBOX
     failover: TransportName | None = None
+    training: bool = False
     rate: Annotated[float, Field(ge=0)] = 0
     rate_per_hour: Annotated[int, Field(ge=0)] = 0
     warm_up_from: date | None = None
+    oidc_issuer: Annotated[str, AfterValidator(_issuer)] = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
     smtp_url: SecretStr | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     sendgrid_api_key: SecretStr | None = None
@@ -149,6 +161,8 @@ class Settings(BaseSettings):
             raise ValueError("sendgrid_api_key: is needed to send by sendgrid")
         if self.dispatch is DispatchName.PROCRASTINATE and not self.is_postgresql:
             raise ValueError("dispatch: procrastinate needs a postgresql database_url")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("oidc_client_id: is needed with an issuer, and its secret")
         if self.failover is self.transport:
             raise ValueError("failover: is another transport than the first")
         if self.transport is not TransportName.OUTBOX and self.base_url_is_bare:

@@ -13,6 +13,7 @@ from flashmail.cli import (
     bounces,
     brief,
     campaign,
+    correct,
     demo,
     doctor,
     draft,
@@ -52,6 +53,8 @@ app.add_typer(bounces.app, name="bounces")
 app.add_typer(events.app, name="events")
 app.add_typer(unknown.app, name="unknown")
 app.add_typer(seeds.app, name="seeds")
+for each in (correct.prepare, correct.rehearse, correct.correct, correct.retract):
+    campaign.app.command()(each)
 app.command("audience")(audience.audience)
 app.command("why")(audience.why)
 app.command("preflight")(preflight.preflight)

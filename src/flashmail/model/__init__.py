@@ -25,6 +25,7 @@ from flashmail.model.instance import Instance
 from flashmail.model.knock import Farewell, Knock, KnockState, Salt
 from flashmail.model.letter import Letter, LetterState
 from flashmail.model.link_check import LinkCheck, LinkState
+from flashmail.model.lone import LoneApproval
 from flashmail.model.owed import LeftOut, Owed, OwedState, Path
 from flashmail.model.pace import Pace
 from flashmail.model.rehearsal import Rehearsal
@@ -80,6 +81,7 @@ __all__ = [
     "Link",
     "LinkCheck",
     "LinkState",
+    "LoneApproval",
     "Occurrence",
     "OccurrenceStatus",
     "Owed",

@@ -42,6 +42,7 @@ class Staff(SQLModel, table=True):
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
     password_hash: str
     totp_secret: str = ""
+    totp_offered: str = ""  # becomes the secret once a code of it was typed
     totp_step: int = 0
     recovery: list[str] = Field(default_factory=list, sa_type=JSON)
     active: bool = True

@@ -9,7 +9,7 @@ from datetime import datetime
 from difflib import unified_diff
 
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from flashmail.errors import WrongInput
 from flashmail.model import (
@@ -25,7 +25,7 @@ from flashmail.sending import campaigns, crowd
 from flashmail.sending.campaigns import NotWhatWasApproved, find, log
 from flashmail.sending.claim import changed
 from flashmail.sending.rehearsal import meant
-from flashmail.sending.retry import reopen
+from flashmail.sending.retry import reopen, require_open
 
 #: Of people and lines so many are shown.
 SHOWN = 20
@@ -89,7 +89,7 @@ def approve(
     *,
     findings: Iterable[Finding] = (),
     who: str,
-    broken_glass: str = "",
+    alone_because: str = "",
     now: datetime,
 ) -> None:
     """Approve what was rehearsed, or refuse it: Changed, Blocked, CampaignMoved.
@@ -106,10 +106,9 @@ def approve(
     _require_count(campaign, rehearsal, seen)
     campaigns.approve(session, campaign_id, seen.content, who=who, now=now)
     campaign.rehearsal_id = rehearsal.id
-    campaign.broken_glass = broken_glass
     detail = {"meant": rehearsal.meant, "audience": rehearsal.audience_digest}
-    action = "break the glass" if broken_glass else "approve the audience"
-    reason = {"reason": broken_glass} if broken_glass else {}
+    action = "approve alone" if alone_because else "approve the audience"
+    reason = {"reason": alone_because} if alone_because else {}
     log(session, campaign_id, action, who=who, now=now, **detail, **reason)
 
 
@@ -138,9 +137,13 @@ def leave_out(session: Session, campaign: Campaign, *, now: datetime) -> int:
     if campaign.rehearsal_id is None:
         return 0
     rehearsal = session.get_one(Rehearsal, campaign.rehearsal_id)
-    addressed = session.scalars(
-        select(Delivery.subscriber_id).where(Delivery.campaign_id == campaign.id)
-    ).all()
+    # By the connection, and in the order they lie in: a million ids are read at once.
+    rows = session.connection().execute(
+        select(Delivery.subscriber_id)
+        .where(Delivery.campaign_id == campaign.id)
+        .order_by(col(Delivery.subscriber_id))
+    )
+    addressed = rows.scalars().all()
     if crowd.digest(addressed) == rehearsal.audience_digest:
         return 0
     later = sorted(set(addressed) - crowd.unpack(rehearsal.crowd))
@@ -157,6 +160,7 @@ def leave_out(session: Session, campaign: Campaign, *, now: datetime) -> int:
 
 def include(session: Session, campaign_id: int, *, who: str, now: datetime) -> int:
     """Let those who joined after the approval have it too; return how many."""
+    require_open(session, campaign_id)
     queued = session.execute(
         update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id)
@@ -170,6 +174,16 @@ def include(session: Session, campaign_id: int, *, who: str, now: datetime) -> i
         reopen(session, campaign_id, now=now)
         log(session, campaign_id, "include", who=who, now=now, queued=count)
     return count
+
+
+def joined_later(session: Session, campaign_id: int) -> int:
+    """Return how many were left out because they joined after the approval."""
+    rows = select(func.count()).where(
+        col(Delivery.campaign_id) == campaign_id,
+        col(Delivery.state) == DeliveryState.SKIPPED,
+        col(Delivery.reason) == JOINED_LATER,
+    )
+    return session.scalar(rows) or 0
 
 
 def _rehearsal(session: Session, campaign_id: int, seen: Seen) -> Rehearsal:

@@ -241,7 +241,6 @@ def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) ->
         approved_at=None,
         approved_digest="",
         rehearsal_id=None,
-        broken_glass="",
         send_at=None,
         note="",
     )

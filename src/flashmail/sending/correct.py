@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, exists, func, select
+from sqlmodel import Session, col, exists, func, or_, select
 
 from flashmail import briefs
 from flashmail.audience.segment import Segment
@@ -27,13 +27,18 @@ from flashmail.model import (
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved, Draft, find, log
 from flashmail.sending.compose import compose
-from flashmail.sending.launch import draft_of
-from flashmail.sending.prepare import Desk, keep
+from flashmail.sending.prepare import keep
+from flashmail.sending.press import Press
 from flashmail.sending.statements import IN_HAND
 from flashmail.sending.whom import missed
 
 #: A campaign in one of these has told somebody something that can be corrected.
-BEGUN = (CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)
+BEGUN = (
+    CampaignStatus.SENDING,
+    CampaignStatus.PAUSED,
+    CampaignStatus.SENT,
+    CampaignStatus.CANCELLED,
+)
 
 #: Which template and which name in it the words of an amendment go to.
 WORDS = {Amends.CORRECTION: "correction", Amends.RETRACTION: "retraction"}
@@ -58,7 +63,7 @@ class Fix:
 
 
 def correct(
-    engine: Engine, desk: Desk, campaign_id: int, fix: Fix, *, who: str, now: datetime
+    engine: Engine, press: Press, campaign_id: int, fix: Fix, *, who: str, now: datetime
 ) -> Amended:
     """Stop a campaign for good, and draft its correction and the rest of it.
 
@@ -66,8 +71,8 @@ def correct(
     it was, and nothing is half done.
     """
     first = _begun(engine, campaign_id)
-    rest = _again(desk, first, fix.brief)
-    note = _note(desk, first, fix.brief, fix.words, Amends.CORRECTION)
+    rest = _again(press, first, fix.brief)
+    note = _note(press, first, fix.brief, fix.words, Amends.CORRECTION)
     with transaction(engine) as session:
         stopped = _stop(session, campaign_id, who, now)
         brief_id = keep(session, fix.brief, now=now)
@@ -79,7 +84,13 @@ def correct(
 
 
 def retract(
-    engine: Engine, desk: Desk, campaign_id: int, words: str, *, who: str, now: datetime
+    engine: Engine,
+    press: Press,
+    campaign_id: int,
+    words: str,
+    *,
+    who: str,
+    now: datetime,
 ) -> Amended:
     """Stop a campaign for good, and draft a mail that takes its brief back."""
     first = _begun(engine, campaign_id)
@@ -88,7 +99,7 @@ def retract(
     if stored is None:
         raise WrongInput(f"campaign {campaign_id} has no brief to take back")
     fix = Fix(briefs.read(stored.markdown), words)
-    note = _note(desk, first, fix.brief, words, Amends.RETRACTION)
+    note = _note(press, first, fix.brief, words, Amends.RETRACTION)
     with transaction(engine) as session:
         _stop(session, campaign_id, who, now)
         add = _Adding(session, campaign_id, stored.id, fix, who, now)
@@ -96,12 +107,16 @@ def retract(
 
 
 def amendments(session: Session, campaign_id: int) -> list[Campaign]:
-    """Return the campaigns that amend another one, cancelled ones left out."""
-    rows = (
-        select(Campaign)
-        .where(Campaign.corrects == campaign_id)
-        .where(Campaign.status != CampaignStatus.CANCELLED)
+    """Return the campaigns that amend another one, but for those nobody got any of.
+
+    One that had begun when it was cancelled counts: it told some people already, and
+    whoever is still to be told is to be told by correcting that one.
+    """
+    counts = or_(
+        col(Campaign.status) != CampaignStatus.CANCELLED,
+        col(Campaign.started_at).is_not(None),
     )
+    rows = select(Campaign).where(Campaign.corrects == campaign_id, counts)
     return list(session.exec(rows.order_by(col(Campaign.id))))
 
 
@@ -116,20 +131,26 @@ def on_their_way(session: Session, campaign_id: int) -> int:
 def _begun(engine: Engine, campaign_id: int) -> Campaign:
     with reading(engine) as session:
         campaign = find(session, campaign_id)
-        if campaign.status not in BEGUN:
+        if campaign.status not in BEGUN or campaign.started_at is None:
             raise CampaignMoved(
                 f"campaign {campaign_id} is {campaign.status}: there is nothing to"
                 " correct that anybody got"
             )
-        if amendments(session, campaign_id):
-            raise CampaignMoved(f"campaign {campaign_id} was corrected already")
+        _require_uncorrected(session, campaign_id)
         return campaign
+
+
+def _require_uncorrected(session: Session, campaign_id: int) -> None:
+    if amendments(session, campaign_id):
+        raise CampaignMoved(f"campaign {campaign_id} was corrected already")
 
 
 def _stop(session: Session, campaign_id: int, who: str, now: datetime) -> bool:
     """Cancel what is still to be sent; return whether there was any."""
-    campaign = find(session, campaign_id)
-    if campaign.status is CampaignStatus.SENT:
+    # Two editors may want to correct it in the same moment: the second one has to wait.
+    campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
+    _require_uncorrected(session, campaign_id)
+    if campaign.status in (CampaignStatus.SENT, CampaignStatus.CANCELLED):
         return False
     campaigns.cancel(session, campaign_id, who=who, now=now)
     campaign.note = f"halted by {who} to be corrected"
@@ -141,26 +162,23 @@ def _some_missed(campaign: Campaign, session: Session) -> bool:
     return bool(session.scalar(select(ours)))
 
 
-def _again(desk: Desk, first: Campaign, brief: Brief) -> Draft:
-    return draft_of(
+def _again(press: Press, first: Campaign, brief: Brief) -> Draft:
+    return press.draft(
         brief,
         Segment.from_json(first.audience),
-        renderer=desk.renderer,
-        sender=desk.sender,
-        links=desk.links,
         priority=Priority(first.priority),
         template=first.template,
     )
 
 
 def _note(
-    desk: Desk, first: Campaign, brief: Brief, words: str, amends: Amends
+    press: Press, first: Campaign, brief: Brief, words: str, amends: Amends
 ) -> Draft:
     """Render a correction or retraction, as an answer to each reader's first mail."""
     if not words.strip():
         raise WrongInput("say what was wrong: it stands at the head of the mail")
     template = WORDS[amends]
-    rendered = desk.renderer.render(brief, template, extra={template: words})
+    rendered = press.renderer.render(brief, template, extra={template: words})
     what = compose(
         rendered.message,
         rendered.destinations,
@@ -168,8 +186,8 @@ def _note(
         topics=brief.topics,
         template=template,
         priority=Priority(first.priority),
-        sender=desk.sender,
-        links=desk.links,
+        sender=press.sender,
+        links=press.links,
     )
     headers = (*what.message.headers, *_thread(first))
     return replace(what, message=replace(what.message, headers=headers))

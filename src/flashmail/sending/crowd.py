@@ -17,16 +17,26 @@ def pack(ids: Iterable[int]) -> bytes:
 
 def unpack(crowd: bytes) -> frozenset[int]:
     """Read what `pack` wrote."""
-    numbers = array(FORM)
-    numbers.frombytes(zlib.decompress(crowd))
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return frozenset(numbers)
+    return frozenset(_numbers(crowd))
+
+
+def some(crowd: bytes, count: int) -> list[int]:
+    """Return some of a crowd, spread over all of it."""
+    numbers = _numbers(crowd)
+    return list(numbers[:: max(len(numbers) // count, 1)])[:count]
 
 
 def digest(ids: Iterable[int]) -> str:
     """Return the SHA-256 of a set of subscriber ids; one more, and it differs."""
     return hashlib.sha256(_plain(ids)).hexdigest()
+
+
+def _numbers(crowd: bytes) -> "array[int]":
+    numbers = array(FORM)
+    numbers.frombytes(zlib.decompress(crowd))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def _plain(ids: Iterable[int]) -> bytes:

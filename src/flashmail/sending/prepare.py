@@ -1,6 +1,6 @@
 """Prepare: a brief that somebody wrote becomes a campaign, frozen, to be approved."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,6 @@ from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
-from flashmail.links import Links
 from flashmail.model import (
     BriefDraft,
     BriefRevision,
@@ -22,25 +21,13 @@ from flashmail.model import (
     Priority,
     Topic,
 )
-from flashmail.rendering import Renderer
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved, Draft, fix_links, log
-from flashmail.sending.compose import Sender
-from flashmail.sending.launch import draft_of
+from flashmail.sending.press import Press
 
 
 class NoSuchDraft(WrongInput):
     """There is no draft of this number."""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What an installation puts into each of its mails."""
-
-    renderer: Renderer
-    sender: Sender
-    links: Links
-    postal_address: str
 
 
 @dataclass(frozen=True)
@@ -57,29 +44,49 @@ class Wish:
     urgent: bool = False
 
 
-def prepare(engine: Engine, desk: Desk, wish: Wish, *, who: str, now: datetime) -> int:
-    """Make a campaign of a draft, for others to approve; return its number."""
-    brief, what = _made(engine, desk, wish)
+def prepare(
+    engine: Engine,
+    press: Press,
+    wish: Wish,
+    *,
+    check: Callable[[Campaign], None] = lambda campaign: None,
+    who: str,
+    now: datetime,
+) -> int:
+    """Make a campaign of a draft, for others to approve; return its number.
+
+    `check` may refuse it, by raising, when it is known what it is about.
+    """
+    brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
         brief_id = keep(session, brief, now=now)
         campaign = campaigns.draft(session, what, brief_id=brief_id, who=who, now=now)
         assert campaign.id is not None
+        check(campaign)
         campaign.draft_id, campaign.draft_revision = wish.draft_id, wish.revision
         log(session, campaign.id, "prepare", who=who, now=now, digest=what.digest)
         return campaign.id
 
 
 def renew(
-    engine: Engine, desk: Desk, campaign_id: int, *, who: str, now: datetime
+    engine: Engine, press: Press, campaign_id: int, *, who: str, now: datetime
 ) -> None:
     """Take the latest form of its draft over into a campaign nobody approved yet."""
     with reading(engine) as session:
         wish = _same_again(session, campaigns.find(session, campaign_id))
-    brief, what = _made(engine, desk, wish)
+    brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
         brief_id = keep(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.revision)
         log(session, campaign_id, "renew", who=who, now=now, digest=what.digest)
+
+
+def changed_since(session: Session, campaign: Campaign) -> int | None:
+    """Return the latest form of a campaign's draft, if it is another one."""
+    draft = session.get(BriefDraft, campaign.draft_id) if campaign.draft_id else None
+    if draft is None or campaign.amends is not None:
+        return None
+    return draft.revision if draft.revision != campaign.draft_revision else None
 
 
 def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> Segment:
@@ -123,16 +130,13 @@ def keep(session: Session, brief: Brief, *, now: datetime) -> int:
     )
 
 
-def _made(engine: Engine, desk: Desk, wish: Wish) -> tuple[Brief, Draft]:
+def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, Draft]:
     with reading(engine) as session:
         brief = form_of(session, wish.draft_id, wish.revision)
         segment = segment_of(brief, topic_names(session), wish.segment)
-    what = draft_of(
+    what = press.draft(
         brief,
         segment,
-        renderer=desk.renderer,
-        sender=desk.sender,
-        links=desk.links,
         priority=Priority.URGENT if wish.urgent else Priority.NORMAL,
         template=wish.template,
     )

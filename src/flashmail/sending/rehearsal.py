@@ -12,7 +12,7 @@ from email.utils import format_datetime
 
 import sqlalchemy
 from sqlalchemy import Engine, null
-from sqlmodel import Session, col, exists, select
+from sqlmodel import Session, col, exists, func, select
 
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import bringing, count
@@ -33,6 +33,7 @@ from flashmail.sending import crowd
 from flashmail.sending.campaigns import find, frozen, log, message_of
 from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
 from flashmail.sending.correct import on_their_way
+from flashmail.sending.planner import by_rhythm, held_back
 from flashmail.sending.preflight import usual_audience
 from flashmail.sending.recipients import recipients
 from flashmail.sending.statements import topics_followed
@@ -47,6 +48,9 @@ LEFT_MEANWHILE = "left meanwhile"
 
 #: So many different reasons are kept; each may name an address.
 REASONS, OTHER_REASONS = 20, "other reasons"
+
+#: Said of those whom quiet hours or a daily limit hold back, if it went now.
+LATER = "later, for their quiet hours or daily limit"
 
 #: Told how many are done, out of how many.
 Advance = Callable[[int, int], None]
@@ -84,7 +88,7 @@ def rehearse(
         campaign = find(session, campaign_id)
         _require_landed(session, campaign)
         ids = meant(session, campaign)
-        left_out = _left_out(session, campaign)
+        left_out = _left_out(session, campaign, now)
         what = frozen(session, campaign)
         usual = usual_audience(session, what, own=campaign_id)
     found = _walk(engine, campaign, ids, tokens, now, advance)
@@ -146,14 +150,24 @@ def _keep(engine: Engine, rehearsal: Rehearsal) -> int:
         return rehearsal.id
 
 
-def _left_out(session: Session, campaign: Campaign) -> dict[str, int]:
-    """Count whom the campaign's segment means, but who gets nothing, by the reason."""
+def _left_out(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:
+    """Count whom the campaign's segment means, but who gets nothing now, by the reason.
+
+    Who is held back is among those whom it means: they get it later.
+    """
     if campaign.amends is not None:
         return {}
     segment = Segment.from_json(campaign.audience)
     urgent = campaign.priority == Priority.URGENT
-    counted = count(session, segment, urgent=urgent).left_out
+    counted = dict(count(session, segment, urgent=urgent).left_out)
+    counted[LATER] = _held(session, campaign, now) if by_rhythm(campaign) else 0
     return {reason: n for reason, n in counted.items() if n}
+
+
+def _held(session: Session, campaign: Campaign, now: datetime) -> int:
+    people = whom(session, campaign).subquery()
+    held = people.c[0].in_(held_back(session, campaign, now=now))
+    return session.scalar(select(func.count()).select_from(people).where(held)) or 0
 
 
 def _walk(

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import Session, col, exists, select
+from sqlmodel import Session, and_, col, exists, func, select
 
 from flashmail.model import (
     Batch,
@@ -25,11 +25,7 @@ def retry(
     That is what failed through no fault of its address: it was put off for too long, or
     blocked. With `unknown` also what is unknown, of which some may get a second copy.
     """
-    campaign = find(session, campaign_id)
-    if campaign.status is CampaignStatus.CANCELLED:
-        raise CampaignMoved(f"campaign {campaign_id} is cancelled: nothing to retry")
-    if _corrected(session, campaign_id):
-        raise CampaignMoved(f"campaign {campaign_id} was corrected: send that instead")
+    require_open(session, campaign_id)
     count = _queue(session, campaign_id, DeliveryState.FAILED, now)
     if unknown:
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
@@ -47,10 +43,31 @@ def retry(
     return count
 
 
+def require_open(session: Session, campaign_id: int) -> None:
+    """Refuse to send more of what was cancelled, or of what was corrected since."""
+    if find(session, campaign_id).status is CampaignStatus.CANCELLED:
+        raise CampaignMoved(f"campaign {campaign_id} is cancelled: nothing to retry")
+    if _corrected(session, campaign_id):
+        raise CampaignMoved(f"campaign {campaign_id} was corrected: send that instead")
+
+
 def _corrected(session: Session, campaign_id: int) -> bool:
-    rows = select(Campaign.id).where(Campaign.corrects == campaign_id)
-    live = rows.where(Campaign.status != CampaignStatus.CANCELLED)
-    return session.exec(live.limit(1)).first() is not None
+    unheard = and_(
+        col(Campaign.status) == CampaignStatus.CANCELLED,
+        col(Campaign.started_at).is_(None),
+    )
+    rows = select(Campaign.id).where(Campaign.corrects == campaign_id, ~unheard)
+    return session.exec(rows.limit(1)).first() is not None
+
+
+def retryable(session: Session, campaign_id: int) -> int:
+    """Return how many failed, but not because of the address."""
+    rows = select(func.count()).where(
+        col(Delivery.campaign_id) == campaign_id,
+        col(Delivery.state) == DeliveryState.FAILED,
+        col(Delivery.retryable),
+    )
+    return session.scalar(rows) or 0
 
 
 def reopen(session: Session, campaign_id: int, *, now: datetime) -> None:

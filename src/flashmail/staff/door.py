@@ -37,14 +37,25 @@ def sign_in(
     are not locked out by a stranger's tries. Raises TooManyFailures.
     """
     keys = [f"{_key(address)} from {place}", f"from {place}"]
-    _require_few_failures(session, keys, now)
+    for key, most in zip(keys, (FAILURES, FAILURES * 4), strict=True):
+        require_few_failures(session, key, now, most=most)
     staff = session.exec(select(Staff).where(Staff.key == _key(address))).first()
     known = staff if staff and staff.active else None
     fits = password_fits(password, known.password_hash if known else None)
     if not fits or known is None or not _second_factor_fits(known, code, now):
-        session.add_all(FailedSignIn(key=key, at=now) for key in keys)
+        for key in keys:
+            failed(session, key, now)
         return None
     return _begin(session, known, now)
+
+
+def vouched_for(session: Session, address: str, *, now: datetime) -> str | None:
+    """Return the token of a new sign-in of whom somebody else vouches for.
+
+    None where nobody with this address is on the staff.
+    """
+    staff = session.exec(select(Staff).where(Staff.key == _key(address))).first()
+    return _begin(session, staff, now) if staff and staff.active else None
 
 
 def who_is(session: Session, token: str, *, now: datetime) -> Staff | None:
@@ -88,14 +99,20 @@ def _second_factor_fits(staff: Staff, code: str, now: datetime) -> bool:
     return True
 
 
-def _require_few_failures(session: Session, keys: list[str], now: datetime) -> None:
-    limits = zip(keys, (FAILURES, FAILURES * 4), strict=True)
-    for key, most in limits:
-        recent = select(func.count()).where(
-            col(FailedSignIn.key) == key, col(FailedSignIn.at) > now - WITHIN
-        )
-        if (session.scalar(recent) or 0) >= most:
-            raise TooManyFailures("it was tried too often; wait a quarter of an hour")
+def require_few_failures(
+    session: Session, key: str, now: datetime, *, most: int = FAILURES
+) -> None:
+    """Raise TooManyFailures where something was tried too often lately."""
+    recent = select(func.count()).where(
+        col(FailedSignIn.key) == key, col(FailedSignIn.at) > now - WITHIN
+    )
+    if (session.scalar(recent) or 0) >= most:
+        raise TooManyFailures("it was tried too often; wait a quarter of an hour")
+
+
+def failed(session: Session, key: str, now: datetime) -> None:
+    """Note that something was tried in vain."""
+    session.add(FailedSignIn(key=key, at=now))
 
 
 def _key(address: str) -> str:

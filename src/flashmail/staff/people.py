@@ -26,6 +26,10 @@ class SecondFactor:
     recovery: list[str]
 
 
+class NoSuchColleague(WrongInput):
+    """There is nobody of this number on the staff."""
+
+
 def new_password() -> str:
     """Return a password that nobody guesses."""
     return secrets.token_urlsafe(15)
@@ -69,9 +73,31 @@ def find(session: Session, address: str) -> Staff:
     return staff
 
 
+def of(session: Session, staff_id: int) -> Staff:
+    """Return one of the staff by the number, or say that there is nobody."""
+    staff = session.get(Staff, staff_id)
+    if staff is None:
+        raise NoSuchColleague(f"there is nobody of the number {staff_id}")
+    return staff
+
+
+def everybody(session: Session) -> list[Staff]:
+    """Return all who may or could sign in, in the order of their names."""
+    return list(session.exec(select(Staff).order_by(col(Staff.name), col(Staff.id))))
+
+
+def addresses(session: Session) -> list[str]:
+    """Return the addresses of all who may sign in."""
+    active = select(Staff.key).where(col(Staff.active))
+    return list(session.exec(active.order_by(col(Staff.key))))
+
+
 def change_role(
     session: Session, staff: Staff, role: Role, *, who: str, now: datetime
 ) -> None:
+    """Change what somebody may do; there is always an admin, once there was one."""
+    if role is not Role.ADMIN:
+        _require_another_admin(session, staff)
     staff.role = role
     sign_out_everywhere(session, staff)
     _log(session, staff, f"make {role}", who, now)
@@ -85,8 +111,32 @@ def change_password(
     _log(session, staff, "change the password", who, now)
 
 
+def limit(
+    session: Session,
+    staff: Staff,
+    topics: tuple[str, ...],
+    *,
+    who: str,
+    now: datetime,
+) -> None:
+    """Let somebody see and send only what is on these topics; none is no limit."""
+    if tuple(staff.topics) == topics:
+        return
+    staff.topics = list(topics)
+    sign_out_everywhere(session, staff)
+    said = f"limit to {', '.join(topics)}" if topics else "limit to no topics"
+    _log(session, staff, said, who, now)
+
+
+def take_on(session: Session, staff: Staff, *, who: str, now: datetime) -> None:
+    """Let somebody sign in again who was let go."""
+    staff.active = True
+    _log(session, staff, "take on again", who, now)
+
+
 def let_go(session: Session, staff: Staff, *, who: str, now: datetime) -> None:
     """Let somebody sign in no more; what they did stays in the audit log."""
+    _require_another_admin(session, staff)
     staff.active = False
     sign_out_everywhere(session, staff)
     _log(session, staff, "let go", who, now)
@@ -102,6 +152,23 @@ def require_second_factor(
     sign_out_everywhere(session, staff)
     _log(session, staff, "require a second factor", who, now)
     return factor
+
+
+def drop_second_factor(
+    session: Session, staff: Staff, *, who: str, now: datetime
+) -> None:
+    """Let somebody in by password alone again, who lost what makes the codes."""
+    staff.totp_secret, staff.totp_offered, staff.recovery = "", "", []
+    sign_out_everywhere(session, staff)
+    _log(session, staff, "drop the second factor", who, now)
+
+
+def _require_another_admin(session: Session, staff: Staff) -> None:
+    admins = select(Staff.id).where(col(Staff.role) == Role.ADMIN, col(Staff.active))
+    if list(session.exec(admins)) == [staff.id]:
+        raise WrongInput(
+            f"{staff.name} is the only admin: make somebody else one first"
+        )
 
 
 def sign_out_everywhere(session: Session, staff: Staff) -> None:

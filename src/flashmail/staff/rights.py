@@ -4,7 +4,8 @@ None is whoever sits at the machine while nobody is on the staff yet: they may d
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from flashmail.audience.segment import Segment
 from flashmail.model import Campaign, Role, Staff
@@ -26,7 +27,7 @@ def may_see(staff: Staff | None, topics: Iterable[str]) -> bool:
     Every topic has to lie within it, and there has to be one: what goes to everybody is
     not for who may write to the followers of Iran. Admins have no limit.
     """
-    if staff is None or staff.role is Role.ADMIN or not staff.topics:
+    if staff is None or not is_limited(staff):
         return True
     asked = set(topics)
     return bool(asked) and asked <= set(staff.topics)
@@ -38,8 +39,18 @@ def topics_of(campaign: Campaign) -> frozenset[str]:
     A segment can bring a brief about one topic to the followers of others. One that
     goes by attributes alone reaches followers of everything: that is no topic.
     """
-    bringing = Segment.from_json(campaign.audience).bringing
-    return frozenset(bringing) | set(campaign.topics) if bringing else frozenset()
+    return reaching(campaign.audience, campaign.topics)
+
+
+def reaching(audience: Mapping[str, Any], topics: Iterable[str]) -> frozenset[str]:
+    """Return the same of a campaign's `audience` and `topics`."""
+    bringing = Segment.from_json(audience).bringing
+    return frozenset(bringing) | set(topics) if bringing else frozenset()
+
+
+def is_limited(staff: Staff) -> bool:
+    """Return whether somebody may see and send only what is about some topics."""
+    return bool(staff.topics) and staff.role is not Role.ADMIN
 
 
 def sign(staff: Staff) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from flashmail.errors import FlashmailError, WrongInput
-from flashmail.model import BriefRevision, Campaign, Staff
+from flashmail.model import BriefRevision, Campaign, Role, Staff
 from flashmail.staff import rights
 
 #: Fewer characters are no reason.
@@ -18,10 +18,10 @@ class NotYours(FlashmailError):
 
 @dataclass(frozen=True)
 class Permission:
-    """Who approves; `broken_glass` is why no second person was waited for."""
+    """Who approves; `alone_because` is why no second person was waited for."""
 
     who: str
-    broken_glass: str = ""
+    alone_because: str = ""
 
 
 def require_rights(staff: Staff | None, campaign: Campaign) -> None:
@@ -65,6 +65,12 @@ def approvers(session: Session, campaign: Campaign) -> list[Staff]:
     return [
         each for each in session.exec(select(Staff)) if rights.may_send(each, topics)
     ]
+
+
+def editors(session: Session) -> list[str]:
+    """Return the keys of all who may approve campaigns of whatever kind."""
+    able = select(Staff).where(col(Staff.active)).order_by(col(Staff.key))
+    return [each.key for each in session.exec(able) if each.role.covers(Role.EDITOR)]
 
 
 def _writer(session: Session, campaign: Campaign) -> str:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -26,12 +27,19 @@ from flashmail.links import BadToken, Tokens
 from flashmail.sending.campaigns import NoSuchCampaign
 from flashmail.sending.press import Press
 from flashmail.settings import Settings
+from flashmail.staff.oidc import Provider
+from flashmail.staff.second import NotYours
 from flashmail.tracking.sendgrid import BadSignature
 from flashmail.tracking.sightings import WAIT, Sightings
 from flashmail.tracking.spool import Spool
 from flashmail.transports.outbox import Outbox
 from flashmail.web import (
+    account,
+    approving,
     archive,
+    audit,
+    campaigns,
+    correcting,
     editor,
     house,
     imports,
@@ -39,6 +47,7 @@ from flashmail.web import (
     leave,
     login,
     metrics,
+    oidc_pages,
     overview,
     personal,
     preferences,
@@ -46,6 +55,7 @@ from flashmail.web import (
     readers,
     reports,
     segments,
+    staff_pages,
     subscribers,
     suppressions,
     task_pages,
@@ -77,18 +87,25 @@ PAGES = (
     editor,
     previews,
     versions,
+    account,
+    approving,
+    audit,
+    campaigns,
+    correcting,
     house,
     imports,
     joining,
     login,
     metrics,
     leave,
+    oidc_pages,
     overview,
     personal,
     preferences,
     readers,
     reports,
     segments,
+    staff_pages,
     subscribers,
     suppressions,
     task_pages,
@@ -128,6 +145,8 @@ def create_app(
     home: Path | None = None,
     press: Press | None = None,
     sightings: Sightings | None = None,
+    training: bool = False,
+    oidc: Provider | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
     app = Pages(openapi_url=None, docs_url=None, redoc_url=None)
@@ -142,6 +161,8 @@ def create_app(
     app.state.uploads = (home or Path(tempfile.gettempdir())) / "uploads"
     app.state.tasks = tasks or Tasks(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
+    app.state.training = training
+    app.state.oidc = oidc
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.state.spool = Spool(engine, tokens, home)
     app.state.gate = Gate(tokens)
@@ -155,6 +176,7 @@ def create_app(
     for kind in MISSING:
         app.add_exception_handler(kind, _missing)
     app.add_exception_handler(BadSignature, _refused)
+    app.add_exception_handler(NotYours, _forbidden)
     app.add_exception_handler(FlashmailError, _wrong)
     app.add_exception_handler(HTTPException, _told)
     return app
@@ -173,6 +195,8 @@ def serving(settings: Settings) -> FastAPI:
         sightings=Sightings(
             engine, wait=WAIT, keep=bootstrap.engagement_kept(settings)
         ),
+        training=settings.training,
+        oidc=bootstrap.oidc(settings),
     )
 
     @asynccontextmanager
@@ -180,7 +204,12 @@ def serving(settings: Settings) -> FastAPI:
         worker, kept = bootstrap.worker(settings, engine), app.state.sightings.keep
         look = bootstrap.seeds_looked_after(settings, engine)
         porter = bootstrap.porter(settings, engine)
-        chores = (app.state.spool.replay, partial(answer, porter))
+        postman = bootstrap.postman(settings, engine)
+        chores = (
+            app.state.spool.replay,
+            partial(answer, porter),
+            lambda: postman.go(now=datetime.now(UTC)),
+        )
         with at_work(worker, *chores, kept=kept, look=look):
             yield
         app.state.tasks.close()
@@ -238,6 +267,10 @@ def _missing(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     return PlainTextResponse("refused", 403)
+
+
+def _forbidden(request: Request, error: Exception) -> Response:
+    return page("told", 403, what="That is not for you", why=str(error))
 
 
 def _wrong(request: Request, error: Exception) -> Response:

@@ -1,11 +1,13 @@
 """What a route may ask for."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
@@ -80,6 +82,11 @@ def may(me: Staff | None, role: Role) -> bool:
     return me is None or me.role.covers(role)
 
 
+def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -100,3 +107,20 @@ ThePress = Annotated[Press, Depends(_press)]
 #: Everything that a form holds, for those whose fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]
 LongWork = Annotated[Tasks, Depends(_tasks)]
+TheEngine = Annotated[Engine, Depends(_engine)]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for something, and when; `who` is for the audit log."""
+
+    staff: Staff | None
+    who: str
+    now: datetime
+
+
+def _by(request: Request) -> Asker:
+    return Asker(_me(request), _who(request), _now())
+
+
+By = Annotated[Asker, Depends(_by)]

@@ -1,33 +1,16 @@
-"""Pages for who sits at the machine: campaigns, their reports, and the outbox."""
+"""The outbox: mail that stayed on this machine."""
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
-from flashmail.model import EventKind, Role
-from flashmail.reports.campaign import report
-from flashmail.sending.campaigns import find
-from flashmail.web.dependencies import Reading, TheOutbox
+from flashmail.model import Role
+from flashmail.web.dependencies import TheOutbox
 from flashmail.web.page import mail, page
 from flashmail.web.policy import allow
 
 router = APIRouter()
 
 MAILS_SHOWN = 100
-
-#: What people did, in the order in which it can happen.
-DEEDS = (
-    EventKind.OPENED,
-    EventKind.CLICKED,
-    EventKind.UNSUBSCRIBED,
-    EventKind.COMPLAINED,
-)
-
-
-@router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
-def campaign(campaign_id: int, session: Reading) -> Response:
-    """Show how one campaign did."""
-    found = find(session, campaign_id)
-    return page("campaign", campaign=found, report=report(session, found), deeds=DEEDS)
 
 
 @router.get("/outbox", **allow(Role.VIEWER))

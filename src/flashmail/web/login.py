@@ -28,9 +28,9 @@ Field = Annotated[str, Form(max_length=500)]
 
 
 @router.get("/sign-in", **allow(EVERYONE))
-def ask(next: str = "/") -> Response:
+def ask(request: Request, next: str = "/") -> Response:
     """Show the form."""
-    return page("sign-in", next=_inside(next), wrong="")
+    return sign_in_page(request, next=next)
 
 
 @router.post("/sign-in", **allow(EVERYONE))
@@ -49,11 +49,11 @@ def enter(
     try:
         token = door.sign_in(session, address, password, code, place=place, now=now)
     except TooManyFailures:
-        return page("sign-in", 429, next=_inside(next), wrong=TOO_OFTEN)
+        return sign_in_page(request, 429, next=next, wrong=TOO_OFTEN)
     if token is None:
-        return page("sign-in", 403, next=_inside(next), wrong=WRONG)
-    answer = RedirectResponse(_inside(next), 303)
-    _remember(request, answer, token)
+        return sign_in_page(request, 403, next=next, wrong=WRONG)
+    answer = RedirectResponse(inside(next), 303)
+    remember(request, answer, token)
     return answer
 
 
@@ -68,8 +68,22 @@ def leave(request: Request, session: Writing) -> Response:
     return answer
 
 
-def _remember(request: Request, answer: Response, token: str) -> None:
-    here = request.url.scheme == "http" and is_loopback(request.url.hostname or "")
+def sign_in_page(
+    request: Request, status: int = 200, *, next: str = "/", wrong: str = ""
+) -> Response:
+    """Return the form; it leads to the provider too, if there is one."""
+    provider = request.app.state.oidc is not None
+    return page("sign-in", status, next=inside(next), wrong=wrong, provider=provider)
+
+
+def is_here(request: Request) -> bool:
+    """Return whether the browser sits at this machine, where there is no TLS."""
+    return request.url.scheme == "http" and is_loopback(request.url.hostname or "")
+
+
+def remember(request: Request, answer: Response, token: str) -> None:
+    """Have a browser keep the token of a sign-in."""
+    here = is_here(request)
     answer.set_cookie(
         COOKIE_HERE if here else COOKIE,
         token,
@@ -80,7 +94,7 @@ def _remember(request: Request, answer: Response, token: str) -> None:
     )
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
     """Return a path of ours, whatever was asked for: nobody is taken elsewhere."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if plain and path.isprintable() else "/"

@@ -23,10 +23,13 @@ class Entry:
 MENU = (
     Entry("/", "Overview"),
     Entry("/briefs", "Briefs"),
+    Entry("/campaigns", "Campaigns"),
     Entry("/subscribers", "Subscribers"),
     Entry("/segments", "Segments"),
     Entry("/topics", "Topics"),
     Entry("/outbox", "Outbox"),
+    Entry("/staff", "Staff", Role.ADMIN),
+    Entry("/audit", "Audit log", Role.ADMIN),
 )
 
 

@@ -92,13 +92,27 @@ def framed(name: str, **values: Any) -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": MAIL})
 
 
+def duration(seconds: float) -> str:
+    """Return a span of time as people say it."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
 def _me(request: Request | None) -> Any:
     return getattr(request.state, "staff", None) if request else None
 
 
 def _where(request: Request | None) -> dict[str, Any]:
     me = _me(request)
-    return {"path": request.url.path if request else "", "menu": menu(me and me.role)}
+    return {
+        "path": request.url.path if request else "",
+        "menu": menu(me and me.role),
+        "training": bool(request and request.app.state.training),
+        "lone": getattr(request.state, "lone", []) if request else [],
+    }
 
 
 def _notice(request: Request) -> Notice | None:
@@ -117,3 +131,4 @@ _pages = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_pages.globals["duration"] = duration

@@ -5,13 +5,15 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request
+from sqlmodel import Session
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flashmail.database import reading
-from flashmail.model import Role, Staff
+from flashmail.model import Campaign, Role, Staff
+from flashmail.sending import lone
 from flashmail.settings import is_loopback
-from flashmail.staff import door
+from flashmail.staff import door, rights
 
 #: What a proxy adds. With one of these, the caller is not who the socket says.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -46,14 +48,28 @@ def staff_only(needed: Role) -> Any:
                 at_the_machine(request)
                 return None
             staff = door.who_is(session, token_of(request), now=datetime.now(UTC))
+            request.state.lone = lone.unreviewed(session) if staff else []
+            open_to = staff is None or _within_limit(session, staff, request)
         if staff is None:
             raise SignInFirst(quote(request.url.path))
         if not staff.role.covers(needed):
             raise HTTPException(403, f"This is for the role {needed} and above.")
+        if not open_to:
+            # As if there were none: what it is about is nobody else's business.
+            raise HTTPException(404, "There is no such page.")
         request.state.staff = staff
         return staff
 
     return require
+
+
+def _within_limit(session: Session, staff: Staff, request: Request) -> bool:
+    """Return whether the campaign in a path is one that this person may see."""
+    number = str(request.path_params.get("campaign_id", ""))
+    if not rights.is_limited(staff) or not number.isdecimal():
+        return True
+    campaign = session.get(Campaign, int(number))
+    return campaign is None or rights.may_see(staff, rights.topics_of(campaign))
 
 
 def token_of(request: Request) -> str:

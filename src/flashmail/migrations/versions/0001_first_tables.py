@@ -270,6 +270,7 @@ def upgrade() -> None:
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("totp_secret", sa.String(), nullable=False),
+        sa.Column("totp_offered", sa.String(), nullable=False),
         sa.Column("totp_step", sa.Integer(), nullable=False),
         sa.Column("recovery", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
@@ -406,9 +407,6 @@ def upgrade() -> None:
         sa.Column("approved_at", MOMENT, nullable=True),
         sa.Column("approved_digest", sa.String(), nullable=False),
         sa.Column("rehearsal_id", sa.Integer(), nullable=True),
-        sa.Column("broken_glass", sa.String(), nullable=False),
-        sa.Column("reviewed_by", sa.String(), nullable=False),
-        sa.Column("reviewed_at", MOMENT, nullable=True),
         sa.Column("send_at", MOMENT, nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("addressed", sa.Integer(), nullable=False),
@@ -567,6 +565,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", "number"),
     )
     op.create_table(
+        "lone_approval",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("reviewed_by", sa.String(), nullable=False),
+        sa.Column("reviewed_at", MOMENT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_lone_approval_campaign_id"),
+        "lone_approval",
+        ["campaign_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_lone_approval_reviewed_at"),
+        "lone_approval",
+        ["reviewed_at"],
+        unique=False,
+    )
+    op.create_table(
         "rehearsal",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), nullable=False),
@@ -596,6 +621,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_rehearsal_campaign_id"), table_name="rehearsal")
     op.drop_table("rehearsal")
+    op.drop_index(op.f("ix_lone_approval_reviewed_at"), table_name="lone_approval")
+    op.drop_index(op.f("ix_lone_approval_campaign_id"), table_name="lone_approval")
+    op.drop_table("lone_approval")
     op.drop_table("link")
     op.drop_index(op.f("ix_letter_state"), table_name="letter")
     op.drop_index(op.f("ix_letter_campaign_id"), table_name="letter")

@@ -1,0 +1,202 @@
+"""Campaigns: the list, and the page from which one is sent, watched and stopped."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from fastapi.responses import Response
+from sqlalchemy import Select
+from sqlmodel import Session, col, select
+
+from flashmail.model import (
+    Campaign,
+    CampaignStatus,
+    DeliveryState,
+    Priority,
+    Rehearsal,
+    Role,
+    Staff,
+)
+from flashmail.reports.live import live
+from flashmail.sending import approval, campaigns, lone
+from flashmail.sending.correct import amendments
+from flashmail.sending.letters import tests_of
+from flashmail.sending.prepare import changed_since
+from flashmail.sending.rehearsal import latest
+from flashmail.sending.retry import retry, retryable
+from flashmail.staff import rights
+from flashmail.web.dependencies import Asker, By, Me, Reading, Writing
+from flashmail.web.lists import Order, listed
+from flashmail.web.page import done, page, part
+from flashmail.web.policy import allow
+
+router = APIRouter()
+
+ORDER = Order(col(Campaign.id), col(Campaign.id), descending=True)
+
+#: What somebody types who lets perhaps a second copy go out.
+AGAIN = "again"
+
+#: What the list shows of a campaign; its mail is long and not among it.
+SHOWN = (
+    Campaign.id,
+    Campaign.subject,
+    Campaign.status,
+    Campaign.priority,
+    Campaign.topics,
+    Campaign.send_at,
+    Campaign.addressed,
+    Campaign.amends,
+)
+
+
+@router.get("/campaigns", **allow(Role.VIEWER))
+def campaign_list(
+    session: Reading, me: Me, q: str = "", status: str = "", cursor: str = ""
+) -> Response:
+    """List the campaigns, the latest first, by subject and by where they stand."""
+    statement = _filtered(session, me, q, status)
+    found = listed(session, statement, ORDER, cursor, place=lambda r: (r.id, r.id))
+    return page(
+        "campaigns", found=found, q=q, standing=status, statuses=list(CampaignStatus)
+    )
+
+
+@router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
+def campaign(campaign_id: int, session: Reading, by: By) -> Response:
+    """Show where a campaign stands, and what can be done about it."""
+    shown = _live(session, campaign_id, by)
+    return page("campaign", **shown, **_besides(session, shown["campaign"]))
+
+
+@router.get("/campaigns/{campaign_id}/live", **allow(Role.VIEWER))
+def campaign_live(campaign_id: int, session: Reading, by: By) -> Response:
+    """Return the part of the page that changes while it is looked at."""
+    return part("campaign-live", **_live(session, campaign_id, by))
+
+
+@router.post("/campaigns/{campaign_id}/take-back", **allow(Role.EDITOR))
+def take_back(campaign_id: int, session: Writing, by: By) -> Response:
+    """Undo: nothing went out yet, and nothing will before it is approved again."""
+    campaigns.take_back(session, campaign_id, who=by.who, now=by.now)
+    return done(_path(campaign_id), "Taken back. Nobody got anything.")
+
+
+@router.post("/campaigns/{campaign_id}/pause", **allow(Role.EDITOR))
+def pause(campaign_id: int, session: Writing, by: By) -> Response:
+    """Stop after the batches in hand."""
+    campaigns.pause(
+        session, campaign_id, who=by.who, now=by.now, note=f"halted by {by.who}"
+    )
+    return done(_path(campaign_id), "Halted. What is on its way right now arrives.")
+
+
+@router.post("/campaigns/{campaign_id}/resume", **allow(Role.EDITOR))
+def resume(campaign_id: int, session: Writing, by: By) -> Response:
+    """Go on where it stopped."""
+    campaigns.resume(session, campaign_id, who=by.who, now=by.now)
+    return done(_path(campaign_id), "It goes on.")
+
+
+@router.post("/campaigns/{campaign_id}/cancel", **allow(Role.EDITOR))
+def cancel(campaign_id: int, session: Writing, by: By) -> Response:
+    """Send nothing more, for good."""
+    campaigns.cancel(session, campaign_id, who=by.who, now=by.now)
+    return done(_path(campaign_id), "Cancelled for good.")
+
+
+@router.post("/campaigns/{campaign_id}/retry", **allow(Role.EDITOR))
+def try_again(campaign_id: int, session: Writing, by: By) -> Response:
+    """Try again what failed, but not because of the address."""
+    count = retry(session, campaign_id, unknown=False, who=by.who, now=by.now)
+    return done(_path(campaign_id), f"{count:,} are tried again.")
+
+
+@router.post("/campaigns/{campaign_id}/retry-unknown", **allow(Role.EDITOR))
+def try_unknown(
+    campaign_id: int,
+    session: Writing,
+    by: By,
+    word: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Send again what may have arrived, when somebody says so in a word."""
+    if word.strip().lower() != AGAIN:
+        text = f"Nothing was sent. Type “{AGAIN}” to let a second copy go out."
+        return done(_path(campaign_id), text)
+    count = retry(session, campaign_id, unknown=True, who=by.who, now=by.now)
+    return done(_path(campaign_id), f"{count:,} are sent again.")
+
+
+@router.post("/campaigns/{campaign_id}/include", **allow(Role.EDITOR))
+def include(campaign_id: int, session: Writing, by: By) -> Response:
+    """Send it to those as well who joined after the approval."""
+    count = approval.include(session, campaign_id, who=by.who, now=by.now)
+    return done(_path(campaign_id), f"{count:,} more get it.")
+
+
+def _path(campaign_id: int) -> str:
+    return f"/campaigns/{campaign_id}"
+
+
+def _filtered(session: Session, me: Staff | None, q: str, status: str) -> Select[Any]:
+    statement: Select[Any] = select(*SHOWN)  # type: ignore[call-overload]
+    if q:
+        subject = col(Campaign.subject)
+        statement = statement.where(subject.icontains(q, autoescape=True))
+    if status in set(CampaignStatus):
+        statement = statement.where(col(Campaign.status) == status)
+    if me is not None and rights.is_limited(me):
+        statement = statement.where(col(Campaign.id).in_(_theirs(session, me)))
+    return statement
+
+
+def _theirs(session: Session, me: Staff) -> list[int]:
+    """Return the campaigns that somebody limited to topics may see."""
+    rows = session.execute(select(Campaign.id, Campaign.audience, Campaign.topics))
+    return [
+        number
+        for number, audience, topics in rows
+        if number and rights.may_see(me, rights.reaching(audience, topics))
+    ]
+
+
+def _live(session: Session, campaign_id: int, by: Asker) -> dict[str, Any]:
+    """Return what the part of the page shows that is asked for again and again."""
+    found = campaigns.find(session, campaign_id)
+    numbers = live(session, found, now=by.now)
+    return {
+        "campaign": found,
+        "live": numbers,
+        "now": by.now,
+        **_further(session, campaign_id, numbers.states),
+        "amendments": amendments(session, campaign_id),
+        "newer": changed_since(session, found),
+        "may_send": rights.may_send(by.staff, rights.topics_of(found)),
+        "again": AGAIN,
+    }
+
+
+def _besides(session: Session, found: Campaign) -> dict[str, Any]:
+    assert found.id is not None
+    return {
+        "urgent": found.priority == Priority.URGENT,
+        "rehearsal": _rehearsal(session, found),
+        "alone": lone.of(session, found.id),
+        "tests": tests_of(session, found.id),
+        "embargo": campaigns.embargo_of(session, found),
+    }
+
+
+def _further(
+    session: Session, campaign_id: int, states: dict[DeliveryState, int]
+) -> dict[str, int]:
+    """Count what can be sent still; nothing is looked for where there is none."""
+    skipped, failed = states[DeliveryState.SKIPPED], states[DeliveryState.FAILED]
+    joined = approval.joined_later(session, campaign_id) if skipped else 0
+    again = retryable(session, campaign_id) if failed else 0
+    return {"joined": joined, "retryable": again}
+
+
+def _rehearsal(session: Session, found: Campaign) -> Rehearsal | None:
+    if found.rehearsal_id is not None:
+        return session.get(Rehearsal, found.rehearsal_id)
+    return latest(session, found.id or 0)

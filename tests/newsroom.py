@@ -1,0 +1,100 @@
+"""A newsroom: staff, signed in or not, and a draft that somebody wrote."""
+
+from datetime import UTC, datetime
+
+from fastapi.testclient import TestClient
+
+from flashmail.database import transaction
+from flashmail.model import BriefDraft, BriefRevision, Role, SignIn, Staff
+from flashmail.staff import rights
+from flashmail.staff.secrets import digest
+from office import NOON, Office
+
+#: Of today, whatever day it is: a preflight looks at dates.
+DRAFT = f"""---
+title: Talks End
+date: {datetime.now(UTC):%Y-%m-%d}
+topics:
+- Iran
+---
+
+## Latest Developments
+
+Ministers signed on Monday.
+"""
+
+
+def hire(office: Office, name: str, role: Role = Role.EDITOR, *topics: str) -> Staff:
+    """Have somebody on the staff. No password fits: see `enter`."""
+    with transaction(office.engine) as session:
+        staff = Staff(
+            name=name,
+            key=f"{name.lower()}@example.org",
+            role=role,
+            topics=list(topics),
+            password_hash="",
+            created_at=NOON,
+        )
+        session.add(staff)
+    return staff
+
+
+def token_for(office: Office, staff: Staff) -> str:
+    """Have somebody signed in, without the time that a password takes."""
+    token = f"token of {staff.key}"
+    with transaction(office.engine) as session:
+        assert staff.id is not None
+        if session.get(SignIn, digest(token)) is None:
+            now = datetime.now(UTC)
+            session.add(SignIn(digest=digest(token), staff_id=staff.id, begun_at=now))
+    return token
+
+
+def enter(client: TestClient, office: Office, staff: Staff) -> None:
+    """Sit somebody down at the browser."""
+    client.cookies.clear()
+    client.cookies.set("flashmail", token_for(office, staff))
+
+
+def written(
+    office: Office,
+    who: Staff | None = None,
+    text: str = DRAFT,
+    title: str = "Talks End",
+) -> int:
+    """Have a draft that somebody wrote; return its number."""
+    office.topic("Iran")
+    said = rights.sign(who) if who else "Edna"
+    with transaction(office.engine) as session:
+        draft = BriefDraft(
+            title=title,
+            markdown=text,
+            created_at=NOON,
+            created_by=said,
+            changed_at=NOON,
+            changed_by=said,
+        )
+        session.add(draft)
+        session.flush()
+        assert draft.id is not None
+        session.add(
+            BriefRevision(draft_id=draft.id, number=1, markdown=text, at=NOON, who=said)
+        )
+        return draft.id
+
+
+def rewritten(office: Office, draft_id: int, text: str, who: str = "Edna") -> None:
+    """Have another form of a draft."""
+    with transaction(office.engine) as session:
+        draft = session.get_one(BriefDraft, draft_id)
+        draft.revision += 1
+        draft.markdown = text
+        session.add(
+            BriefRevision(
+                draft_id=draft_id,
+                number=draft.revision,
+                markdown=text,
+                at=NOON,
+                who=who,
+            )
+        )
