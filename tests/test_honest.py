@@ -1,5 +1,6 @@
 """Honest engagement: a reader, a machine, or we cannot know; and what is kept of it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +19,12 @@ from flashmail.tracking.honest import label, labels
 from flashmail.tracking.judge import relabel
 from flashmail.tracking.sightings import Sighting, Sightings, keep
 from flashmail.tracking.totals import erase
+from flashmail.web.watch import Destinations
 from office import NOON, Office
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 GMAIL = "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"
-OPENED, CLICKED = EventKind.OPENED, EventKind.CLICKED
+OPENED, CLICKED, TRAPPED = EventKind.OPENED, EventKind.CLICKED, EventKind.TRAPPED
 HUMAN, MACHINE, UNKNOWN = Actor.HUMAN, Actor.MACHINE, Actor.UNKNOWN
 LINKS = tuple(f"https://www.example.org/{n}" for n in range(1, 6))
 
@@ -76,7 +78,7 @@ def test_who_falls_into_the_trap_did_what_is_around_it_too() -> None:
     opened, clicked, trap = (
         seen(at=60),
         seen(CLICKED, 61, link=1),
-        seen(CLICKED, 62, link=0),
+        seen(TRAPPED, 62),
     )
     later = seen(CLICKED, 4000, link=1)
 
@@ -179,7 +181,7 @@ def test_later_deeds_shed_light_on_earlier_ones(anne: Office) -> None:
     see(anne, CLICKED, link=1)
     before = events(anne)
     anne.later(seconds=2)
-    see(anne, CLICKED, link=0)
+    see(anne, TRAPPED)
 
     assert [actor for *_, actor in before] == [HUMAN, HUMAN]
     assert [actor for *_, actor in events(anne)] == [MACHINE] * 3
@@ -200,11 +202,10 @@ def test_judging_anew_comes_out_the_same(anne: Office) -> None:
         anne.later(seconds=seconds)
         see(anne, CLICKED, link=link)
     before = events(anne)
+    same = relabel(anne.engine)
     with transaction(anne.engine) as session:
-        same = relabel(session)
         session.execute(update(Event).values(actor=UNKNOWN, actor_reason=""))
-    with transaction(anne.engine) as session:
-        anew = relabel(session, 1)
+    anew = relabel(anne.engine, 1)
 
     assert (same, anew) == ((4, 0), (4, 4))
     assert events(anne) == before
@@ -315,7 +316,7 @@ def test_the_trap_leads_to_the_mail_itself(anne: Office, client: TestClient) -> 
     answer = client.get(f"/h/{token}")
 
     assert (answer.status_code, answer.headers["location"]) == (302, f"/v/{token}")
-    assert events(anne) == [(CLICKED, 0, MACHINE)]
+    assert events(anne) == [(TRAPPED, None, MACHINE)]
 
 
 def test_a_shared_link_leads_on_and_shows_the_mail(
@@ -326,6 +327,28 @@ def test_a_shared_link_leads_on_and_shows_the_mail(
     assert client.get(f"/c/{token}/1").headers["location"] == LINKS[0]
     assert client.get(f"/v/{token}").status_code == 200
     assert events(anne) == []
+
+
+@pytest.mark.parametrize("number", ["0", "9", "-1", "x", "9" * 5000, "١"])
+def test_a_link_that_is_none_leads_nowhere(
+    anne: Office, client: TestClient, number: str
+) -> None:
+    answer = client.get(f"/c/{anne.token(Purpose.WATCH)}/{number}")
+
+    assert answer.status_code == 404
+    assert events(anne) == []
+
+
+def test_links_lead_on_while_the_database_is_away(anne: Office) -> None:
+    leads = Destinations(anne.engine, fresh=0)
+    before = asyncio.run(leads.of(1, 1))
+    with anne.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE link RENAME TO gone")
+    after = asyncio.run(leads.of(1, 1))
+    with anne.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO link")
+
+    assert before == after == LINKS[0]
 
 
 def test_asking_for_the_head_is_no_opening(anne: Office, client: TestClient) -> None:

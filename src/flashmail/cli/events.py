@@ -7,7 +7,6 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
-from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.settings import load
 from flashmail.tracking.judge import relabel as judge_anew
@@ -29,8 +28,7 @@ def relabel(
     To be run after an update that knows more machines; twice changes nothing more.
     """
     engine = bootstrap.engine(load(context.obj))
-    with transaction(engine) as session:
-        events, changed = judge_anew(session, campaign)
+    events, changed = judge_anew(engine, campaign)
     if json:
         say.result({"events": events, "changed": changed})
         return

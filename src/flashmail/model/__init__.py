@@ -19,7 +19,7 @@ from flashmail.model.delivery import (
 )
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
 from flashmail.model.engagement import ALL, EngagementTotal
-from flashmail.model.event import ENGAGEMENT, TRAP, Actor, Event, EventKind
+from flashmail.model.event import ENGAGEMENT, Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
 from flashmail.model.knock import Farewell, Knock, KnockState, Salt
@@ -49,7 +49,6 @@ __all__ = [
     "ENGAGEMENT",
     "LEFT",
     "OPEN",
-    "TRAP",
     "Actor",
     "Amends",
     "AuditEntry",

@@ -20,15 +20,13 @@ class EventKind(StrEnum):
     DROPPED = "dropped"  # the provider did not even try
     OPENED = "opened"
     CLICKED = "clicked"
+    TRAPPED = "trapped"  # a link was followed that no reader sees
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
 
 
 #: Events that tell of somebody's reading.
-ENGAGEMENT = frozenset({EventKind.OPENED, EventKind.CLICKED})
-
-#: In place of a link's number: the link that no reader sees.
-TRAP = 0
+ENGAGEMENT = frozenset({EventKind.OPENED, EventKind.CLICKED, EventKind.TRAPPED})
 
 
 class Actor(StrEnum):
@@ -43,7 +41,7 @@ class Event(SQLModel, table=True):
     """Written once, never changed; its key is the provider's, so twice is once.
 
     `at` is when it happened by the reporter's clock, `recorded_at` by ours; `link` is
-    the number of the link that was clicked, TRAP for the one that nobody sees.
+    the number of the link that was clicked.
 
     Who did it (`actor`, and why we think so) is judged from what is kept besides: how
     many seconds `after` the mail was delivered, the family of programs (`agent`), the

@@ -8,7 +8,6 @@ from sqlmodel import Session, col, func
 
 from flashmail.model import (
     ALL,
-    TRAP,
     Actor,
     Delivery,
     DeliveryState,
@@ -125,6 +124,5 @@ def _strongest(campaign_id: int) -> Select[Any, Any]:
     return (
         select(col(Event.kind), func.max(rank).label("rank"))
         .where(col(Event.campaign_id) == campaign_id, col(Event.kind).in_(DEEDS))
-        .where(col(Event.link).is_distinct_from(TRAP))
         .group_by(col(Event.kind), col(Event.subscriber_id))
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from flashmail.model import TRAP, Actor, EventKind
+from flashmail.model import Actor, EventKind
 from flashmail.tracking import agents, networks
 from flashmail.tracking.told import Deed
 
@@ -34,10 +34,10 @@ class Context(NamedTuple):
 def labels(events: Iterable[Deed]) -> dict[str, Label]:
     """Return what each open and click of one reader with one mail is, by its key."""
     events = list(events)
-    if len(events) == 1 and events[0].link is None:
+    if len(events) == 1 and events[0].kind is EventKind.OPENED:
         return {events[0].key: label(events[0])}
     clicks = [(e.at, e.link) for e in events if e.link is not None]
-    trapped = [at for at, link in clicks if link == TRAP]
+    trapped = [e.at for e in events if e.kind is EventKind.TRAPPED]
     context = Context(trapped, clicks)
     return {event.key: label(event, context) for event in events}
 

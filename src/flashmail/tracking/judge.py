@@ -5,18 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Engine, bindparam, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
+from flashmail.database import reading, transaction
 from flashmail.model import ENGAGEMENT, Actor, DeliveryState, Event
 from flashmail.tracking.honest import Label, labels
 from flashmail.tracking.rows import COLUMNS, among
 from flashmail.tracking.told import Deed, Told
-
-#: Events judged in one go when all are judged anew.
-CHUNK = 5_000
 
 Pair = tuple[int, int]  # (campaign id, subscriber id)
 
@@ -44,13 +41,24 @@ def judge(
     _change(session, older, judged)
 
 
-def relabel(session: Session, campaign_id: int | None = None) -> tuple[int, int]:
+def relabel(engine: Engine, campaign_id: int | None = None) -> tuple[int, int]:
     """Judge all events anew; return how many there are, and how many came out
-    otherwise. Nothing but what is kept with them decides."""
+    otherwise. Nothing but what is kept with them decides.
+
+    Campaign by campaign: all in one would keep senders waiting.
+    """
     seen = changed = 0
-    for events in _in_groups(session, campaign_id):
-        seen += len(events)
-        changed += _change(session, events, labels(events))
+    if campaign_id is None:
+        with reading(engine) as session:
+            every = select(Event.campaign_id).distinct()
+            campaigns = session.exec(every.order_by(col(Event.campaign_id))).all()
+    else:
+        campaigns = [campaign_id]
+    for each in campaigns:
+        with transaction(engine) as session:
+            for events in _in_groups(session, each):
+                seen += len(events)
+                changed += _change(session, events, labels(events))
     return seen, changed
 
 
@@ -64,10 +72,6 @@ def _events(session: Session, new: Iterable[Deed]) -> list[Told]:
     )
     rows = session.connection().execute(found)
     return [Told(*row) for row in rows if (row[1], row[2]) in pairs]
-
-
-def _engagement() -> SelectOfScalar[Event]:
-    return select(Event).where(col(Event.kind).in_(sorted(ENGAGEMENT)))
 
 
 def _date(
@@ -107,13 +111,14 @@ def _change(
     return len(rows)
 
 
-def _in_groups(session: Session, campaign_id: int | None) -> Iterator[list[Event]]:
-    """Yield all events some thousands at a time, those of one reader together."""
-    wanted = _engagement().order_by(
-        col(Event.campaign_id), col(Event.subscriber_id), col(Event.at), col(Event.key)
+def _in_groups(session: Session, campaign_id: int) -> Iterator[list[Told]]:
+    """Yield a campaign's events, those of one reader together."""
+    found = session.connection().execute(
+        columns(*COLUMNS)
+        .where(col(Event.campaign_id) == campaign_id)
+        .where(col(Event.kind).in_(sorted(ENGAGEMENT)))
+        .order_by(col(Event.subscriber_id), col(Event.at), col(Event.key))
     )
-    if campaign_id is not None:
-        wanted = wanted.where(col(Event.campaign_id) == campaign_id)
-    found = session.exec(wanted.execution_options(yield_per=CHUNK))
-    for _, events in groupby(found, lambda e: (e.campaign_id, e.subscriber_id)):
+    told = (Told(*row) for row in found)
+    for _, events in groupby(told, lambda event: event.subscriber_id):
         yield list(events)

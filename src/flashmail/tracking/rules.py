@@ -27,7 +27,8 @@ MOVES = {
     EventKind.DROPPED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.BLOCKED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.DELIVERED: (NOT_ARRIVED, DeliveryState.DELIVERED),
-    # Who opens, clicks or complains has got it.
+    # Who scans, opens, clicks or complains has got it.
+    EventKind.TRAPPED: (NOT_ARRIVED, DeliveryState.DELIVERED),
     EventKind.OPENED: (NOT_ARRIVED, DeliveryState.DELIVERED),
     EventKind.CLICKED: (NOT_ARRIVED, DeliveryState.DELIVERED),
     EventKind.COMPLAINED: (NOT_ARRIVED, DeliveryState.DELIVERED),

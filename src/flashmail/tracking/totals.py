@@ -1,11 +1,20 @@
 """Totals: engagement that is nobody's, and what stays when people's is erased."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Engine,
+    Select,
+    case,
+    delete,
+    func,
+)
+from sqlalchemy import select as columns
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -14,7 +23,6 @@ from flashmail.links import NOBODY
 from flashmail.model import (
     ALL,
     ENGAGEMENT,
-    TRAP,
     Actor,
     Campaign,
     EngagementTotal,
@@ -26,6 +34,10 @@ from flashmail.tracking.told import Deed
 
 #: The most human first: as this a person is counted.
 HUMANITY = (Actor.HUMAN, Actor.UNKNOWN, Actor.MACHINE)
+
+
+#: What an opening has in place of a link's number.
+NO_LINK = -2
 
 
 class Place(NamedTuple):
@@ -86,12 +98,65 @@ def _erase(session: Session, campaign_id: int) -> int:
     ours = (col(Event.campaign_id) == campaign_id) & col(Event.kind).in_(
         sorted(ENGAGEMENT)
     )
-    events = session.exec(select(Event).where(ours)).all()
-    _add(session, _times(events, judged=True), _people(events))
-    session.execute(
+    times, people = _counted(session, campaign_id)
+    _add(session, times, people)
+    gone = session.execute(
         delete(Event).where(ours).execution_options(synchronize_session=False)
     )
-    return len(events)
+    assert isinstance(gone, CursorResult)
+    return int(gone.rowcount)
+
+
+def _counted(
+    session: Session, campaign_id: int
+) -> tuple[Counter[Place], Counter[Place]]:
+    """Count what people did with a campaign, and the people, by the database."""
+    times: Counter[Place] = Counter()
+    people: Counter[Place] = Counter()
+    for by in ([], [col(Event.link)]):
+        done = (
+            columns(col(Event.kind), *by, col(Event.actor), func.count())
+            .where(_counts(campaign_id))
+            .group_by(col(Event.kind), *by, col(Event.actor))
+        )
+        for kind, *link, actor, n in session.execute(done):
+            times[_place(campaign_id, kind, link, Actor(actor))] += n
+        each = _by_person(campaign_id, by).subquery()
+        group = [column for column in each.c if column.name in {"kind", "link", "rank"}]
+        for kind, *link, rank, n in session.execute(
+            columns(*group, func.count()).group_by(*group)
+        ):
+            people[_place(campaign_id, kind, link, HUMANITY[rank])] += n
+    return _of_links(times), _of_links(people)
+
+
+def _by_person(campaign_id: int, by: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    """Return people by what they did, each as the most human that they were seen."""
+    rank = case(*((col(Event.actor) == actor, n) for n, actor in enumerate(HUMANITY)))
+    return (
+        columns(col(Event.kind), *by, func.min(rank).label("rank"))
+        .where(_counts(campaign_id))
+        .group_by(col(Event.kind), *by, col(Event.subscriber_id))
+    )
+
+
+def _place(
+    campaign_id: int, kind: EventKind, link: Sequence[int | None], actor: Actor
+) -> Place:
+    number = link[0] if link else ALL
+    return Place(
+        campaign_id, EventKind(kind), NO_LINK if number is None else number, actor
+    )
+
+
+def _of_links(counted: Counter[Place]) -> Counter[Place]:
+    """Leave out openings counted by their link, which they have none of."""
+    return Counter({p: n for p, n in counted.items() if p.link != NO_LINK})
+
+
+def _counts(campaign_id: int) -> ColumnElement[bool]:
+    kinds = sorted(ENGAGEMENT - {EventKind.TRAPPED})
+    return (col(Event.campaign_id) == campaign_id) & col(Event.kind).in_(kinds)
 
 
 def _past(
@@ -111,34 +176,17 @@ def _known(session: Session, events: Iterable[Deed]) -> set[int]:
     return {each for each in found if each is not None}
 
 
-def _places(event: Deed, actor: Actor) -> list[Place]:
-    """Return where an event counts: by its link, and with all of its kind."""
-    if event.link == TRAP:
-        return []
-    links = [ALL] if event.link is None else [ALL, event.link]
-    kind = EventKind(event.kind)
-    return [Place(event.campaign_id, kind, link, actor) for link in links]
-
-
-def _times(events: Iterable[Deed], *, judged: bool = False) -> Counter[Place]:
+def _times(events: Iterable[Deed]) -> Counter[Place]:
+    """Count events by link, and all of a kind together."""
     counted: Counter[Place] = Counter()
     for event in events:
-        actor = Actor(event.actor) if judged else label(event)[0]
-        counted.update(_places(event, actor))
+        if event.kind is not EventKind.TRAPPED:
+            actor = label(event)[0]
+            links = [ALL] if event.link is None else [ALL, event.link]
+            counted.update(
+                Place(event.campaign_id, event.kind, link, actor) for link in links
+            )
     return counted
-
-
-def _people(events: Sequence[Deed]) -> Counter[Place]:
-    """Count people, each as the most human that they were seen to be."""
-    seen: defaultdict[tuple[int, EventKind, int], dict[int, Actor]] = defaultdict(dict)
-    for event in events:
-        for place in _places(event, Actor(event.actor)):
-            best = seen[place[:3]]
-            before = best.get(event.subscriber_id, place.actor)
-            best[event.subscriber_id] = min(before, place.actor, key=HUMANITY.index)
-    return Counter(
-        Place(*thing, actor) for thing, best in seen.items() for actor in best.values()
-    )
 
 
 def _add(

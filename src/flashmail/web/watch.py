@@ -12,11 +12,12 @@ from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Receive, Scope, Send
 
 from flashmail.database import reading
 from flashmail.links import BadToken, Purpose, Tokens
-from flashmail.model import TRAP, EventKind
+from flashmail.model import EventKind
 from flashmail.tracking.readers import destinations
 from flashmail.tracking.sightings import Sighting, Sightings
 from flashmail.web.page import page
@@ -43,6 +44,9 @@ PICTURE: Headers = [
 #: Seconds after which a campaign's destinations are looked up again.
 FRESH = 60.0
 
+#: Digits of a link's number.
+LONGEST_NUMBER = 6
+
 #: Campaigns whose destinations are kept in memory.
 KEPT = 256
 
@@ -50,15 +54,22 @@ KEPT = 256
 class Destinations:
     """Where links lead, kept for a while: they were fixed when they were approved."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, *, fresh: float = FRESH) -> None:
+        self._engine, self._fresh = engine, fresh
         self._known: dict[int, tuple[float, dict[int, str]]] = {}
 
     async def of(self, campaign_id: int, number: int) -> str | None:
-        """Return where a link of a campaign leads; None where there is none."""
+        """Return where a link of a campaign leads; None where there is none.
+
+        While the database is away, what was known before is good enough.
+        """
         since, urls = self._known.get(campaign_id, (0.0, {}))
-        if number not in urls or monotonic() - since > FRESH:
-            urls = await run_in_threadpool(self._read, campaign_id)
+        if number not in urls or monotonic() - since >= self._fresh:
+            try:
+                urls = await run_in_threadpool(self._read, campaign_id)
+            except SQLAlchemyError:
+                if number not in urls:
+                    raise
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[campaign_id] = (monotonic(), urls)
@@ -93,8 +104,8 @@ def routes(
         await _answer(send, 200, PICTURE, DOT)
 
     async def click(scope: Scope, receive: Receive, send: Send) -> None:
-        token, number = scope["path_params"]["token"], scope["path_params"]["number"]
-        campaign_id, _ = tokens.read(Purpose.WATCH, token)
+        campaign_id, _ = tokens.read(Purpose.WATCH, scope["path_params"]["token"])
+        number = _number(scope["path_params"]["number"])
         url = await leads.of(campaign_id, number)
         if url is None:
             raise BadToken("there is no such link")
@@ -102,12 +113,12 @@ def routes(
         await _lead(send, url)
 
     async def trap(scope: Scope, receive: Receive, send: Send) -> None:
-        note(EventKind.CLICKED, scope, TRAP)
+        note(EventKind.TRAPPED, scope)
         await _lead(send, f"/v/{scope['path_params']['token']}")
 
     return [
         BareRoute("/o/{token}.gif", _or_gone(pixel), policy=BEARER),
-        BareRoute("/c/{token}/{number:int}", _or_gone(click), policy=BEARER),
+        BareRoute("/c/{token}/{number}", _or_gone(click), policy=BEARER),
         BareRoute("/h/{token}", _or_gone(trap), policy=BEARER),
     ]
 
@@ -120,6 +131,12 @@ def _or_gone(answer: Callable[..., Any]) -> Callable[..., Any]:
             await page("gone", 404)(scope, receive, send)
 
     return app
+
+
+def _number(text: str) -> int:
+    """Return a link's number; one that there never is for what is none."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
+    return int(text) if plain else -1
 
 
 def _who(scope: Scope) -> tuple[str, str]:
