@@ -56,13 +56,9 @@ def figures(run: Run) -> Iterator[Figure]:
             served("benchmarks.webhook:naive", url) as simple,
         ):
             ways = {
-                "sustained": partial(_told, engine, mine, posts, size, at_once=False),
-                "burst": partial(
-                    _told, engine, mine, posts[:BURST], size, at_once=True
-                ),
-                "naive": partial(
-                    _told, engine, simple, few, max(2, size // 10), at_once=False
-                ),
+                "sustained": partial(_told, engine, mine, posts, size),
+                "burst": partial(_told, engine, mine, posts[:BURST], size, burst=True),
+                "naive": partial(_told, engine, simple, few, max(2, size // 10)),
             }
             costs = in_turns(ways, run.few(3))
         for name, goal in (("sustained", SUSTAINED), ("burst", AT_ONCE)):
