@@ -8,7 +8,6 @@ from sqlmodel import select
 
 from flashmail.database import reading, transaction
 from flashmail.model import (
-    TRAP,
     Actor,
     Campaign,
     CampaignFigures,
@@ -248,7 +247,7 @@ def test_the_chart_outlives_what_people_did(storm: Office) -> None:
 
 
 def test_the_link_that_nobody_sees_is_no_click(storm: Office) -> None:
-    happened(storm, EventKind.CLICKED, 1, link=TRAP)
+    happened(storm, EventKind.TRAPPED, 1)
 
     with reading(storm.engine) as session:
         campaign = session.get_one(Campaign, 1)

@@ -11,7 +11,6 @@ from flashmail.audience.lookup import domain_of
 from flashmail.audience.segment import Segment
 from flashmail.audience.topics import lineage, topic_ids
 from flashmail.model import (
-    TRAP,
     Campaign,
     Delivery,
     DeliveryState,
@@ -91,7 +90,6 @@ def _groups(
         select(group, col(Event.kind), func.count(distinct(col(Event.subscriber_id))))
         .join(Event, col(Event.subscriber_id) == person)
         .where(col(Event.campaign_id) == campaign_id, group.in_(names))
-        .where(col(Event.link).is_distinct_from(TRAP))
         .group_by(group, col(Event.kind))
     )
     return list(_filled(names, mails, deeds))

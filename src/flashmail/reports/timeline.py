@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, String, cast,
 from sqlmodel import Session, col, func
 
 from flashmail.database import is_sqlite
-from flashmail.model import TRAP, Campaign, Delivery, DeliveryState, Event, EventKind
+from flashmail.model import Campaign, Delivery, DeliveryState, Event, EventKind
 
 #: The lines of the chart, in the order in which things happen.
 REACHED = "sent or delivered"
@@ -101,7 +101,6 @@ def _first(session: Session, campaign_id: int, kind: EventKind) -> Select[Any, A
     first = (
         select(func.min(Event.at).label("at"))
         .where(col(Event.campaign_id) == campaign_id, col(Event.kind) == kind)
-        .where(col(Event.link).is_distinct_from(TRAP))
         .group_by(col(Event.subscriber_id))
     ).subquery()
     minute = _minute(session, first.c.at)
