@@ -110,5 +110,6 @@ def _moment(dialect: Dialect) -> Callable[[datetime], Any]:
     kind = Event.__table__.c.at.type  # type: ignore[attr-defined]
     written = kind.dialect_impl(dialect).bind_processor(dialect)
     assert written is not None
-    found: Callable[[datetime], Any] = written
+    # Events of one post share their moments, and writing one takes a while.
+    found: Callable[[datetime], Any] = lru_cache(1 << 10)(written)
     return found
