@@ -1,5 +1,7 @@
 """From a Word document or a page of the web to a brief, with nothing made up."""
 
+import time
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -121,6 +123,39 @@ def test_a_page_is_read_in_its_own_letters(data: bytes, charset: str) -> None:
 def test_a_page_nested_beyond_reason_is_refused() -> None:
     with pytest.raises(CannotBring, match="nested"):
         text_of_html("<div>" * 3_000)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "<!--",
+        "<a ",
+        "<p",
+        "<",
+        "&",
+        "<script>",
+        "</p",
+        "<b></b>",
+        '<a href="',
+        "<![",
+        "<p>",
+    ],
+)
+def test_a_broken_page_takes_no_longer_than_a_whole_one(broken: str) -> None:
+    begun = time.process_time()
+    text_of_html(f"<p>One</p>{broken * (100_000 // len(broken))}")
+
+    assert time.process_time() - begun < 3
+
+
+def test_what_stands_in_quotes_is_no_tag() -> None:
+    said = text_of_html("<p><a title='a > b' href=https://example.org/>x</a> 1 < 2</p>")
+
+    assert said == "\n[x](https://example.org/) 1 < 2"
+
+
+def test_paragraphs_need_no_end() -> None:
+    assert text_of_html("<p>One<p>Two<ul><li>a<li>b</ul>") == "\nOne\n\nTwo\n\n- a\n- b"
 
 
 def test_a_link_that_could_break_out_stays_text() -> None:

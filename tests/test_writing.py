@@ -252,6 +252,13 @@ def test_the_mail_is_shown_at_night_and_as_text(page: TestClient) -> None:
     assert "Ministers agreed to share their gauges." in text
 
 
+def test_a_link_that_would_run_is_refused(page: TestClient) -> None:
+    send(page, section_0_text="[x](javascript:alert(1))")
+
+    assert "a link begins with https://" in page.get("/briefs/1/findings").text
+    assert "There is no mail to show yet" in page.get("/briefs/1/preview").text
+
+
 def test_nobody_of_that_address_is_said(page: TestClient) -> None:
     shown = page.get("/briefs/1/preview?reader=nobody@example.org").text
 

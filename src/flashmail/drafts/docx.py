@@ -8,8 +8,10 @@ import mammoth
 from flashmail.drafts.errors import CannotBring
 from flashmail.drafts.hypertext import text_of_html
 
-#: What a document may be when it is unpacked, in bytes and in parts.
-LARGEST, MOST_PARTS = 20_000_000, 2_000
+#: What a document's text may be when it is unpacked, in bytes, and how many parts it
+#: may have. Its pictures are never unpacked.
+LARGEST, MOST_PARTS = 3_000_000, 2_000
+TEXT = (".xml", ".rels")
 
 #: Styles of Word that mammoth does not know by itself.
 STYLES = """
@@ -43,12 +45,12 @@ def _refuse_bombs(data: bytes) -> None:
     try:
         with ZipFile(BytesIO(data)) as whole:
             parts = whole.infolist()
-            size = sum(each.file_size for each in parts)
+            texts = [each for each in parts if each.filename.endswith(TEXT)]
+            size = sum(each.file_size for each in texts)
             if size > LARGEST or len(parts) > MOST_PARTS:
                 raise CannotBring("This Word document is too large: shorten it.")
-            for each in parts:
-                if each.filename.endswith((".xml", ".rels")):
-                    _refuse_entities(whole.read(each))
+            for each in texts:
+                _refuse_entities(whole.read(each))
     except (BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
         raise CannotBring(DAMAGED) from error
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 from flashmail.drafts.errors import CannotBring
+from flashmail.drafts.tokens import Token, tokens
 
 #: What is read on its own line.
 BLOCKS = (
@@ -15,7 +15,7 @@ BLOCKS = (
 #: What is no part of what somebody wrote.
 UNREAD = (
     "aside button canvas dialog figure footer form iframe nav noscript object script"
-    " select style svg template textarea video audio head"
+    " select style svg template textarea title video audio xmp"
 )
 VOID = "area base br col embed hr img input link meta source track wbr"
 HEADINGS = {"h1": "# ", "h2": "## ", "h3": "## ", "h4": "## ", "h5": "## ", "h6": "## "}
@@ -27,7 +27,10 @@ DATES = ("article:published_time", "date", "dc.date", "datepublished", "pubdate"
 TITLES = ("og:title", "twitter:title")
 TAGS = ("article:tag",)
 
-DEEPEST = 2_000
+DEEPEST = 300
+
+#: Writers often leave their end away.
+ENDS_ITSELF = frozenset({"p", "li", "td", "tr", "dt", "dd", "option"})
 
 #: Where a line was broken; no text has it, for it is none.
 BROKEN = "\ufdd0"
@@ -53,11 +56,10 @@ class _Block:
         return " ".join("".join(self.parts).replace(BROKEN, " ").split())
 
 
-class _Page(HTMLParser):
+class _Page:
     """Reads a page into blocks; what is in its head is kept by name."""
 
     def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.blocks: list[_Block] = []
         self.meta: dict[str, list[str]] = {}
         self.tags: list[str] = []
@@ -66,31 +68,45 @@ class _Page(HTMLParser):
         self._unread = 0
         self._link: tuple[str, int] | None = None
         self._tag_link = False
-        self.feed(html)
-        self.close()
+        for token in tokens(html):
+            self._take(token)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "meta":
-            self._keep_meta(given)
-        if tag == "time" and "datetime" in given:
+    def _take(self, token: Token) -> None:
+        if not token.name:
+            self._say(token.text)
+        elif token.closes:
+            self._leave(token.name)
+        else:
+            self._note(token)
+            if token.name not in _VOID:
+                self._enter(token)
+
+    def _note(self, token: Token) -> None:
+        """Keep what a tag says by itself."""
+        if token.name == "meta":
+            self._keep_meta(token.attributes)
+        if token.name == "time" and "datetime" in (given := token.attributes):
             self.meta.setdefault("time", []).append(given["datetime"])
-        if tag == "br":
+        if token.name == "br":
             self._break()
-        if tag in _VOID:
-            return
+
+    def _enter(self, token: Token) -> None:
+        tag = token.name
         if len(self._open) > DEEPEST:
             raise CannotBring("This page is nested too deep to be read.")
+        if tag in ENDS_ITSELF and self._open and self._open[-1] == tag:
+            self._leave(tag)
         self._open.append(tag)
         self._unread += tag in _UNREAD
         self._articles += tag == "article"
         if tag in _BLOCKS:
             self._begin()
         if tag == "a":
+            given = token.attributes
             self._tag_link = "tag" in given.get("rel", "").lower().split()
             self._start_link(given.get("href", ""))
 
-    def handle_endtag(self, tag: str) -> None:
+    def _leave(self, tag: str) -> None:
         if tag == "a":
             self._end_link()
         if tag not in self._open:
@@ -103,7 +119,7 @@ class _Page(HTMLParser):
         if tag in _BLOCKS:
             self._begin()
 
-    def handle_data(self, text: str) -> None:
+    def _say(self, text: str) -> None:
         if self._unread:
             return
         if self._tag_link and text.strip():
@@ -129,6 +145,8 @@ class _Page(HTMLParser):
         inner = next((t for t in reversed(self._open) if t in _BLOCKS), "p")
         place = next((each for each in PLACES if each in self._open), "body")
         quoted = "blockquote" in self._open
+        if self.blocks and not self.blocks[-1].parts:
+            self.blocks.pop()
         self.blocks.append(_Block(inner, place, self._articles, quoted))
 
     def _start_link(self, address: str) -> None:

@@ -5,12 +5,14 @@ from threading import BoundedSemaphore
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from flashmail.briefs import Brief
 from flashmail.drafts import desk
 from flashmail.errors import FlashmailError
 from flashmail.model import Priority, Role
 from flashmail.rendering import Rendered
 from flashmail.sending import preview
 from flashmail.sending.launch import TEMPLATES
+from flashmail.sending.press import Press
 from flashmail.web.dependencies import Me, Reading, ThePress, may
 from flashmail.web.page import framed, mail
 from flashmail.web.policy import allow
@@ -19,6 +21,13 @@ router = APIRouter()
 
 #: Each is a process of a tenth of a second: pages for readers go on beside it.
 _at_once = BoundedSemaphore(2)
+
+#: Seconds that one waits for others' previews; a waiting page is one less for readers.
+PATIENCE = 3.0
+
+
+class Busy(FlashmailError):
+    """Too many are looking at previews."""
 
 
 @router.get("/briefs/{draft_id}/preview", **allow(Role.VIEWER))
@@ -42,11 +51,19 @@ def show(
         if reader.strip() and may(me, Role.EDITOR):
             values = preview.seen_by(session, reader, read.brief.topics)
         template = TEMPLATES[Priority.URGENT if urgent else Priority.NORMAL]
-        with _at_once:
-            made = press.renderer.render(read.brief, template, tracked=False)
+        made = _rendered(press, read.brief, template)
     except FlashmailError as error:
         return framed("preview-none", why=str(error))
     return _shown(made, values, part=part, dark=dark)
+
+
+def _rendered(press: Press, brief: Brief, template: str) -> Rendered:
+    if not _at_once.acquire(timeout=PATIENCE):
+        raise Busy("others are looking at theirs just now; show it once more")
+    try:
+        return press.renderer.render(brief, template, tracked=False)
+    finally:
+        _at_once.release()
 
 
 def _shown(
