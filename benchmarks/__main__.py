@@ -19,6 +19,7 @@ NAMES = (
     "claims",
     "newsroom",
     "restart",
+    "urgent",
     "roster",
     "imports",
     "pixel",

@@ -30,7 +30,7 @@ def text(name: str) -> str:
     return f"Dear {name},\n\n" + "What happened.\n" * 180
 
 
-def draft(*topics: str) -> Draft:
+def draft(*topics: str, priority: Priority = Priority.NORMAL) -> Draft:
     """Return the mail as a campaign to the followers of these topics."""
     reader = mark("name", "reader")
     return compose(
@@ -43,7 +43,7 @@ def draft(*topics: str) -> Draft:
         segment=Segment(any=topics),
         topics=topics,
         template="flash-brief",
-        priority=Priority.NORMAL,
+        priority=priority,
         sender=SENDER,
         links=LINKS,
     )

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from benchmarks import letter, stock
 from flashmail import bootstrap, migrations
 from flashmail.database import connect, is_sqlite, transaction
-from flashmail.model import Campaign, CampaignStatus
+from flashmail.model import Campaign, CampaignStatus, Priority
 from flashmail.sending import campaigns
 from flashmail.sending.calendar import begin_due
 
@@ -123,11 +123,15 @@ def begun(**settings: Any) -> Iterator[Run]:
         yield Run(Path(folder), stack, **settings)
 
 
-def scheduled(engine: Engine, *topics: str) -> int:
+def scheduled(
+    engine: Engine, *topics: str, priority: Priority = Priority.NORMAL
+) -> int:
     """Have an approved campaign in the queue; return its number."""
     now = datetime.now(UTC)
     with transaction(engine) as session:
-        made = campaigns.draft(session, letter.draft(*topics), brief_id=None, now=now)
+        made = campaigns.draft(
+            session, letter.draft(*topics, priority=priority), brief_id=None, now=now
+        )
         assert made.id is not None
         digest = made.message_digest
         campaigns.approve(session, made.id, digest, who="Edna", now=now)

@@ -30,8 +30,9 @@ from flashmail.model import (
     DeliveryState,
     Subscriber,
 )
+from flashmail.sending.clock import utc_now
 from flashmail.sending.dispatch import Polling
-from flashmail.sending.worker import Worker, utc_now
+from flashmail.sending.worker import Worker
 from flashmail.transports import Arm, Listener, Outcome, Receipt, Recipient
 from trial import installed
 
@@ -158,6 +159,7 @@ class Scene:
         accepted = Counter(self.accepted.read_text().split())
         states = Counter(DeliveryState(state) for _, state in rows)
         assert status is CampaignStatus.SENT
+        assert not list((self.home / "journal").iterdir()), "no journal is left over"
         assert len(rows) == self.people, "everyone is accounted for"
         assert max(accepted.values(), default=0) <= 1, "nobody got it twice"
         for address, state in rows:

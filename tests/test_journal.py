@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.sending.journal import Journal, is_dead, read, shut_out
+from flashmail.sending.journal import (
+    Journal,
+    is_dead,
+    of_the_dead,
+    read,
+    remove,
+    shut_out,
+)
 from flashmail.transports import Fenced
 
 NAME = "host:1:a"
@@ -93,6 +100,12 @@ def test_a_full_disk_arms_nobody(journal: Journal) -> None:
         asyncio.run(journal.arm(7, 1, [3]))
 
 
+def test_nobody_is_shut_out_of_a_journal_that_is_not_here(tmp_path: Path) -> None:
+    shut_out(tmp_path, NAME, 7, 1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_the_lock_tells_the_dead_from_the_living(tmp_path: Path) -> None:
     living = Journal(tmp_path, "living")
     living.open()
@@ -116,3 +129,41 @@ def test_who_was_accepted_is_read_again(journal: Journal, tmp_path: Path) -> Non
     assert armed(tmp_path, 7, 1) == {3, 5, 9}
     assert accepted(tmp_path, 7, 1) == {3, 9}
     assert accepted(tmp_path, 7, 2) == set()
+
+
+def test_marks_go_on_beyond_what_was_written_ahead(
+    journal: Journal, tmp_path: Path
+) -> None:
+    many = (1 << 20) // 16
+    asyncio.run(journal.arm(7, 1, range(many)))
+    asyncio.run(journal.arm(8, 1, [3]))
+
+    assert len(armed(tmp_path, 7, 1) or ()) == many
+    assert armed(tmp_path, 8, 1) == {3}
+    assert (tmp_path / NAME).stat().st_size == 2 << 20
+
+
+def test_a_journal_goes_with_what_shut_its_worker_out(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, NAME)
+    journal.open()
+    shut_out(tmp_path, NAME, 7, 1)
+    journal.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_journals_of_the_dead_that_nobody_needs_are_removed(
+    journal: Journal, tmp_path: Path
+) -> None:
+    for dead in ("host:2:needed", "host:3:settled"):
+        (tmp_path / dead).write_bytes(bytes(16))
+        shut_out(tmp_path, dead, 7, 1)
+
+    dead = of_the_dead(tmp_path)
+    remove(tmp_path, [*dead, tmp_path / NAME], ["host:2:needed"])
+
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        NAME,
+        "host:2:needed",
+        "host:2:needed.shut-out-7-1",
+    ]

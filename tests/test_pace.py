@@ -15,18 +15,32 @@ def test_whoever_comes_next_waits_for_the_moments_taken(office: Office) -> None:
     second = pace.take(office.engine, 5, 10, now=NOON)
     third = pace.take(office.engine, 1, 10, now=NOON)
 
-    assert [first, second, third] == [
-        NOON,
-        NOON + timedelta(seconds=2),
-        NOON + timedelta(seconds=2.5),
-    ]
+    assert [first, second, third] == [0, 2, 2.5]
 
 
 def test_unused_time_is_not_made_up_for(office: Office) -> None:
     pace.take(office.engine, 10, 10, now=NOON)
     later = NOON + timedelta(hours=1)
 
-    assert pace.take(office.engine, 10, 10, now=later) == later
+    assert pace.take(office.engine, 10, 10, now=later) == 0
+    assert pace.take(office.engine, 10, 10, now=later) == 1
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up(office: Office) -> None:
+    pace.take(office.engine, 10, 10, now=NOON + timedelta(days=1))
+
+    assert pace.take(office.engine, 10, 10, now=NOON) == 0
+    assert pace.take(office.engine, 10, 10, now=NOON) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "count", "rate", "taken"),
+    [(1000, 1, 400, 100), (50, 1, 400, 50), (1000, 1, 1, 1), (1000, 1000, 10, 1000)],
+)
+def test_moments_are_taken_for_a_quarter_of_a_second(
+    left: int, count: int, rate: float, taken: int
+) -> None:
+    assert pace.slice_of(left, count, rate) == taken
 
 
 @pytest.mark.parametrize(
@@ -38,27 +52,26 @@ def test_a_batch_is_two_seconds_at_most(largest: int, rate: float, size: int) ->
 
 
 def test_each_mail_goes_at_its_moment() -> None:
-    now = NOON
-    moments = []
+    taken: list[int] = []
 
-    def clock() -> object:
-        nonlocal now
-        now += timedelta(milliseconds=1)
-        return now
+    async def take(count: int) -> float:
+        taken.append(count)
+        return 0.005
 
-    async def play() -> None:
-        metronome = pace.Metronome(NOON, 100, clock)  # type: ignore[arg-type]
+    async def play() -> list[float]:
+        loop = asyncio.get_running_loop()
+        metronome, begun = pace.Metronome(take, 1000, 3), loop.time()
+        moments = []
         for _ in range(3):
             await metronome.wait(1)
-            moments.append(now)
+            moments.append(loop.time() - begun)
+        return moments
 
-    asyncio.run(play())
+    moments = asyncio.run(play())
 
-    assert [m >= NOON + timedelta(seconds=n / 100) for n, m in enumerate(moments)] == [
-        True,
-        True,
-        True,
-    ]
+    assert taken == [3]
+    for number, moment in enumerate(moments):
+        assert moment >= 0.0045 + number / 1000
 
 
 @pytest.mark.parametrize(

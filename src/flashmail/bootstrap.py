@@ -23,6 +23,7 @@ from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
 from flashmail.database import connect, reading, transaction
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
+from flashmail.sending.clock import clock_of
 from flashmail.sending.compose import Sender
 from flashmail.sending.dispatch import Dispatch, Polling
 from flashmail.sending.launch import digest_of
@@ -315,6 +316,7 @@ def worker(settings: Settings, made: Engine) -> Worker:
         made,
         transport(settings),
         tokens(settings),
+        clock=clock_of(made),
         missed_after=timedelta(seconds=settings.missed_after),
         home=settings.home,
         limits=Limits(settings.rate, settings.rate_per_hour, settings.warm_up_from),

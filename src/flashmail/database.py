@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlmodel import Session, create_engine
 
@@ -18,6 +18,9 @@ BUSY_TIMEOUT = 30_000
 #: After how many milliseconds PostgreSQL ends a transaction whose process stands still,
 #: or whose machine is gone, so that its locks keep nobody waiting.
 FORSAKEN = 30_000
+
+#: What is raised when the database cannot be reached.
+AWAY = (OperationalError, InterfaceError)
 
 
 def connect(url: str) -> Engine:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, CursorResult, Engine
 from sqlmodel import Session
 
 from flashmail.audience.select import bringing
-from flashmail.database import transaction
+from flashmail.database import reading, transaction
 from flashmail.message import used_fields
 from flashmail.model import Campaign, Priority
 from flashmail.sending import statements as sql
@@ -94,12 +94,21 @@ def claim(
     return held
 
 
-def _next_due(connection: Connection, least: Priority, now: datetime) -> Any:
+def is_due(engine: Engine, least: Priority, *, now: datetime) -> bool:
+    """Return whether there is something to claim, without keeping a writer waiting."""
+    with reading(engine) as session:
+        return _next_due(session.connection(), least, now, look=True) is not None
+
+
+def _next_due(
+    connection: Connection, least: Priority, now: datetime, *, look: bool = False
+) -> Any:
     when = {"least": least, "moment": now}
     for campaign in connection.execute(sql.CAMPAIGNS_DUE, when).scalars().all():
         # Of a campaign whose batches other workers are taking, there may be none.
         which = {"whose": campaign, "moment": now}
-        due = connection.execute(sql.NEXT_BATCH, which).first()
+        next_batch = sql.NEXT_BATCH if look else sql.TAKE_NEXT_BATCH
+        due = connection.execute(next_batch, which).first()
         if due is not None:
             return due
     return None

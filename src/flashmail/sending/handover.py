@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from flashmail.database import AWAY
 from flashmail.links import Tokens
 from flashmail.model import Priority
 from flashmail.sending import ledger
@@ -21,9 +21,6 @@ from flashmail.settings import Tracking
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)
-
-#: The database cannot be reached, which is no fault of the campaign: it goes on later.
-AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,7 @@ class Handover:
         except SenderProblem as problem:
             return Told(self._turned_away(problem), str(problem))
         except (Fenced, *AWAY) as problem:
+            # That the database is away is no fault of the campaign: it goes on later.
             logger.warning("batch %d is not sent: %s", self.held.batch_id, problem)
             return Told(self._in_doubt())
         except Exception as problem:

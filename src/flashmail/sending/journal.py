@@ -14,8 +14,10 @@ and before the bytes that count, so one of the two always sees the other.
 import asyncio
 import errno
 import fcntl
+import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
 
@@ -48,7 +50,7 @@ class Journal:
         self._path = _path(folder, worker)
         self._shut_out = f"{self._path}{SHUT_OUT}"
         self._handle = -1
-        self._place = 0
+        self._place = self._size = 0
         self._accepted: list[tuple[int, int, int]] = []
         self._flushes = False
         self._waiting: list[tuple[int, int, int]] = []
@@ -57,17 +59,16 @@ class Journal:
     def open(self) -> None:
         """Make the file and hold its lock until `close`, or until this process dies."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        os.pwrite(self._handle, bytes(SIZE), 0)
-        os.fsync(self._handle)
+        while self._handle < 0:
+            self._handle = _locked(self._path)
+        self._grow()
         _sync_folder(self._folder)
 
     def close(self, *, keep: bool = False) -> None:
         """Let the file go. Unless something is in hand still, remove it as well."""
         if self._handle >= 0:
             if not keep:
-                self._path.unlink(missing_ok=True)
+                _unlink(self._path)
             os.close(self._handle)
             self._handle = -1
 
@@ -134,6 +135,8 @@ class Journal:
             + [_mark(each, ARMED) for each in waiting]
         )
         try:
+            if self._place + len(marks) > self._size:
+                self._grow()
             _write(self._handle, marks, self._place)
             if waiting:
                 os.fdatasync(self._handle)
@@ -142,29 +145,45 @@ class Journal:
         self._place += len(marks)
         return None
 
+    def _grow(self) -> None:
+        """Write more of it ahead: while batches are in hand, marks are only added."""
+        _write(self._handle, bytes(SIZE), self._size)
+        os.fsync(self._handle)
+        self._size += SIZE
+
     def _is_shut_out(self, batch_id: int, fence: int) -> bool:
         return os.path.exists(f"{self._shut_out}{batch_id}-{fence}")
 
 
 def is_dead(folder: Path, worker: str) -> bool:
     """Return whether a worker of this home surely runs no more."""
-    try:
-        handle = os.open(_path(folder, worker), os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(handle)
+    with _forsaken(_path(folder, worker)) as dead:
+        return dead
+
+
+def of_the_dead(folder: Path) -> list[Path]:
+    """Return the journals of workers that run no more."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if SHUT_OUT not in path.name:
+            with _forsaken(path) as dead:
+                found += [path] if dead else []
+    return found
+
+
+def remove(folder: Path, journals: Iterable[Path], needed: Iterable[str]) -> None:
+    """Remove journals of the dead, but not those of the workers named in `needed`."""
+    for path in set(journals) - {_path(folder, worker) for worker in needed}:
+        # Under its lock, so that a worker which has just begun one notices.
+        with _forsaken(path) as dead:
+            if dead:
+                _unlink(path)
 
 
 def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
     """Let a worker arm nothing more of a claim, should it still be running."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not _path(folder, worker).exists():
+        return
     _shut_out(folder, worker, batch_id, fence).touch()
     _sync_folder(folder)
 
@@ -182,6 +201,41 @@ def read(
         return None, []
     claim = CLAIM.pack(batch_id, fence)
     return _marked(marks, claim, ARMED), _marked(marks, claim, ACCEPTED)
+
+
+@contextmanager
+def _forsaken(path: Path) -> Iterator[bool]:
+    """Whether nobody has a journal's lock: then we have it as long as this lasts."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """Make a journal and lock it; return -1 if it was removed in between."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    if os.fstat(handle).st_nlink:
+        return handle
+    os.close(handle)
+    return -1
+
+
+def _unlink(path: Path) -> None:
+    """Remove a journal, and what shut its worker out of claims."""
+    for each in path.parent.glob(f"{glob.escape(path.name)}{SHUT_OUT}*"):
+        each.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def _mark(what: tuple[int, int, int], kind: int) -> bytes:

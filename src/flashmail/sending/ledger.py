@@ -92,6 +92,17 @@ def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> in
         return len(lost)
 
 
+def sweep(engine: Engine, journals: Path) -> None:
+    """Remove the journals of the dead that nobody has to read any more."""
+    dead = journal.of_the_dead(journals)
+    if not dead:
+        return
+    with reading(engine) as session:
+        in_hand = select(Batch.worker).where(Batch.state == BatchState.CLAIMED)
+        needed = set(session.exec(in_hand.distinct()))
+    journal.remove(journals, dead, needed)
+
+
 def finish(engine: Engine, *, now: datetime) -> None:
     """Close every campaign that has nothing left to do, which its rows tell."""
     unfinished = exists().where(

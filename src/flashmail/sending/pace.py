@@ -1,12 +1,12 @@
 """Pace: no more mails a second than the provider allows, however many workers send.
 
-A worker takes the next moments for itself when it claims, and then hands over one mail
-at each of them. Batches are cut small where the pace is slow, so that what is urgent
-never waits for more than two seconds of somebody else's moments.
+A worker takes the next moments for itself, a few at a time, and hands over one mail at
+each of them. Batches are cut small where the pace is slow. So what is urgent never
+waits for long: a batch in hand has taken a quarter of a second at most.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -23,8 +23,11 @@ NAME = "transport"
 #: providers distrust whoever sends much at once and never did before.
 FIRST_DAY, WARM_UP_DAYS = 200, 14
 
-#: For how many seconds of sending a batch is made, at most.
-BATCH_SECONDS = 2
+#: For how many seconds of sending a batch is made, at most, and moments are taken.
+BATCH_SECONDS, SLICE_SECONDS = 2, 0.25
+
+#: Nobody can have taken moments so far ahead. If they are, the clock was set back.
+FARTHEST = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -55,26 +58,48 @@ def batch_size(largest: int, rate: float) -> int:
     return min(largest, max(1, int(rate * BATCH_SECONDS))) if rate else largest
 
 
-def take(engine: Engine, count: int, rate: float, *, now: datetime) -> datetime:
-    """Take the next moments for `count` mails; return the first of them."""
+def slice_of(left: int, count: int, rate: float) -> int:
+    """Return for how many of the `left` mails to take moments, `count` at least."""
+    return max(count, min(left, int(rate * SLICE_SECONDS)))
+
+
+def take(engine: Engine, count: int, rate: float, *, now: datetime) -> float:
+    """Take the next moments for `count` mails; return in how many seconds they begin.
+
+    All workers have to go by the same clock, as that of the database.
+    """
     with transaction(engine) as session:
         rows = select(Pace).where(Pace.name == NAME).with_for_update()
         pace = session.exec(rows).one_or_none() or Pace(name=NAME, taken_until=now)
-        begin = max(pace.taken_until, now)
+        taken = pace.taken_until - now <= FARTHEST
+        begin = max(pace.taken_until, now) if taken else now
         pace.taken_until = begin + timedelta(seconds=count / rate)
         session.add(pace)
-        return begin
+        return (begin - now).total_seconds()
 
 
 class Metronome:
-    """Lets a batch's mails go one after another, each at its own moment."""
+    """Lets a batch's `left` mails go one after another, each at its own moment.
 
-    def __init__(self, begin: datetime, rate: float, clock: Callable[[], datetime]):
-        self._next, self._step, self._clock = begin, timedelta(seconds=1 / rate), clock
+    It goes by the event loop's clock, which nobody sets: `take` says how far off the
+    next so many moments are.
+    """
+
+    def __init__(
+        self, take: Callable[[int], Awaitable[float]], rate: float, left: int
+    ) -> None:
+        self._take, self._rate, self._left = take, rate, left
+        self._taken = 0
+        self._next = 0.0
 
     async def wait(self, count: int) -> None:
         """Return when the next `count` mails may go."""
+        loop = asyncio.get_running_loop()
+        if self._taken < count:
+            self._taken = slice_of(self._left, count, self._rate)
+            self._next = loop.time() + await self._take(self._taken)
         moment = self._next
-        self._next += self._step * count
-        while (rest := (moment - self._clock()).total_seconds()) > 0:
-            await asyncio.sleep(rest)
+        self._next += count / self._rate
+        self._taken -= count
+        self._left -= count
+        await asyncio.sleep(max(0, moment - loop.time()))

@@ -123,8 +123,10 @@ NEXT_BATCH = (
     .where(batch.c.campaign_id == bindparam("whose"), _due)
     .order_by(batch.c.ready_at)
     .limit(1)
-    .with_for_update(skip_locked=True)
 )
+
+#: The same, for whoever takes it: no other worker gets it meanwhile.
+TAKE_NEXT_BATCH = NEXT_BATCH.with_for_update(skip_locked=True)
 
 TAKE = (
     update_table(batch)

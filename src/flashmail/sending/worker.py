@@ -6,22 +6,24 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from flashmail.database import transaction
 from flashmail.links import Tokens
+from flashmail.model import Priority
 from flashmail.sending import digests, guard, ledger, pace
 from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
-from flashmail.sending.claim import LEASE, Claim, claim
+from flashmail.sending.claim import LEASE, Claim, claim, is_due
+from flashmail.sending.clock import Clock, utc_now
 from flashmail.sending.digests import Make
-from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, rest
+from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, attempt, rest
 from flashmail.sending.handover import Handover, Told
 from flashmail.sending.instance import InstanceFence, fenced
 from flashmail.sending.journal import Journal
@@ -34,10 +36,6 @@ logger = logging.getLogger(__name__)
 def this_worker() -> str:
     """Return a name that no other worker has and that a person can place."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Worker:
     transport: Transport
     tokens: Tokens
     name: str = field(default_factory=this_worker)
-    clock: Callable[[], datetime] = utc_now
+    clock: Clock = utc_now
     missed_after: timedelta = timedelta(minutes=15)
     home: Path | None = None
     limits: pace.Limits = pace.NO_LIMITS
@@ -89,6 +87,7 @@ class Worker:
                 await self._tidy_up()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._keep_house(stop))
+                    tasks.create_task(self._send_urgent(stop))
                     tasks.create_task(
                         self.dispatch.run(self.send_next, self.lanes, stop)
                     )
@@ -120,6 +119,8 @@ class Worker:
         )
         journals = self.home / "journal" if self.home else None
         ledger.rescue(self.engine, journals, now=now)
+        if journals:
+            ledger.sweep(self.engine, journals)
         guard.pause_unwanted(self.engine, now=now)
         self._finish()
         self.dispatch.announce()
@@ -138,11 +139,22 @@ class Worker:
         except Exception:
             logger.exception("the house could not be kept; trying again")
 
-    async def send_next(self) -> bool:
+    async def _send_urgent(self, stop: asyncio.Event) -> None:
+        """Send urgent batches beside the others, whose lanes may be full for a while.
+
+        The transport lets them go first.
+        """
+        urgent = partial(self.send_next, Priority.URGENT)
+        while not stop.is_set():
+            if not await attempt(urgent, stop, self.recover):
+                await rest(stop, self.rest)
+
+    async def send_next(self, least: Priority = Priority.NORMAL) -> bool:
         """Send the next batch, if one is due; return whether there was one."""
-        held = await asyncio.to_thread(self._claim)
+        held = await asyncio.to_thread(self._claim, least)
         if held is None:
-            await asyncio.to_thread(self._finish)
+            if least is Priority.NORMAL:
+                await asyncio.to_thread(self._finish)
             return False
         self._in_hand += 1
         await self._hand_over(held)
@@ -152,13 +164,17 @@ class Worker:
             self._journal.rewind()
         return True
 
-    def _claim(self) -> Claim | None:
+    def _claim(self, least: Priority) -> Claim | None:
+        now = self.clock()
+        if least is Priority.URGENT and not is_due(self.engine, least, now=now):
+            return None
         return claim(
             self.engine,
             self.name,
             journal=self._marks_in_journal,
             fence=self._fence,
-            now=self.clock(),
+            least=least,
+            now=now,
         )
 
     @property
@@ -207,12 +223,16 @@ class Worker:
             logger.warning("batch %d was lost before it was booked", held.batch_id)
 
     def _metronome(self, count: int) -> pace.Metronome | None:
-        now = self.clock()
-        rate = self.limits.at(now)
+        rate = self.limits.at(self.clock())
         if not rate or not count:
             return None
-        begin = pace.take(self.engine, count, rate, now=now)
-        return pace.Metronome(begin, rate, self.clock)
+
+        async def take(moments: int) -> float:
+            return await asyncio.to_thread(
+                lambda: pace.take(self.engine, moments, rate, now=self.clock())
+            )
+
+        return pace.Metronome(take, rate, count)
 
     async def _stay_alive(self, held: Claim) -> None:
         while True:
