@@ -11,7 +11,6 @@ from flashmail.sending.clock import TRUSTED_FOR, DatabaseClock, clock_of, utc_no
 from flashmail.sending.ledger import rescue
 from office import Office
 
-
 #: A database that machines share.
 SHARED = pytest.mark.parametrize(
     "engine", [pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True

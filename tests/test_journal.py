@@ -159,8 +159,8 @@ def test_only_journals_of_the_dead_that_nobody_needs_are_removed(
         (tmp_path / dead).write_bytes(bytes(16))
         shut_out(tmp_path, dead, 7, 1)
 
-    dead = of_the_dead(tmp_path)
-    remove(tmp_path, [*dead, tmp_path / NAME], ["host:2:needed"])
+    found = of_the_dead(tmp_path)
+    remove(tmp_path, [*found, tmp_path / NAME], ["host:2:needed"])
 
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         NAME,

@@ -2,11 +2,12 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from flashmail.logs import configure
+from flashmail.logs import Unwaiting, configure
 from flashmail.settings import LogForm
 
 SECRETS = (
@@ -53,3 +54,19 @@ def test_a_line_for_a_program_is_json(capsys: pytest.CaptureFixture[str]) -> Non
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"]) == ("batch 7 is late", "warning")
     assert line["logger"] == "flashmail.sending"
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w") as stuck:
+        log = logging.getLogger("a full pipe")
+        log.handlers, log.propagate = [Unwaiting(stuck)], False
+        for number in range(2_000):
+            log.warning("line %d: %s", number, "x" * 200)
+        log.warning("a long one: %s", "y" * 100_000)
+
+        stuck.close()
+        said = read.read().decode()
+
+    assert said.startswith("line 0: x")
+    assert said.count("line ") < 2_000

@@ -1,8 +1,11 @@
 """What is logged, and how: for a person or for a program; never a secret."""
 
 import logging
+import os
 import re
+import select
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -26,6 +29,34 @@ CHATTY = {
 }
 
 
+class Unwaiting(logging.StreamHandler[TextIO]):
+    """Writes lines, but waits for nobody: what a pipe has no room for is lost.
+
+    If whoever reads our standard error stands still, mail goes on all the same.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            handle = self.stream.fileno()
+        except (OSError, ValueError):
+            super().emit(record)
+            return
+        try:
+            _write(handle, (self.format(record) + self.terminator).encode())
+        except Exception:
+            self.handleError(record)
+
+
+def _write(handle: int, line: bytes) -> None:
+    room = select.poll()
+    room.register(handle, select.POLLOUT)
+    # A pipe that has room at all takes so much at once without waiting.
+    for begin in range(0, len(line), select.PIPE_BUF):
+        if [event for _, event in room.poll(0)] != [select.POLLOUT]:
+            return
+        os.write(handle, line[begin : begin + select.PIPE_BUF])
+
+
 def configure(form: LogForm) -> None:
     """Send everything that is logged in this process to standard error, in one form."""
     before: list[Processor] = [
@@ -34,7 +65,7 @@ def configure(form: LogForm) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Unwaiting(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,
