@@ -227,6 +227,14 @@ def test_a_template_that_takes_too_much_ends_by_itself(
     assert os.getpid() == me
 
 
+def test_a_template_that_takes_all_memory_ends_alone_and_is_told_why(
+    home: Home,
+) -> None:
+    hungry = "{% for a in [0] %}{{ ('x' * 99999999) ~ ('y' * 99999999) }}{% endfor %}"
+
+    assert "more memory" in str(home.refused(inside=f"<mj-text>{hungry}</mj-text>"))
+
+
 @pytest.mark.slow
 def test_a_loop_without_end_is_ended(home: Home) -> None:
     loops = "".join(f"{{% for {name} in 'x' * 99999 %}}" for name in "abc")
