@@ -19,8 +19,8 @@ from flashmail.web.app import create_app
 
 READERS = 2_000
 
-#: What a reader's links lead to: preferences, and the page that asks before leaving.
-PATHS = {"preferences": "/p/{}", "leave": "/u/{}"}
+#: Where readers choose, leave and join.
+PATHS = {"preferences": "/p/{}", "leave": "/u/{}", "join": "/join"}
 
 
 def figures(run: Run) -> Iterator[Figure]:
