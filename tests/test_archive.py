@@ -167,7 +167,7 @@ def test_an_atom_feed_can_be_read(client: TestClient, press_room: Office) -> Non
 
     assert answer.headers["content-type"].startswith("application/atom+xml")
     titles = [each.text for each in feed.iter(f"{ATOM}title")]
-    assert titles == ["Briefs", "Oil & Water", "A Port Reopens"]
+    assert titles == ["Flash Briefs", "Oil & Water", "A Port Reopens"]
     content = feed.find(f"{ATOM}entry/{ATOM}content")
     assert content is not None
     assert "<strong>again</strong>" in (content.text or "")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flashmail.bootstrap import packaged
-from shell import BRIEF, Home
+from shell import BRIEF, ROSTER, Home
 
 REAL = Path(__file__).parents[2] / "shared" / "briefs"
 
@@ -309,3 +309,15 @@ def test_it_is_a_command_of_the_shell(tmp_path: Path) -> None:
 def test_everything_that_travels_in_the_wheel_is_here() -> None:
     for name in ("templates", "subscribers/topics.toml", "subscribers/example.csv"):
         assert packaged(name).exists()
+
+
+def test_a_person_can_have_all_data_and_be_erased(home: Home) -> None:
+    kept = json.loads(home.run("subscribers", "data", "anne@example.org"))
+    assert kept["subscription"][0]["topic"] == "Iran"
+
+    home.run("subscribers", "erase", "anne@example.org", status=3)
+    home.run("subscribers", "erase", "anne@example.org", "--yes")
+
+    home.run("subscribers", "data", "anne@example.org", status=2)
+    again = home.json("subscribers", "import", home.file("again.csv", ROSTER))
+    assert again["kept_out"] == 1

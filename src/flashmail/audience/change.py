@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from flashmail.audience.addresses import parse_address
 from flashmail.audience.log import log, of_subscriber
 from flashmail.audience.roster.columns import read_header
 from flashmail.audience.roster.entry import EntryReader
@@ -41,6 +42,15 @@ def find(session: Session, subscriber_id: int) -> Subscriber:
     person = session.get(Subscriber, subscriber_id)
     if person is None:
         raise NoSuchSubscriber(f"there is no subscriber {subscriber_id}")
+    return person
+
+
+def find_by_address(session: Session, address: str) -> Subscriber:
+    """Return the subscriber with an address, or say that there is none."""
+    key = parse_address(address.strip()).key
+    person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
+    if person is None:
+        raise NoSuchSubscriber(f"there is no subscriber {key}")
     return person
 
 

@@ -11,9 +11,12 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.audience import roster
+from flashmail.audience.change import find_by_address
+from flashmail.audience.erase import erase as erase_person
+from flashmail.audience.takeout import as_text, takeout
 from flashmail.cli import say
 from flashmail.database import reading, transaction
-from flashmail.errors import WrongInput
+from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Bring people in, and take them out.")
@@ -152,3 +155,27 @@ def remove(context: typer.Context, address: str) -> None:
     with transaction(engine) as session:
         roster.remove(session, address, now=datetime.now(UTC))
     say.note(f"{address} gets no more mail")
+
+
+@app.command()
+def data(context: typer.Context, address: str) -> None:
+    """Print all that is kept of one person, consents too, as JSON."""
+    with reading(bootstrap.engine(load(context.obj))) as session:
+        content = takeout(session, find_by_address(session, address))
+    sys.stdout.write(as_text(content))
+
+
+@app.command()
+def erase(
+    context: typer.Context,
+    address: str,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="It cannot be taken back.")
+    ] = False,
+) -> None:
+    """Erase one person everywhere; totals stay, and no import brings them back."""
+    if not yes:
+        raise NeedsDecision("this cannot be taken back: say --yes if you mean it")
+    with transaction(bootstrap.engine(load(context.obj))) as session:
+        erase_person(session, find_by_address(session, address), now=datetime.now(UTC))
+    say.note("erased")

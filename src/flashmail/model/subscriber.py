@@ -86,6 +86,14 @@ class Subscription(SQLModel, table=True):
     __table_args__ = (
         # The audience asks "who follows this topic?", a profile asks the other way.
         Index("ix_subscription_topic", "topic_id", "subscriber_id"),
+        # Most read at once; whoever plans the digests looks for the others.
+        Index(
+            "ix_subscription_slow",
+            "topic_id",
+            "subscriber_id",
+            sqlite_where=text("frequency <> 'instant'"),
+            postgresql_where=text("frequency <> 'instant'"),
+        ),
         {"sqlite_with_rowid": False},
     )
 

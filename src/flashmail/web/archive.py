@@ -54,13 +54,16 @@ Sitemap: {base}/archive/sitemap.xml
 def overview(request: Request, session: Reading, now: Now, before: int = 0) -> Response:
     """Show the latest briefs."""
     found = entries(session, now=now)
-    return _list(request, session, found, "Our briefs", "/archive", before)
+    return _list(
+        request, session, found, _press(request).sender.name, "/archive", before
+    )
 
 
 @router.get("/archive/feed.{form}", **allow(EVERYONE))
 def feed(form: str, request: Request, session: Reading, now: Now) -> Response:
     """Return the latest briefs as a feed, Atom or JSON."""
-    return _feed(request, form, entries(session, now=now), "Briefs", "/archive")
+    name = _press(request).sender.name
+    return _feed(request, form, entries(session, now=now), name, "/archive")
 
 
 @router.get("/archive/sitemap.xml", **allow(EVERYONE))
@@ -259,5 +262,9 @@ def _html(text: str) -> Markup:
 
 
 def _base(request: Request) -> str:
+    return _press(request).links.base_url
+
+
+def _press(request: Request) -> Press:
     press: Press = request.app.state.press
-    return press.links.base_url
+    return press
