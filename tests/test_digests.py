@@ -3,10 +3,14 @@
 Those with a number were bugs of alert services that others run.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+import pytest
+from sqlalchemy import Engine
 from sqlmodel import col, delete, select
 
+from conftest import _empty as empty
 from flashmail.bootstrap import packaged
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
@@ -25,7 +29,7 @@ from flashmail.sending.campaigns import Draft
 from flashmail.sending.digests import run_due
 from flashmail.sending.launch import digest_of
 from flashmail.sending.parcels import Digest, Group
-from office import LINKS, SENDER, Office
+from office import LINKS, SENDER, Office, Post
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 
 BEGUN, MISSED = OccurrenceStatus.BEGUN, OccurrenceStatus.MISSED
@@ -301,3 +305,28 @@ def test_a_digest_is_grouped_by_the_topics_that_the_reader_follows(
     [digest] = seen
     groups = [(each.topic, [b.title for b in each.briefs]) for each in digest.groups]
     assert groups == [("Iran", ["Oil", "Storm"]), ("Pakistan", ["Flood"])]
+
+
+@pytest.mark.slow
+def test_schedulers_at_the_same_moment_are_one(postgresql: Engine) -> None:
+    empty(postgresql)
+    office = Office(postgresql, Post(batch_size=50))
+    for n in range(40):
+        topics = ("Iran", "Pakistan") if n % 2 else ("Iran",)
+        reads(office, f"Reader{n}", DAILY, *topics)
+    tell(office, "Storm", "Iran")
+    tell(office, "Flood", "Pakistan")
+    at_seven(office)
+
+    def schedule_once(_: int) -> list[int]:
+        return run_due(office.engine, make, missed_after=GRACE, now=office.now)
+
+    with ThreadPoolExecutor(6) as schedulers:
+        begun = [n for each in schedulers.map(schedule_once, range(6)) for n in each]
+    office.send_all()
+
+    assert len(begun) == len(set(begun))
+    got = mails(office)
+    assert len(got) == 40
+    assert len({name for name, _ in got}) == 40
+    assert {subject for _, subject in got} == {"Storm", "Storm + Flood"}

@@ -22,6 +22,7 @@ from flashmail.audience.topics import lineage
 from flashmail.briefs import Brief
 from flashmail.briefs.embargo import lifted
 from flashmail.database import reading, transaction
+from flashmail.errors import FlashmailError
 from flashmail.links import NOBODY, Purpose, Tokens
 from flashmail.message import LEAVE, TOKEN, TOKEN_WIDTH, TOKENS, WATCH, Message, mark
 from flashmail.model import (
@@ -76,16 +77,43 @@ class Porter:
     def go(self, *, now: datetime) -> int:
         """Answer whoever has knocked since; return how many mails were written."""
         with reading(self.engine) as session:
-            waiting = session.exec(_waiting().limit(LOOKED_AT)).all()
-        errands = [self._taken(each.id or 0, now) for each in waiting]
-        some = [each for each in errands if each is not None]
-        if some:
-            asyncio.run(self._carry(some))
-            with transaction(self.engine) as session:
-                forget_old(session, now=now)
-        return len(some)
+            waiting = [each.id for each in session.exec(_waiting().limit(LOOKED_AT))]
+        if not waiting:
+            return 0
+        answered = asyncio.run(self._answer(waiting, now))
+        with transaction(self.engine) as session:
+            forget_old(session, now=now)
+        return answered
 
-    def _taken(self, knock_id: int, now: datetime) -> Errand | None:
+    async def _answer(self, knock_ids: Sequence[int | None], now: datetime) -> int:
+        """Answer one after another: who is not reached yet is not moved on either."""
+        transport, answered = self.transport(), 0
+        try:
+            for knock_id in knock_ids:
+                errand = self._errand(knock_id, now)
+                if errand is not None:
+                    self._book(errand, await _hand_over(transport, errand))
+                    answered += 1
+        finally:
+            await transport.close()
+        return answered
+
+    def _errand(self, knock_id: int | None, now: datetime) -> Errand | None:
+        taken = self._taken(knock_id, now)
+        if taken is None:
+            return None
+        try:
+            # Not while the knock is moved on: a template takes its time.
+            if taken.state is KnockState.MAILED:
+                return self._confirmation(taken)
+            with reading(self.engine) as session:
+                return self._welcome(session, taken, now)
+        except FlashmailError as problem:
+            logger.exception("knock %s cannot be answered", knock_id)
+            self._note(taken.id, reason=str(problem)[:500])
+            return None
+
+    def _taken(self, knock_id: int | None, now: datetime) -> Knock | None:
         """Move a knock on, before anything is handed over: it is answered once."""
         with transaction(self.engine) as session:
             waiting = _waiting().where(Knock.id == knock_id)
@@ -94,13 +122,13 @@ class Porter:
                 return None
             if knock.state is KnockState.CONFIRMED:
                 knock.state = KnockState.WELCOMED
-                return self._welcome(session, knock, now)
+                return knock
             knock.reason = refusal(session, knock, now=now)
             if knock.reason:
                 knock.state = KnockState.REFUSED
                 return None
             knock.state, knock.mailed_at = KnockState.MAILED, now
-            return self._confirmation(knock)
+            return knock
 
     def _confirmation(self, knock: Knock) -> Errand:
         """Nothing that was typed into a form stands in this mail but the address."""
@@ -152,24 +180,21 @@ class Porter:
     def _token(self, purpose: Purpose, number: int) -> str:
         return self.tokens.write(purpose, NO_CAMPAIGN, number)
 
-    async def _carry(self, errands: Sequence[Errand]) -> None:
-        transport = self.transport()
-        try:
-            for each in errands:
-                self._book(each, await _hand_over(transport, each))
-        finally:
-            await transport.close()
-
     def _book(self, errand: Errand, receipt: Receipt) -> None:
         """What was surely not taken is tried again; all else is done with."""
         if receipt.outcome is Outcome.ACCEPTED:
             return
-        values: dict[str, object] = {"reason": receipt.reason[:500]}
+        again: dict[str, object] = {}
         if receipt.outcome is Outcome.LATER:
-            values |= {"state": errand.before, "mailed_at": None}
+            again["state"] = errand.before
+            if errand.before is KnockState.ASKED:
+                again["mailed_at"] = None
+        self._note(errand.knock_id, reason=receipt.reason[:500], **again)
+
+    def _note(self, knock_id: int | None, **values: object) -> None:
         with transaction(self.engine) as session:
             session.execute(
-                update(Knock).where(col(Knock.id) == errand.knock_id).values(**values)
+                update(Knock).where(col(Knock.id) == knock_id).values(**values)
             )
 
 

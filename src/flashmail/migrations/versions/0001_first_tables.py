@@ -493,6 +493,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
+        "ix_subscription_slow",
+        "subscription",
+        ["topic_id", "subscriber_id"],
+        unique=False,
+        sqlite_where=sa.text("frequency <> 'instant'"),
+        postgresql_where=sa.text("frequency <> 'instant'"),
+    )
+    op.create_index(
         "ix_subscription_topic",
         "subscription",
         ["topic_id", "subscriber_id"],
@@ -632,6 +640,12 @@ def downgrade() -> None:
     op.drop_index("ix_batch_due", table_name="batch")
     op.drop_table("batch")
     op.drop_index("ix_subscription_topic", table_name="subscription")
+    op.drop_index(
+        "ix_subscription_slow",
+        table_name="subscription",
+        sqlite_where=sa.text("frequency <> 'instant'"),
+        postgresql_where=sa.text("frequency <> 'instant'"),
+    )
     op.drop_table("subscription")
     op.drop_index(op.f("ix_sign_in_staff_id"), table_name="sign_in")
     op.drop_table("sign_in")
