@@ -45,9 +45,9 @@ SENT = "UPDATE delivery SET state = 'sent', at = :now, reason = ''"
 #: A third opened it, every tenth of those clicked, one in 40 bounced.
 OPENED = """
     INSERT INTO event (key, campaign_id, subscriber_id, kind, at, recorded_at,
-                       detail, actor, actor_reason)
+                       detail, actor, actor_reason, agent, network, flagged)
     SELECT 'opened' || subscriber_id, campaign_id, subscriber_id, 'opened', :now, :now,
-           '', 'unknown', ''
+           '', 'unknown', '', '', '', false
     FROM delivery WHERE subscriber_id % 3 = 0
 """
 BOUNCED = "UPDATE subscriber SET status = 'bounced' WHERE id % 40 = 0"

@@ -307,6 +307,7 @@ def test_the_report_is_a_page(client: TestClient, storm: Office) -> None:
     assert answer.status_code == 200
     assert "450 &lt;b&gt;later&lt;/b&gt;" in answer.text
     assert "flashmail campaign retry 1" in answer.text
+    assert '<a href="/campaigns/1">the campaign' in answer.text
     assert DESTINATION in answer.text
     assert "example.net" in answer.text
 
