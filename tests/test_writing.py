@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from flashmail.database import reading
-from flashmail.model import BriefDraft, QuoteApproval, Role
+from flashmail.model import BriefDraft, LinkCheck, LinkState, QuoteApproval, Role
 from office import Office
 from test_staff import enter, hire
 
@@ -179,6 +179,21 @@ def test_typing_into_what_another_saved_says_so(
 
     assert "saved another version meanwhile" in answer.text
     assert "hx-trigger" not in answer.headers
+
+
+def test_the_links_of_what_was_saved_are_followed(
+    page: TestClient, office: Office
+) -> None:
+    send(page, related_0_url="https://www.example.org/tender")
+
+    check = office.get(LinkCheck, "https://www.example.org/tender")
+    assert check.state is LinkState.ASKED
+
+
+def test_what_is_written_is_sent_from_there(page: TestClient) -> None:
+    (way,) = re.findall(r'href="(/campaigns/new[^"]+)"', page.get("/briefs/1").text)
+
+    assert "Ministers Agree on Open Rivers" in page.get(way).text
 
 
 def test_a_half_typed_date_is_no_loss(page: TestClient, office: Office) -> None:

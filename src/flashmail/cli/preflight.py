@@ -14,7 +14,7 @@ from flashmail.briefs import Brief
 from flashmail.briefs.decode import decode
 from flashmail.cli import say
 from flashmail.cli.brief import File, read, show_doubts
-from flashmail.database import reading, transaction
+from flashmail.database import reading
 from flashmail.errors import NeedsDecision
 from flashmail.model import Priority
 from flashmail.rendering.finding import Finding
@@ -80,8 +80,7 @@ def preflight(
 
 
 def _follow(engine: Engine, press: Press, brief: Brief, now: datetime) -> None:
-    with transaction(engine) as session:
-        have_links_followed(session, press, brief, now=now)
+    have_links_followed(engine, press, brief, now=now)
     link_checks.follow_asked(engine)
 
 

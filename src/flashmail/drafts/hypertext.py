@@ -48,7 +48,6 @@ class _Block:
     tag: str
     place: str
     number: int  # which article of the page
-    quoted: bool
     parts: list[str] = field(default_factory=list)
 
     @property
@@ -144,10 +143,9 @@ class _Page:
     def _begin(self) -> None:
         inner = next((t for t in reversed(self._open) if t in _BLOCKS), "p")
         place = next((each for each in PLACES if each in self._open), "body")
-        quoted = "blockquote" in self._open
         if self.blocks and not self.blocks[-1].parts:
             self.blocks.pop()
-        self.blocks.append(_Block(inner, place, self._articles, quoted))
+        self.blocks.append(_Block(inner, place, self._articles))
 
     def _start_link(self, address: str) -> None:
         if address.startswith(("http://", "https://")) and not self._unread:

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from flashmail import briefs
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import UnknownTopic, audience_query
 from flashmail.briefs import Brief
+from flashmail.database import transaction
 from flashmail.model import (
     Campaign,
     CampaignStatus,
@@ -132,11 +133,16 @@ def _unfit(error: RenderError, markdown: str) -> Finding:
 
 
 def have_links_followed(
-    session: Session, press: Press, brief: Brief, *, now: datetime
+    engine: Engine, press: Press, brief: Brief, *, now: datetime
 ) -> None:
     """Have every link followed that a mail of this brief would have."""
-    with suppress(RenderError):  # no mail, no links; the findings say why
-        ask(session, press.draft(brief, Segment()).destinations, now=now)
+    try:
+        # Rendered first: nobody is kept from writing meanwhile.
+        urls = press.draft(brief, Segment()).destinations
+    except RenderError:
+        return  # no mail, no links; the findings say why
+    with transaction(engine) as session:
+        ask(session, urls, now=now)
 
 
 def foresee(

@@ -7,9 +7,12 @@ from types import MappingProxyType
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import Engine
 from sqlmodel import Session
+from starlette.background import BackgroundTask
 
 from flashmail.audience.segment import Segment
+from flashmail.database import reading
 from flashmail.drafts import desk, history
 from flashmail.drafts.approvals import approvals_of
 from flashmail.drafts.errors import FormError
@@ -66,6 +69,7 @@ def edit(
 @router.post("/briefs/{draft_id}", **allow(Role.EDITOR))
 def save(
     draft_id: int,
+    request: Request,
     fields: Fields,
     session: Writing,
     press: ThePress,
@@ -81,13 +85,16 @@ def save(
         return _page(session, draft, sent, wrong={error.field: str(error)})
     if saved.aside:
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
-    _follow(session, press, draft_id, now)
-    return done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
+    answer = done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
+    engine = request.app.state.engine
+    answer.background = BackgroundTask(_follow, engine, press, draft_id, now)
+    return answer
 
 
 @router.post("/briefs/{draft_id}/typed", **allow(Role.EDITOR))
 def typed(
     draft_id: int,
+    request: Request,
     fields: Fields,
     session: Writing,
     press: ThePress,
@@ -112,7 +119,8 @@ def typed(
         reading=desk.read(session, draft.markdown),
     )
     if saved and not saved.aside:
-        _follow(session, press, draft_id, now)
+        engine = request.app.state.engine
+        answer.background = BackgroundTask(_follow, engine, press, draft_id, now)
         answer.headers["HX-Trigger"] = "brief-saved"
     return answer
 
@@ -138,10 +146,12 @@ def findings(
     return page("brief-findings", draft=draft, findings=found)
 
 
-def _follow(session: Session, press: Press, draft_id: int, now: datetime) -> None:
-    brief = desk.read(session, desk.find(session, draft_id).markdown).brief
+def _follow(engine: Engine, press: Press, draft_id: int, now: datetime) -> None:
+    """Have the links of a brief followed; done when the answer has left."""
+    with reading(engine) as session:
+        brief = desk.read(session, desk.find(session, draft_id).markdown).brief
     if brief:
-        have_links_followed(session, press, brief, now=now)
+        have_links_followed(engine, press, brief, now=now)
 
 
 def _sent(fields: Fields) -> Submission:
