@@ -562,3 +562,16 @@ def test_everything_else_is_not(lie: dict[str, str | bytes]) -> None:
 
     with pytest.raises(BadSignature):
         sendgrid.verify(**told)  # type: ignore[arg-type]
+
+
+def test_who_opens_late_was_not_reached_late(office: Office) -> None:
+    office.subscribe("Anne", "Iran")
+    office.schedule()
+    office.send_all()
+    sent = office.get(Delivery, (1, 1)).at
+    office.later(hours=3)
+
+    office.hear("open")
+
+    delivery = office.get(Delivery, (1, 1))
+    assert (delivery.state, delivery.at) == (DeliveryState.DELIVERED, sent)

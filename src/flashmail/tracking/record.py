@@ -19,6 +19,7 @@ from flashmail.database import is_sqlite
 from flashmail.model import (
     ENGAGEMENT,
     Delivery,
+    DeliveryState,
     Event,
     EventKind,
     Subscriber,
@@ -151,10 +152,13 @@ def _move(
     moves: dict[EventKind, list[Row]] = defaultdict(list)
     # In one order everywhere, so that two posts never wait for each other.
     for pair, event in sorted(strongest.items(), key=itemgetter(0)):
-        state = stands[pair][0]
+        state, since = stands[pair]
         if moved(state, event.kind) is not state:
             blocked = event.kind is EventKind.BLOCKED
-            row = (event.recorded_at, event.detail, blocked, *pair)
+            # Who opens a mail has got it, but nobody says since when.
+            silent = state is DeliveryState.SENT and event.kind in ENGAGEMENT
+            at = since if silent else event.recorded_at
+            row = (at, event.detail, blocked, *pair)
             moves[event.kind].append(row)
     for kind, rows in moves.items():
         sources, target = MOVES[kind]
