@@ -84,8 +84,9 @@ class Subscription(SQLModel, table=True):
     """A subscriber's wish to read about a topic."""
 
     __table_args__ = (
-        # The audience asks "who follows this topic?", a profile asks the other way.
-        Index("ix_subscription_topic", "topic_id", "subscriber_id"),
+        # The audience asks "who follows this topic, and how often?" and need not look
+        # further than here; a profile asks the other way.
+        Index("ix_subscription_topic", "topic_id", "subscriber_id", "frequency"),
         # Most read at once; whoever plans the digests looks for the others.
         Index(
             "ix_subscription_slow",

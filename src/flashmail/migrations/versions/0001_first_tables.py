@@ -503,7 +503,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_subscription_topic",
         "subscription",
-        ["topic_id", "subscriber_id"],
+        ["topic_id", "subscriber_id", "frequency"],
         unique=False,
     )
     op.create_table(
