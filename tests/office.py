@@ -254,6 +254,11 @@ class Office:
     def token(self, purpose: Purpose, subscriber_id: int = 1, campaign: int = 1) -> str:
         return self.tokens.write(purpose, campaign, subscriber_id)
 
+    def own_token(self, subscriber_id: int = 1, *, hours_old: int = 0) -> str:
+        """Return the token of a link to what is a reader's own."""
+        hour = int(datetime.now(UTC).timestamp()) // 3600 - hours_old
+        return self.tokens.write(Purpose.OWN, hour, subscriber_id)
+
     def hear(self, event: str, subscriber_id: int = 1, **told: Any) -> int:
         """Let SendGrid report something; return how many events were new."""
         body = self.webhook.body(

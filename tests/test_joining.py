@@ -327,7 +327,7 @@ def test_a_reader_moves_to_an_address_that_confirms_it(
     client: TestClient, open_house: Office
 ) -> None:
     open_house.subscribe("Anne", "Iran")
-    mine = f"/p/{open_house.token(Purpose.LEAVE)}/address"
+    mine = f"/me/{open_house.own_token()}/address"
     client.post(mine, data={"address": "ann@example.com"})
     answer(open_house)
     assert open_house.post.addresses == ["ann@example.com"]
@@ -345,7 +345,7 @@ def test_nobody_can_move_to_another_readers_address(
 ) -> None:
     open_house.subscribe("Anne", "Iran")
     open_house.subscribe("Bart", "Iran")
-    mine = f"/p/{open_house.token(Purpose.LEAVE)}/address"
+    mine = f"/me/{open_house.own_token()}/address"
 
     said = client.post(mine, data={"address": "bart@example.org"})
     answer(open_house)

@@ -14,7 +14,7 @@ SECRETS = (
     "SG." + "a" * 22 + "." + "b" * 43,
     "postgresql://edna:hunter2@db.example.org/flashmail",
     "smtps://edna:hunter2@mail.example.org:465",
-    "GET /u/" + "x7" * 24 + " failed",
+    "GET /u/" + "a7" * 24 + " failed",
 )
 
 
@@ -42,7 +42,7 @@ def test_no_secret_is_logged(
     said = capsys.readouterr().err
     assert "cannot reach" in said
     assert "OSError" in said
-    for part in ("hunter2", "b" * 43, "x7x7"):
+    for part in ("hunter2", "b" * 43, "a7a7"):
         assert part not in said
 
 

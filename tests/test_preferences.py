@@ -23,6 +23,7 @@ from flashmail.model import (
     Farewell,
     Frequency,
     Knock,
+    Letter,
     Owed,
     Rhythm,
     Subscriber,
@@ -49,6 +50,11 @@ def anne(office: Office) -> Office:
 
 def page(office: Office, more: str = "") -> str:
     return f"/p/{office.token(Purpose.LEAVE)}{more}"
+
+
+def own(office: Office, more: str = "") -> str:
+    """Return the path of a link that was written to Anne just now."""
+    return f"/me/{office.own_token()}{more}"
 
 
 def shown(client: TestClient, office: Office) -> dict[str, str]:
@@ -231,11 +237,39 @@ def test_a_reason_is_asked_afterwards_and_says_not_who(
 
 
 def test_a_new_address_has_to_confirm_first(client: TestClient, anne: Office) -> None:
-    answer = client.post(page(anne, "/address"), data={"address": "ann@example.com"})
+    answer = client.post(own(anne, "/address"), data={"address": "ann@example.com"})
 
     assert "We have written to the new address" in answer.text
     assert anne.get(Subscriber, 1).address == "anne@example.org"
     assert anne.get(Knock, 1).key == "ann@example.com"
+
+
+def test_what_is_ones_own_takes_a_link_to_ones_own_mailbox(
+    client: TestClient, anne: Office
+) -> None:
+    """A mail that was passed on takes its links with it."""
+    for path in ("/data", "/address", "/erase"):
+        assert client.post(page(anne, path)).status_code in {404, 405}
+        for purpose in (Purpose.LEAVE, Purpose.WATCH):
+            assert client.post(f"/me/{anne.token(purpose)}{path}").status_code == 404
+
+    for _ in range(3):
+        answer = client.post(page(anne, "/own"))
+        assert "a…@example.org" in answer.text
+        assert "/me/" not in answer.text
+
+    with reading(anne.engine) as session:
+        letter = session.exec(select(Letter)).one()
+    assert letter.address == "anne@example.org"
+    link = re.search("/me/[0-9a-f]+", letter.text)
+    assert link
+    assert "Download my data" in client.get(link[0]).text
+
+
+def test_such_a_link_is_good_for_a_day(client: TestClient, anne: Office) -> None:
+    for hours, status in ((0, 200), (23, 200), (26, 404)):
+        token = anne.own_token(hours_old=hours)
+        assert client.get(f"/me/{token}").status_code == status
 
 
 def test_all_that_is_kept_can_be_taken_along(client: TestClient, anne: Office) -> None:
@@ -244,7 +278,7 @@ def test_all_that_is_kept_can_be_taken_along(client: TestClient, anne: Office) -
     anne.hear("open")
     save(client, anne, cap="3")
 
-    answer = client.post(page(anne, "/data"))
+    answer = client.post(own(anne, "/data"))
 
     kept = json.loads(answer.text)
     assert "attachment" in answer.headers["content-disposition"]
@@ -266,11 +300,11 @@ def test_no_table_about_people_is_forgotten() -> None:
 
 
 def test_erasing_takes_two_words(client: TestClient, anne: Office) -> None:
-    once = client.post(page(anne, "/erase"))
+    once = client.post(own(anne, "/erase"))
     assert anne.get(Subscriber, 1) is not None
     assert "cannot be taken back" in once.text
 
-    client.post(page(anne, "/erase"), data={"really": "yes"})
+    client.post(own(anne, "/erase"), data={"really": "yes"})
     assert anne.get(Subscriber, 1) is None
 
 
@@ -282,9 +316,9 @@ def test_who_is_erased_is_found_nowhere_but_totals_stay(
     anne.hear("open")
     tell(anne, "Calm")
     save(client, anne, cap="3", quiet_from="22:00", quiet_to="07:00")
-    client.post(page(anne, "/address"), data={"address": "ann@example.com"})
+    client.post(own(anne, "/address"), data={"address": "ann@example.com"})
 
-    client.post(page(anne, "/erase"), data={"really": "yes"})
+    client.post(own(anne, "/erase"), data={"really": "yes"})
 
     with reading(anne.engine) as session:
         for table in SQLModel.metadata.sorted_tables:
@@ -301,7 +335,7 @@ def test_who_is_erased_is_found_nowhere_but_totals_stay(
 def test_who_is_erased_stays_out_of_every_import(
     client: TestClient, anne: Office
 ) -> None:
-    client.post(page(anne, "/erase"), data={"really": "yes"})
+    client.post(own(anne, "/erase"), data={"really": "yes"})
     row: Staged = (
         1,
         "anne@example.org",
@@ -326,7 +360,7 @@ def test_who_is_erased_stays_out_of_every_import(
 def test_after_erasing_the_link_still_says_something(
     client: TestClient, anne: Office
 ) -> None:
-    client.post(page(anne, "/erase"), data={"really": "yes"})
+    client.post(own(anne, "/erase"), data={"really": "yes"})
     leave = f"/u/{anne.token(Purpose.LEAVE)}"
 
     assert client.get(leave).status_code == 200

@@ -28,8 +28,11 @@ def test_a_readers_pages_fit_a_phone_and_keep_nobody_out(
     office.topic("Pakistan")
     token = office.token(Purpose.LEAVE)
 
-    for path in ("", "/briefs", "/address", "/erase"):
-        phone.goto(f"{house}/p/{token}{path}")
+    for path in (
+        *(f"/p/{token}{more}" for more in ("", "/briefs")),
+        *(f"/me/{office.own_token()}{more}" for more in ("", "/address", "/erase")),
+    ):
+        phone.goto(f"{house}{path}")
         assert fits(phone), path
         assert barriers(phone) == [], path
     phone.goto(f"{house}/u/{token}")

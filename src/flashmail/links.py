@@ -34,6 +34,7 @@ class Purpose(Enum):
     BOUNCE = b"bounce"  # the envelope sender
     CONFIRM = b"confirm"  # say that what a form asked for is wanted
     NEVER = b"never"  # have no form write to an address any more
+    OWN = b"own"  # take one's data along, be erased, move to another address
     FORM = b"form"  # tell when a form was shown
 
 
@@ -97,6 +98,9 @@ class Links:
 
     def preferences(self, token: str = mark(LEAVE)) -> str:
         return f"{self.base_url}/p/{token}"
+
+    def own(self, token: str) -> str:
+        return f"{self.base_url}/me/{token}"
 
     def confirm(self, token: str) -> str:
         return f"{self.base_url}/j/{token}"

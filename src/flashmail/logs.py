@@ -17,7 +17,7 @@ from flashmail.settings import LogForm
 SECRETS = (
     (re.compile(r"SG\.[\w-]{10,}\.[\w-]{10,}"), "SG.…"),
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), "…"),
-    (re.compile(r"(?<=/[ucopv]/)[\w-]{30,}"), "…"),
+    (re.compile(r"(?<=/)[0-9a-f]{40,}"), "…"),
 )
 
 

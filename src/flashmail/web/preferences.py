@@ -7,17 +7,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from flashmail.audience.addresses import BadAddress, parse_address
-from flashmail.audience.erase import erase
-from flashmail.audience.knocks import ask_to_move
 from flashmail.audience.preferences import WORDING, choices, choose, wishes
 from flashmail.audience.quiet import zones
-from flashmail.audience.takeout import as_text, takeout
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.model import Frequency, Subscriber
 from flashmail.reports.reader import latest_briefs
-from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
+from flashmail.sending.own import write_own_link
+from flashmail.web.dependencies import Now, OurTokens, Reading, ThePress, Writing
 from flashmail.web.page import page
 from flashmail.web.person import changes, form_of, person_of, shown, texts, where
 from flashmail.web.policy import BEARER, allow
@@ -34,11 +31,6 @@ OFTEN = {
 }
 
 BRIEFS_SHOWN = 30
-
-ERASED = (
-    "Nothing is kept of you but a keyed hash of your address, so that no import brings"
-    " you back."
-)
 
 
 @router.get("/p/{token}", **allow(BEARER))
@@ -79,59 +71,14 @@ def recent(token: str, session: Reading, tokens: OurTokens) -> Response:
     return page("recent", token=token, told=told, **shown(person))
 
 
-@router.post("/p/{token}/data", **allow(BEARER))
-def my_data(token: str, session: Reading, tokens: OurTokens) -> Response:
-    """Hand out everything that is kept of a reader."""
-    person = _person(session, tokens, token)
-    return Response(
-        as_text(takeout(session, person)),
-        media_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="my-data.json"'},
-    )
-
-
-@router.get("/p/{token}/address", **allow(BEARER))
-def ask_for_address(token: str, session: Reading, tokens: OurTokens) -> Response:
-    """Ask for the new address."""
-    person = _person(session, tokens, token)
-    return page("move", token=token, asked=False, wrong="", **shown(person))
-
-
-@router.post("/p/{token}/address", **allow(BEARER))
-async def change_address(
-    token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
+@router.post("/p/{token}/own", **allow(BEARER))
+def ask_for_own(
+    token: str, session: Writing, tokens: OurTokens, press: ThePress, now: Now
 ) -> Response:
-    """Write to the new address; nothing changes before it has confirmed."""
-    fields = texts(await form_of(request))
+    """Write to the reader's own mailbox: this link may be in somebody else's hands."""
     person = _person(session, tokens, token)
-    place = where(request, WORDING, "preference page")
-    try:
-        address = parse_address(fields.get("address", "").strip())
-    except BadAddress as problem:
-        wrong = str(problem)
-        return page("move", 422, token=token, asked=False, wrong=wrong, **shown(person))
-    ask_to_move(session, person, address, where=place, now=now)
-    return page("move", token=token, asked=True, wrong="", **shown(person))
-
-
-@router.get("/p/{token}/erase", **allow(BEARER))
-def ask_to_erase(token: str, session: Reading, tokens: OurTokens) -> Response:
-    """Say what erasing means."""
-    person = _person(session, tokens, token)
-    return page("erase", token=token, sure=False, **shown(person))
-
-
-@router.post("/p/{token}/erase", **allow(BEARER))
-async def erase_me(
-    token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
-) -> Response:
-    """Erase a reader who has said so twice."""
-    fields = texts(await form_of(request))
-    person = _person(session, tokens, token)
-    if fields.get("really") != "yes":
-        return page("erase", token=token, sure=True, **shown(person))
-    erase(session, person, now=now)
-    return page("told", what="You are erased", why=ERASED)
+    write_own_link(session, person, tokens, press.links, now=now)
+    return page("own-asked", token=token, **shown(person))
 
 
 def _person(session: Session, tokens: OurTokens, token: str) -> Subscriber:

@@ -1,0 +1,61 @@
+"""A link to what only a reader may do, written to the reader's own mailbox."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from flashmail.links import BadToken, Links, Purpose, Tokens
+from flashmail.model import Letter, Subscriber
+
+#: Such a link is good for so many hours,
+HOURS = 24
+#: and another one is written after so long at the earliest.
+AGAIN = timedelta(minutes=10)
+
+READER = "a reader"
+
+SUBJECT = "Your link"
+
+TEXT = """\
+Somebody with one of your mails asked for this link, most likely you. For a day it
+lets you take your data along, change your address, or be erased:
+
+{link}
+
+If it was not you, there is nothing to do: nothing has changed."""
+
+
+def write_own_link(
+    session: Session, person: Subscriber, tokens: Tokens, links: Links, *, now: datetime
+) -> None:
+    """Have the link written to a reader, unless one was written just now."""
+    latest = (
+        select(Letter)
+        .where(Letter.address == person.address, Letter.asked_by == READER)
+        .where(col(Letter.at) > now - AGAIN)
+    )
+    if session.exec(latest).first() is not None:
+        return
+    assert person.id is not None
+    link = links.own(tokens.write(Purpose.OWN, _hour(now), person.id))
+    session.add(
+        Letter(
+            address=person.address,
+            subject=SUBJECT,
+            text=TEXT.format(link=link),
+            asked_by=READER,
+            at=now,
+        )
+    )
+
+
+def owner(tokens: Tokens, token: str, *, now: datetime) -> int:
+    """Return whose link it is; raise BadToken where it is too old, or none of ours."""
+    written, subscriber_id = tokens.read(Purpose.OWN, token)
+    if not 0 <= _hour(now) - written <= HOURS:
+        raise BadToken("this link was good for a day: ask for another one")
+    return subscriber_id
+
+
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp()) // 3600

@@ -1,0 +1,99 @@
+"""What only a reader may do: take the data along, move, be erased.
+
+The links in a mail go along when it is passed on, so they do not lead here. One that
+was written to the reader's own mailbox does, for a day.
+"""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlmodel import Session
+
+from flashmail.audience.addresses import BadAddress, parse_address
+from flashmail.audience.erase import erase
+from flashmail.audience.knocks import ask_to_move
+from flashmail.audience.preferences import WORDING
+from flashmail.audience.takeout import as_text, takeout
+from flashmail.model import Subscriber
+from flashmail.sending.own import owner
+from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
+from flashmail.web.page import page
+from flashmail.web.person import form_of, person_of, shown, texts, where
+from flashmail.web.policy import BEARER, allow
+
+router = APIRouter()
+
+ERASED = (
+    "Nothing is kept of you but a keyed hash of your address, so that no import brings"
+    " you back."
+)
+
+
+@router.get("/me/{token}", **allow(BEARER))
+def own(token: str, session: Reading, tokens: OurTokens, now: Now) -> Response:
+    """Show what can be done with such a link."""
+    return page("own", token=token, **shown(_person(session, tokens, token, now)))
+
+
+@router.post("/me/{token}/data", **allow(BEARER))
+def my_data(token: str, session: Reading, tokens: OurTokens, now: Now) -> Response:
+    """Hand out everything that is kept of a reader."""
+    person = _person(session, tokens, token, now)
+    return Response(
+        as_text(takeout(session, person)),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="my-data.json"'},
+    )
+
+
+@router.get("/me/{token}/address", **allow(BEARER))
+def ask_for_address(
+    token: str, session: Reading, tokens: OurTokens, now: Now
+) -> Response:
+    """Ask for the new address."""
+    person = _person(session, tokens, token, now)
+    return page("move", token=token, asked=False, wrong="", **shown(person))
+
+
+@router.post("/me/{token}/address", **allow(BEARER))
+async def change_address(
+    token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
+) -> Response:
+    """Write to the new address; nothing changes before it has confirmed."""
+    fields = texts(await form_of(request))
+    person = _person(session, tokens, token, now)
+    place = where(request, WORDING, "preference page")
+    try:
+        address = parse_address(fields.get("address", "").strip())
+    except BadAddress as problem:
+        wrong = str(problem)
+        return page("move", 422, token=token, asked=False, wrong=wrong, **shown(person))
+    ask_to_move(session, person, address, where=place, now=now)
+    return page("move", token=token, asked=True, wrong="", **shown(person))
+
+
+@router.get("/me/{token}/erase", **allow(BEARER))
+def ask_to_erase(token: str, session: Reading, tokens: OurTokens, now: Now) -> Response:
+    """Say what erasing means."""
+    person = _person(session, tokens, token, now)
+    return page("erase", token=token, sure=False, **shown(person))
+
+
+@router.post("/me/{token}/erase", **allow(BEARER))
+async def erase_me(
+    token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
+) -> Response:
+    """Erase a reader who has said so twice."""
+    fields = texts(await form_of(request))
+    person = _person(session, tokens, token, now)
+    if fields.get("really") != "yes":
+        return page("erase", token=token, sure=True, **shown(person))
+    erase(session, person, now=now)
+    return page("told", what="You are erased", why=ERASED)
+
+
+def _person(
+    session: Session, tokens: OurTokens, token: str, now: datetime
+) -> Subscriber:
+    return person_of(session, owner(tokens, token, now=now))
