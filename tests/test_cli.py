@@ -80,13 +80,19 @@ def test_a_campaign_can_be_looked_at_and_cancelled(home: Home) -> None:
     assert "is cancelled" in home.run("campaign", "resume", "1", status=2)
 
 
+def test_what_speaks_against_a_brief_is_said_before_it_goes(home: Home) -> None:
+    home.run("send", home.brief, "--yes")
+
+    assert "warning: the words of Jane Doe are approved by nobody" in home.said
+
+
 def test_a_brief_that_was_sent_already_is_warned_about(home: Home) -> None:
     home.run("send", home.brief, "--yes", "--wait")
     assert "warning" not in home.said
 
     home.run("send", home.brief, "--yes")
 
-    assert "this very brief is campaign 1 already, sent" in home.said
+    assert "note: this very brief is campaign 1 already" in home.said
 
 
 def test_a_missed_campaign_goes_when_a_person_says_so(

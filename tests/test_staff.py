@@ -96,7 +96,7 @@ def test_signing_out_ends_it_on_our_side(office: Office) -> None:
     token, other = knock(office), knock(office)
 
     with transaction(office.engine) as session:
-        door.sign_out(session, token or "")
+        door.sign_out(session, token or "", now=office.now)
 
     assert not inside(office, token)
     assert inside(office, other)
@@ -294,3 +294,21 @@ def test_a_wrong_password_says_no_more_than_that(
     unknown = client.post("/sign-in", data={"address": "a@b.org", "password": "x"})
 
     assert (known.status_code, known.text) == (403, unknown.text)
+
+
+def test_the_log_has_who_came_who_went_and_who_was_not_let_in(office: Office) -> None:
+    hire(office)
+    knock(office, "wrong", place="192.0.2.7")
+    knock(office, "wrong", address="nobody@example.org")
+    token = knock(office) or ""
+    with transaction(office.engine) as session:
+        door.sign_out(session, token, now=office.now)
+
+    with Session(office.engine) as session:
+        rows = session.exec(select(AuditEntry).where(AuditEntry.who == EDNA)).all()
+    told = [(each.action, each.detail.get("place")) for each in rows]
+    assert told == [
+        ("fail to sign in", "192.0.2.7"),
+        ("sign in", None),
+        ("sign out", None),
+    ]

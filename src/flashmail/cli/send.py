@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from flashmail import bootstrap, briefs
+from flashmail import bootstrap
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import AudienceCount, count
 from flashmail.briefs import Brief
+from flashmail.briefs.decode import decode
 from flashmail.cli import say
 from flashmail.cli.audience import show
 from flashmail.cli.brief import read, show_doubts
@@ -19,10 +20,10 @@ from flashmail.cli.wait import wait_for
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.model import Priority
-from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
 from flashmail.sending.launch import draft_of, launch
 from flashmail.sending.moment import parse_moment
+from flashmail.sending.preflight import Surroundings, foresee
 from flashmail.settings import load
 
 #: Who approves with --yes, in the audit log.
@@ -70,8 +71,14 @@ def send(
         priority=Priority.URGENT if urgent else Priority.NORMAL,
         template=template,
     )
-    _warn_if_sent(engine, brief)
     counted = _count(engine, what, urgent=urgent)
+    around = Surroundings(
+        postal_address=settings.postal_address,
+        markdown=decode(file.read_bytes())[0],
+        embargo_until=brief.embargo,
+        audience=counted.total,
+    )
+    _foretell(engine, what, brief, around, moment)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
     campaign_id = launch(engine, brief, what, moment, who=who, now=now)
@@ -99,13 +106,16 @@ def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
     return Segment(any=brief.topics)
 
 
-def _warn_if_sent(engine: Engine, brief: Brief) -> None:
+def _foretell(
+    engine: Engine, what: Draft, brief: Brief, around: Surroundings, at: datetime
+) -> None:
+    """Say what speaks against it. Whoever approves at the command line decides."""
     with reading(engine) as session:
-        known = campaigns.earlier(session, briefs.write_markdown(brief))
-    for each in known:
-        say.note(
-            f"warning: this very brief is campaign {each.id} already, {each.status}"
-        )
+        found = foresee(session, what, brief, around, now=datetime.now(UTC), moment=at)
+    for each in found:
+        where = f" ({each.where})" if each.where else ""
+        sign = "warning" if each.blocks else "note"
+        say.note(f"{sign}: {each.message}{where}")
 
 
 def _count(engine: Engine, what: Draft, *, urgent: bool) -> AudienceCount:

@@ -45,6 +45,9 @@ def sign_in(
     if not fits or known is None or not _second_factor_fits(known, code, now):
         for key in keys:
             failed(session, key, now)
+        if known is not None:
+            # Not who is unknown: whatever was typed would stand in the log for good.
+            _note(session, known, "fail to sign in", now, place=place)
         return None
     return _begin(session, known, now)
 
@@ -67,7 +70,11 @@ def who_is(session: Session, token: str, *, now: datetime) -> Staff | None:
     return staff if staff and staff.active else None
 
 
-def sign_out(session: Session, token: str) -> None:
+def sign_out(session: Session, token: str, *, now: datetime) -> None:
+    """End one sign-in."""
+    staff = who_is(session, token, now=now)
+    if staff is not None:
+        _note(session, staff, "sign out", now)
     session.execute(delete(SignIn).where(col(SignIn.digest) == digest(token)))
 
 
@@ -81,9 +88,18 @@ def _begin(session: Session, staff: Staff, now: datetime) -> str:
     # A token of its own for each sign-in: one set beforehand is worth nothing.
     token = secrets.token_urlsafe(32)
     session.add(SignIn(digest=digest(token), staff_id=staff.id, begun_at=now))
-    entry = AuditEntry(at=now, who=staff.key, action="sign in", subject=staff.key)
-    session.add(entry)
+    _note(session, staff, "sign in", now)
     return token
+
+
+def _note(
+    session: Session, staff: Staff, action: str, now: datetime, **detail: str
+) -> None:
+    session.add(
+        AuditEntry(
+            at=now, who=staff.key, action=action, subject=staff.key, detail=detail
+        )
+    )
 
 
 def _second_factor_fits(staff: Staff, code: str, now: datetime) -> bool:

@@ -58,10 +58,10 @@ def enter(
 
 
 @router.post("/sign-out", **allow(EVERYONE))
-def leave(request: Request, session: Writing) -> Response:
+def leave(request: Request, session: Writing, now: Now) -> Response:
     """End this sign-in, on our side as well as in the browser."""
     refuse_foreign_forms(request)
-    door.sign_out(session, token_of(request))
+    door.sign_out(session, token_of(request), now=now)
     answer = RedirectResponse("/sign-in", 303)
     for name in (COOKIE, COOKIE_HERE):
         answer.delete_cookie(name, secure=name == COOKIE, httponly=True)
