@@ -88,7 +88,7 @@ def test_what_speaks_against_a_brief_is_said_before_it_goes(home: Home) -> None:
 
 def test_a_brief_that_was_sent_already_is_warned_about(home: Home) -> None:
     home.run("send", home.brief, "--yes", "--wait")
-    assert "warning" not in home.said
+    assert "already" not in home.said
 
     home.run("send", home.brief, "--yes")
 
