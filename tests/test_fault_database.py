@@ -256,6 +256,9 @@ def test_a_full_disk_stops_the_sending_and_not_the_accounting(
             asyncio.run(at_work(sender, until=over))
 
         in_a_process(send_until_it_is_full)
+        # Whose mark could not be written was put off for a while.
+        office.later(hours=1)
+        send(office, worker(office, smtp(peer), tmp_path))
 
         taken = taken_by_smtp(office, peer)
         assert keep_promises(office, taken, addressed=100) == {SENT: 100}
