@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_core_python.sync_playwright import Axe
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from flashmail.transports.outbox import Outbox
@@ -56,6 +58,13 @@ def house(office: Office, tmp_path: Path) -> Iterator[str]:
         tasks=Tasks(office.engine, AtOnce()),
         press=PRESS,
     )
+    with served(app) as address:
+        yield address
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve an application at a port of its own; yield its address."""
     config = uvicorn.Config(app, port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = Thread(target=server.run)

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page
 
-from chromium import barriers, fits
+from chromium import barriers, fits, served
 from flashmail.links import Purpose
 from flashmail.model import Amends, Knock
 from flashmail.transports.outbox import Outbox
@@ -77,16 +75,8 @@ def besieged(office: Office, tmp_path: Path) -> Iterator[str]:
     app = create_app(office.engine, office.tokens, Outbox(tmp_path / "outbox"))
     for n in range(ATTACK):
         app.state.gate.admit(f"10.0.0.{n}", "", "", now=datetime.now(UTC))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
-    thread = Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-    app.state.tasks.close()
+    with served(app) as address:
+        yield address
 
 
 def test_a_form_proves_itself_while_there_is_an_attack(

@@ -9,17 +9,11 @@ from collections.abc import Callable
 from flashmail.doctor import dkim, dmarc, spf
 from flashmail.doctor.check import Check, doubtful, good, wrong
 from flashmail.doctor.zone import Unanswered, Zone
-
-#: Their DMARC policies turn away mail that others send in their name.
-FREE_MAIL = {
-    *("gmail.com", "googlemail.com", "yahoo.com", "ymail.com", "aol.com"),
-    *("outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com", "me.com"),
-    *("gmx.de", "gmx.net", "web.de", "mail.ru", "proton.me", "protonmail.com"),
-}
+from flashmail.rendering.preflight.circumstances import is_free_mail
 
 
 def from_address(domain: str) -> Check:
-    if domain.lower() in FREE_MAIL:
+    if is_free_mail(domain):
         return wrong(
             "sender",
             f"the From address is at {domain}",

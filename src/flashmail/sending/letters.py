@@ -164,12 +164,10 @@ def _plain(sender: Sender, letter: Letter) -> Message:
 
 async def _hand_over(transport: Transport, letter: Letter, message: Message) -> Receipt:
     assert letter.id is not None
-    # Tokens of no delivery: whatever is done with them finds nobody.
-    nobodys = {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}
-    values = SAMPLE | nobodys | {"address": letter.address}
+    values = SAMPLE | nobodys() | {"address": letter.address}
     who = Recipient(letter.id, letter.address, values)
     try:
-        return (await transport.send(message, [who], _no_mark))[0]
+        return (await transport.send(message, [who], no_mark))[0]
     except SenderProblem as problem:
         return Receipt(letter.id, Outcome.LATER, str(problem))
     except Exception as problem:
@@ -177,5 +175,10 @@ async def _hand_over(transport: Transport, letter: Letter, message: Message) -> 
         return Receipt(letter.id, Outcome.REFUSED, f"it cannot be sent: {problem}")
 
 
-async def _no_mark(ids: Sequence[int]) -> None:
+async def no_mark(ids: Sequence[int]) -> None:
     """It was claimed for good before: there is nothing more to note."""
+
+
+def nobodys() -> dict[str, str]:
+    """Return tokens that no mail has: whatever is reported with them finds nobody."""
+    return {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}

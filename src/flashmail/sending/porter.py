@@ -6,7 +6,6 @@ knocked waits for none of this, and cannot tell from it whether an address is kn
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +23,7 @@ from flashmail.briefs.embargo import lifted
 from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.links import NOBODY, Purpose, Tokens
-from flashmail.message import LEAVE, TOKEN, TOKEN_WIDTH, TOKENS, WATCH, Message, mark
+from flashmail.message import LEAVE, TOKEN, WATCH, Message, mark
 from flashmail.model import (
     Campaign,
     Knock,
@@ -37,6 +36,7 @@ from flashmail.model import (
 )
 from flashmail.sending.campaigns import embargo_of
 from flashmail.sending.compose import compose
+from flashmail.sending.letters import no_mark, nobodys
 from flashmail.sending.press import Press
 from flashmail.sending.recipients import list_in_words
 from flashmail.sending.story import TOLD, latest
@@ -146,7 +146,7 @@ class Porter:
             AUTOMATIC,
         )
         message = replace(message, headers=headers, envelope_sender=sender.address)
-        values = _nobodys() | {"address": knock.address}
+        values = nobodys() | {"address": knock.address}
         return Errand(knock.id, KnockState.ASKED, knock.address, message, values)
 
     def _welcome(self, session: Session, knock: Knock, now: datetime) -> Errand | None:
@@ -167,7 +167,7 @@ class Porter:
             links=self.press.links,
         )
         message = replace(what.message, headers=(*what.message.headers, AUTOMATIC))
-        values = _nobodys() | {
+        values = nobodys() | {
             "name": person.name,
             "first_name": person.name.split(" ")[0],
             "address": person.address,
@@ -220,11 +220,6 @@ def latest_about(
     return None
 
 
-def _nobodys() -> dict[str, str]:
-    """Return tokens that no mail has: whatever is reported with them finds nobody."""
-    return {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}
-
-
 def _waiting() -> SelectOfScalar[Knock]:
     waits = (KnockState.ASKED, KnockState.CONFIRMED)
     return select(Knock).where(col(Knock.state).in_(waits)).order_by(col(Knock.id))
@@ -243,13 +238,9 @@ def _topics(session: Session, person: Subscriber) -> list[str]:
 async def _hand_over(transport: Transport, errand: Errand) -> Receipt:
     who = Recipient(errand.knock_id, errand.address, errand.values)
     try:
-        return (await transport.send(errand.message, [who], _no_mark))[0]
+        return (await transport.send(errand.message, [who], no_mark))[0]
     except SenderProblem as problem:
         return Receipt(errand.knock_id, Outcome.LATER, str(problem))
     except Exception as problem:
         logger.exception("knock %s cannot be answered", errand.knock_id)
         return Receipt(errand.knock_id, Outcome.UNKNOWN, f"it failed: {problem}")
-
-
-async def _no_mark(ids: Sequence[int]) -> None:
-    """It was moved on for good before: there is nothing more to note."""

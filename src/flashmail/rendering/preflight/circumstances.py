@@ -69,9 +69,14 @@ def _audience(facts: Facts) -> Iterator[Finding]:
         yield blocking("audience", message, "audience")
 
 
+def is_free_mail(domain: str) -> bool:
+    """Whether mail in this domain's name is believed from its provider alone."""
+    return domain.lower() in FREE_MAIL.split()
+
+
 def _sender(facts: Facts) -> Iterator[Finding]:
     domain = parseaddr(facts.sender)[1].rpartition("@")[2].lower()
-    if domain in FREE_MAIL.split():
+    if is_free_mail(domain):
         message = (
             f"mail from an address at {domain} is thrown away unless {domain} sends it:"
             " set FLASHMAIL_SENDER to an address of your own domain"
