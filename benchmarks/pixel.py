@@ -25,7 +25,7 @@ from flashmail.model import EventKind
 from flashmail.tracking.sightings import WAIT, Sighting, Sightings, keep
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
-from flashmail.web.watch import DOT
+from flashmail.web.tracking.watch import DOT
 
 #: Readers who open in one round; the naive way is measured with fewer.
 READERS, FEW = 20_000, 400

@@ -19,7 +19,7 @@ from flashmail.tracking.honest import label, labels
 from flashmail.tracking.judge import relabel
 from flashmail.tracking.sightings import Sighting, Sightings, keep
 from flashmail.tracking.totals import erase
-from flashmail.web.watch import Destinations
+from flashmail.web.tracking.watch import Destinations
 from office import NOON, Office
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"

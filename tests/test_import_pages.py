@@ -13,7 +13,7 @@ from flashmail.audience.roster.upload import NoSuchUpload
 from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.model import AuditEntry, Role, Subscriber
-from flashmail.web.imports import mapped
+from flashmail.web.audience.imports import mapped
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 

@@ -27,7 +27,15 @@ from flashmail.rendering import Renderer, Site
 from flashmail.sending.porter import Porter
 from flashmail.sending.press import Press
 from flashmail.transports import Outcome
-from flashmail.web.gate import ATTACK, BITS, FROM_ONE, WAIT, Gate, Verdict, worked
+from flashmail.web.readers.gate import (
+    ATTACK,
+    BITS,
+    FROM_ONE,
+    WAIT,
+    Gate,
+    Verdict,
+    worked,
+)
 from office import LINKS, NOON, SENDER, Office
 from planning import tell
 

@@ -14,8 +14,8 @@ from flashmail.audience.segments import NoSuchSegment
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Crowd, Role, SubscriberStatus
-from flashmail.web.counting import count_everybody
-from flashmail.web.growth import growth_of
+from flashmail.web.audience.counting import count_everybody
+from flashmail.web.audience.growth import growth_of
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 

@@ -25,7 +25,7 @@ from flashmail.model import (
 from flashmail.sending.letters import Postman
 from flashmail.transports import Outcome
 from flashmail.transports.outbox import Kept, Outbox
-from flashmail.web.approving import UNDO
+from flashmail.web.sending.approving import UNDO
 from newsroom import DRAFT, enter, hire, rewritten, written
 from office import SENDER, Office
 

@@ -33,44 +33,27 @@ from flashmail.tracking.sendgrid import BadSignature
 from flashmail.tracking.sightings import WAIT, Sightings
 from flashmail.tracking.spool import Spool
 from flashmail.transports.outbox import Outbox
-from flashmail.web import (
-    account,
-    approving,
-    archive,
-    audit,
-    campaigns,
-    correcting,
-    editor,
-    house,
+from flashmail.web import metrics, task_pages
+from flashmail.web.audience import (
     imports,
-    joining,
-    leave,
-    login,
-    metrics,
-    oidc_pages,
-    overview,
-    own,
     personal,
-    preferences,
-    previews,
-    readers,
-    reports,
     segments,
-    staff_pages,
     subscribers,
     suppressions,
-    task_pages,
     topics,
-    versions,
-    watch,
-    webhooks,
-    writing,
 )
 from flashmail.web.background import answer, at_work
-from flashmail.web.gate import Gate
+from flashmail.web.drafts import editor, previews, versions, writing
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
+from flashmail.web.readers import archive, joining, leave, mail, own, preferences
+from flashmail.web.readers.gate import Gate
+from flashmail.web.reports import campaign, overview
+from flashmail.web.sending import approving, campaigns, correcting
+from flashmail.web.sending import outbox as outbox_pages
+from flashmail.web.staff import account, audit, login, members, oidc
 from flashmail.web.tasks import Tasks
+from flashmail.web.tracking import watch, webhooks
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
 ALWAYS = {
@@ -83,35 +66,12 @@ ALWAYS = {
 
 #: Whatever has routes; writing first: others would take its words for a number.
 PAGES = (
-    archive,
-    writing,
-    editor,
-    previews,
-    versions,
-    account,
-    approving,
-    audit,
-    campaigns,
-    correcting,
-    house,
-    imports,
-    joining,
-    login,
-    metrics,
-    leave,
-    oidc_pages,
-    overview,
-    own,
-    personal,
-    preferences,
-    readers,
-    reports,
-    segments,
-    staff_pages,
-    subscribers,
-    suppressions,
-    task_pages,
-    topics,
+    *(writing, editor, previews, versions),
+    *(approving, campaigns, correcting, outbox_pages),
+    *(subscribers, segments, topics, suppressions, imports, personal),
+    *(overview, campaign, metrics, task_pages),
+    *(login, oidc, account, members, audit),
+    *(archive, joining, leave, mail, own, preferences),
     webhooks,
 )
 

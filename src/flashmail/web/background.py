@@ -21,7 +21,7 @@ from flashmail.sending.link_checks import follow_asked
 from flashmail.sending.porter import Porter
 from flashmail.sending.worker import Worker
 from flashmail.tracking.totals import erase
-from flashmail.web.counting import count_everybody
+from flashmail.web.audience.counting import count_everybody
 
 #: Seconds between two looks at the calendar.
 TICK = 1.0

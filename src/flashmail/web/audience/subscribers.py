@@ -27,6 +27,7 @@ from flashmail.model import (
     Topic,
 )
 from flashmail.reports.history import history
+from flashmail.web.audience.profile_form import WantedProfile
 from flashmail.web.dependencies import (
     FileSegments,
     Me,
@@ -40,7 +41,6 @@ from flashmail.web.download import as_csv
 from flashmail.web.lists import Listed, Order, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
-from flashmail.web.profile_form import WantedProfile
 
 router = APIRouter(prefix="/subscribers")
 

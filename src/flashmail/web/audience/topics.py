@@ -9,7 +9,8 @@ from fastapi.responses import Response
 from flashmail.audience import headcount
 from flashmail.audience.tree import tree
 from flashmail.model import Crowd, Role
-from flashmail.web.counting import count_everybody
+from flashmail.web.audience.counting import count_everybody
+from flashmail.web.audience.growth import growth_of
 from flashmail.web.dependencies import (
     LongWork,
     Me,
@@ -18,7 +19,6 @@ from flashmail.web.dependencies import (
     Who,
     may,
 )
-from flashmail.web.growth import growth_of
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 from flashmail.web.tasks import Progress

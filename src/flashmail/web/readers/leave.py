@@ -19,8 +19,8 @@ from flashmail.model import Campaign, Farewell, Subscriber, Subscription, Topic
 from flashmail.tracking.spool import Spool
 from flashmail.web.dependencies import Now, OurTokens, Writing
 from flashmail.web.page import page
-from flashmail.web.person import form_of, shown
 from flashmail.web.policy import BEARER, allow
+from flashmail.web.readers.person import form_of, shown
 
 router = APIRouter()
 

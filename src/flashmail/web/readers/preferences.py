@@ -16,8 +16,15 @@ from flashmail.reports.reader import latest_briefs
 from flashmail.sending.own import write_own_link
 from flashmail.web.dependencies import Now, OurTokens, Reading, ThePress, Writing
 from flashmail.web.page import page
-from flashmail.web.person import changes, form_of, person_of, shown, texts, where
 from flashmail.web.policy import BEARER, allow
+from flashmail.web.readers.person import (
+    changes,
+    form_of,
+    person_of,
+    shown,
+    texts,
+    where,
+)
 
 router = APIRouter()
 

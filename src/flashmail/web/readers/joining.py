@@ -20,10 +20,10 @@ from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import Frequency, Knock
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
-from flashmail.web.gate import BITS, Gate, Verdict
 from flashmail.web.page import page
-from flashmail.web.person import form_of, where
 from flashmail.web.policy import BEARER, EVERYONE, allow
+from flashmail.web.readers.gate import BITS, Gate, Verdict
+from flashmail.web.readers.person import form_of, where
 
 router = APIRouter()
 

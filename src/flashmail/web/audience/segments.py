@@ -15,6 +15,8 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.tree import tree
 from flashmail.errors import WrongInput
 from flashmail.model import Crowd, Role, StoredSegment
+from flashmail.web.audience.growth import growth_of
+from flashmail.web.audience.segment_form import WantedSegment, segment_of
 from flashmail.web.dependencies import (
     FileSegments,
     Me,
@@ -24,10 +26,8 @@ from flashmail.web.dependencies import (
     Writing,
     may,
 )
-from flashmail.web.growth import growth_of
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
-from flashmail.web.segment_form import WantedSegment, segment_of
 
 router = APIRouter(prefix="/segments")
 

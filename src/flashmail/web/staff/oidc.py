@@ -6,8 +6,8 @@ from fastapi.responses import RedirectResponse, Response
 from flashmail.staff import door
 from flashmail.staff.oidc import Journey, NotVouchedFor, Provider
 from flashmail.web.dependencies import Now, Writing
-from flashmail.web.login import inside, is_here, remember, sign_in_page
 from flashmail.web.policy import EVERYONE, allow
+from flashmail.web.staff.login import inside, is_here, remember, sign_in_page
 
 router = APIRouter(prefix="/sign-in/oidc")
 

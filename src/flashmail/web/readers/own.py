@@ -19,8 +19,8 @@ from flashmail.model import Subscriber
 from flashmail.sending.own import owner
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import page
-from flashmail.web.person import form_of, person_of, shown, texts, where
 from flashmail.web.policy import BEARER, allow
+from flashmail.web.readers.person import form_of, person_of, shown, texts, where
 
 router = APIRouter()
 

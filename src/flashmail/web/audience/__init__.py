@@ -1,0 +1,1 @@
+"""The audience: subscribers, segments, topics, suppressions, and imports."""

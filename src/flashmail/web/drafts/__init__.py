@@ -1,0 +1,1 @@
+"""Writing: the briefs that are not sent yet, their versions and previews."""

@@ -1,0 +1,1 @@
+"""Understanding: what is going on, and what became of a campaign."""

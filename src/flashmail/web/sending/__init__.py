@@ -1,0 +1,1 @@
+"""Sending: approving, the moment, what goes out, and how it is stopped."""

@@ -1,0 +1,1 @@
+"""Who sits here: signing in, one's account, the others, and the log of it all."""

@@ -1,0 +1,1 @@
+"""What comes back by the web: opens, clicks, and what providers report."""
