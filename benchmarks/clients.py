@@ -21,9 +21,9 @@ from flashmail.database import reading
 from flashmail.message import BOUNCE, Message
 from flashmail.message.mime import Compiled
 from flashmail.model import Campaign, Delivery, DeliveryState, Subscriber
-from flashmail.sending.claim import Claim, Reader
-from flashmail.sending.recipients import recipients
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.claim import Claim, Reader
+from flashmail.sending.engine.recipients import recipients
+from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Outcome, Receipt, Recipient, Transport
 from flashmail.transports.smtp import Smtp, SmtpSettings, Tls
 

@@ -5,8 +5,8 @@ from flashmail.audience.segment import Segment
 from flashmail.links import Links, Tokens
 from flashmail.message import LEAVE, TOKEN, Message, mark
 from flashmail.model import Priority
+from flashmail.sending.approve.compose import Sender, compose
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.compose import Sender, compose
 
 LINKS = Links("https://mail.example.org")
 TOKENS = Tokens.of(["k" * 32])

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from benchmarks import letter, stock
-from flashmail import bootstrap, migrations
+from flashmail import migrations
 from flashmail.database import connect, is_sqlite, transaction
+from flashmail.home import initialise
 from flashmail.model import Campaign, CampaignStatus, Priority
 from flashmail.sending import campaigns
-from flashmail.sending.calendar import begin_due
+from flashmail.sending.plan.calendar import begin_due
 
 READERS = 1_000_000
 
@@ -91,7 +92,7 @@ class Run:
         """Return a new database with its tables, in SQLite that of a home."""
         if kind == SQLITE:
             home = self.place(name)
-            bootstrap.initialise(home)
+            initialise(home)
             engine = connect(f"sqlite:///{home}/flashmail.db")
         else:
             engine = connect(self._postgresql(name))

@@ -17,7 +17,7 @@ from benchmarks.sink import sink
 from flashmail.bootstrap import LANES
 from flashmail.message import Message
 from flashmail.model import Priority
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Listener, Receipt, Recipient
 from flashmail.transports.smtp import Smtp
 

@@ -22,9 +22,9 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.dispatch_procrastinate import SCHEMA, TASK, Procrastinate
-from flashmail.sending.instance import InstanceFence, fenced
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.dispatch_procrastinate import SCHEMA, TASK, Procrastinate
+from flashmail.sending.engine.instance import InstanceFence, fenced
+from flashmail.sending.engine.worker import Worker
 from mortal import TOKENS, Provider
 from office import NOON, Office
 

@@ -30,9 +30,9 @@ from flashmail.model import (
     DeliveryState,
     Subscriber,
 )
-from flashmail.sending.clock import utc_now
-from flashmail.sending.dispatch import Polling
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.clock import utc_now
+from flashmail.sending.engine.dispatch import Polling
+from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Listener, Outcome, Receipt, Recipient
 from trial import installed
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from flashmail import bootstrap
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
+from flashmail.home import packaged
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import Message, mark
 from flashmail.model import (
@@ -33,9 +33,9 @@ from flashmail.rendering import Rendered, Renderer, Site
 from flashmail.rendering.renderer import NOTHING
 from flashmail.reports.campaign import Report, report
 from flashmail.sending import campaigns
-from flashmail.sending.compose import Sender, compose
-from flashmail.sending.press import Press
-from flashmail.sending.worker import Worker
+from flashmail.sending.approve.compose import Sender, compose
+from flashmail.sending.approve.press import Press
+from flashmail.sending.engine.worker import Worker
 from flashmail.tracking import sendgrid
 from flashmail.tracking.record import record
 from flashmail.transports import Arm, Outcome, Receipt, Recipient
@@ -77,7 +77,7 @@ class Remembering(Renderer):
 
 PRESS = Press(
     Remembering(
-        [bootstrap.packaged("templates")],
+        [packaged("templates")],
         Site("Flash Briefs", POSTAL, LINKS.base_url),
     ),
     SENDER,

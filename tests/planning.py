@@ -19,11 +19,11 @@ from flashmail.model import (
     Schedule,
     Subscription,
 )
-from flashmail.sending import campaigns
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve.compose import compose
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.compose import compose
-from flashmail.sending.digests import run_due
-from flashmail.sending.parcels import Digest
+from flashmail.sending.plan.digests import run_due
+from flashmail.sending.plan.parcels import Digest
 from office import LINKS, SENDER, Office
 
 GRACE = timedelta(minutes=15)
@@ -76,7 +76,7 @@ def tell(
     text = briefs.write_markdown(Brief(title, date(2026, 3, 2), topics=topics))
     campaign_id = office.draft(title, *topics, urgent=urgent)
     with transaction(office.engine) as session:
-        brief_id = campaigns.keep_brief(session, title, "", text, now=office.now)
+        brief_id = stored.keep_brief(session, title, "", text, now=office.now)
         campaign = session.get_one(Campaign, campaign_id)
         campaign.brief_id, campaign.corrects = brief_id, corrects
     office.approve(campaign_id)

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from flashmail.database import reading, transaction
 from flashmail.model import Batch, Campaign, Subscriber, Subscription
-from flashmail.sending.address import address
+from flashmail.sending.engine.address import address
 from office import NOON, Office
 
 

@@ -13,7 +13,7 @@ from flashmail import briefs
 from flashmail.briefs import Brief, Quote, Section, SectionKind
 from flashmail.database import transaction
 from flashmail.model import Amends, Campaign, CampaignStatus, StoredBrief
-from flashmail.sending import campaigns
+from flashmail.sending import stored
 from office import NOON, Office
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -44,7 +44,7 @@ def publish(
     campaign_id = office.draft(title, *(topics or ("Iran",)))
     with transaction(office.engine) as session:
         markdown = briefs.write_markdown(brief)
-        brief_id = campaigns.keep_brief(session, title, "", markdown, now=office.now)
+        brief_id = stored.keep_brief(session, title, "", markdown, now=office.now)
         campaign = session.get_one(Campaign, campaign_id)
         campaign.brief_id, campaign.corrects = brief_id, corrects
         campaign.amends, campaign.started_at = amends, office.now

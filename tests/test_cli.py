@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.bootstrap import packaged
+from flashmail.home import packaged
 from shell import BRIEF, ROSTER, Home
 
 REAL = Path(__file__).parents[2] / "shared" / "briefs"

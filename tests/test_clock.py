@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from flashmail.database import reading
-from flashmail.sending.claim import LEASE, claim
-from flashmail.sending.clock import TRUSTED_FOR, DatabaseClock, clock_of, utc_now
-from flashmail.sending.ledger import rescue
+from flashmail.sending.engine.claim import LEASE, claim
+from flashmail.sending.engine.clock import TRUSTED_FOR, DatabaseClock, clock_of, utc_now
+from flashmail.sending.engine.ledger import rescue
 from office import Office
 
 #: A database that machines share.

@@ -22,12 +22,12 @@ from flashmail.model import (
     Priority,
 )
 from flashmail.sending import campaigns
+from flashmail.sending.approve.correct import Amended, Fix, correct, retract
+from flashmail.sending.approve.launch import draft_of
+from flashmail.sending.approve.prepare import keep
+from flashmail.sending.approve.rehearsal import rehearse
 from flashmail.sending.campaigns import CampaignMoved
-from flashmail.sending.correct import Amended, Fix, correct, retract
-from flashmail.sending.launch import draft_of
-from flashmail.sending.prepare import keep
-from flashmail.sending.rehearsal import rehearse
-from flashmail.sending.retry import retry
+from flashmail.sending.engine.retry import retry
 from flashmail.transports import Outcome
 from office import LINKS, PRESS, SENDER, Office
 

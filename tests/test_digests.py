@@ -11,10 +11,10 @@ from sqlalchemy import Engine
 from sqlmodel import col, delete, select
 
 from conftest import _empty as empty
-from flashmail.bootstrap import packaged
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
+from flashmail.home import packaged
 from flashmail.model import (
     CampaignStatus,
     Frequency,
@@ -25,10 +25,10 @@ from flashmail.model import (
     Subscription,
 )
 from flashmail.rendering import Renderer, Site
+from flashmail.sending.approve.launch import digest_of
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.digests import run_due
-from flashmail.sending.launch import digest_of
-from flashmail.sending.parcels import Digest, Group
+from flashmail.sending.plan.digests import run_due
+from flashmail.sending.plan.parcels import Digest, Group
 from office import LINKS, SENDER, Office, Post
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 

@@ -18,13 +18,13 @@ from sqlmodel import SQLModel, select
 from flashmail.database import connect, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import AuditEntry, CampaignStatus, DeliveryState
-from flashmail.sending.calendar import begin_due
-from flashmail.sending.dispatch_procrastinate import (
+from flashmail.sending.engine.dispatch_procrastinate import (
     SCHEMA,
     Procrastinate,
     prepare,
     require_prepared,
 )
+from flashmail.sending.plan.calendar import begin_due
 from fleet import IN_HAND, Fleet
 from office import Office
 from test_installation import FOLLOWERS, Installation, eventually

@@ -12,8 +12,8 @@ from flashmail.briefs.embargo import Embargoed, lifted
 from flashmail.database import reading, transaction
 from flashmail.links import Purpose
 from flashmail.model import Campaign, CampaignStatus, StoredBrief
-from flashmail.sending import campaigns
-from flashmail.sending.calendar import begin_due
+from flashmail.sending import campaigns, stored
+from flashmail.sending.plan.calendar import begin_due
 from office import NOON, Office
 
 HEAD = "---\ntitle: Talks Open\ndate: 2026-03-02\nembargo: {}\n---\n"
@@ -49,7 +49,7 @@ def test_without_one_nothing_is_said() -> None:
 def test_the_table_and_the_gate_agree(office: Office, offset: timedelta) -> None:
     with transaction(office.engine) as session:
         for text, until in (("a", None), ("b", LATER)):
-            campaigns.keep_brief(session, text, "", text, embargo=until, now=office.now)
+            stored.keep_brief(session, text, "", text, embargo=until, now=office.now)
     now = LATER + offset
 
     with reading(office.engine) as session:
@@ -68,7 +68,7 @@ def embargoed(office: Office) -> Office:
     campaign_id = office.draft()
     office.approve(campaign_id)
     with transaction(office.engine) as session:
-        brief_id = campaigns.keep_brief(
+        brief_id = stored.keep_brief(
             session, "Storm", "", "", embargo=LATER, now=office.now
         )
         session.get_one(Campaign, campaign_id).brief_id = brief_id
@@ -123,7 +123,7 @@ def test_the_web_view_waits_too(client: TestClient, office: Office) -> None:
     assert client.get(path).status_code == 200
     with transaction(office.engine) as session:
         far = NOON + timedelta(days=36_500)
-        brief_id = campaigns.keep_brief(session, "Storm", "", "", embargo=far, now=NOON)
+        brief_id = stored.keep_brief(session, "Storm", "", "", embargo=far, now=NOON)
         session.get_one(Campaign, 1).brief_id = brief_id
 
     assert client.get(path).status_code == 404

@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from flashmail.database import connect, reading
 from flashmail.model import Batch, CampaignStatus, Delivery
-from flashmail.sending.calendar import begin_due
+from flashmail.sending.plan.calendar import begin_due
 from office import Office
 from trial import installed
 

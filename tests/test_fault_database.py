@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from flashmail.model import CampaignStatus, DeliveryState
-from flashmail.sending.journal import MARK, SIZE, Journal
+from flashmail.sending.engine.journal import MARK, SIZE, Journal
 from flashmail.transports import Fenced
 from office import Office, Post
 from peers.smtp import SmtpPeer

@@ -5,7 +5,8 @@ from sqlmodel import insert
 
 from flashmail.database import transaction
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, EventKind
-from flashmail.sending import campaigns, guard
+from flashmail.sending import campaigns
+from flashmail.sending.engine import guard
 from office import Office
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, select
 
 from flashmail.database import connect, transaction
 from flashmail.model import CampaignStatus, Instance
-from flashmail.sending.instance import InstanceFence, NotThisInstance, fenced
+from flashmail.sending.engine.instance import InstanceFence, NotThisInstance, fenced
 from office import Office
 
 

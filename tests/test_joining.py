@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from flashmail.bootstrap import packaged
 from flashmail.database import reading, transaction
+from flashmail.home import packaged
 from flashmail.links import Purpose
 from flashmail.model import (
     Consent,
@@ -24,8 +24,8 @@ from flashmail.model import (
     Suppression,
 )
 from flashmail.rendering import Renderer, Site
-from flashmail.sending.porter import Porter
-from flashmail.sending.press import Press
+from flashmail.sending.approve.press import Press
+from flashmail.sending.letters.porter import Porter
 from flashmail.transports import Outcome
 from flashmail.web.readers.gate import (
     ATTACK,

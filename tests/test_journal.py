@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.sending.journal import (
+from flashmail.sending.engine.journal import (
     Journal,
     is_dead,
     of_the_dead,

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from flashmail.database import transaction
 from flashmail.fetch import Guard, is_public
 from flashmail.model import LinkCheck, LinkState
-from flashmail.sending.link_checks import ask, follow_asked
+from flashmail.sending.approve.link_checks import ask, follow_asked
 from office import Office
 
 Resolve = Callable[[str, int], list[str]]

@@ -3,7 +3,7 @@
 import pytest
 
 from flashmail.errors import WrongInput
-from flashmail.sending.moment import parse_moment
+from flashmail.sending.approve.moment import parse_moment
 from office import NOON
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from flashmail.sending import pace
-from flashmail.sending.pace import Limits
+from flashmail.sending.engine import pace
+from flashmail.sending.engine.pace import Limits
 from office import NOON, Office
 
 

@@ -17,7 +17,7 @@ from flashmail.model import (
 )
 from flashmail.reports.person import fate
 from flashmail.sending import campaigns
-from flashmail.sending.digests import run_due
+from flashmail.sending.plan.digests import run_due
 from office import NOON, Office
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 

@@ -28,8 +28,8 @@ from flashmail.model import (
     Subscription,
 )
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.digests import run_due
-from flashmail.sending.parcels import Digest
+from flashmail.sending.plan.digests import run_due
+from flashmail.sending.plan.parcels import Digest
 from office import Office, Post
 from planning import GRACE, all_owed, make, tell
 

@@ -23,8 +23,8 @@ from flashmail.model import (
 from flashmail.rendering.finding import Finding, Level
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.rendering.sample import RICH
-from flashmail.sending import campaigns
-from flashmail.sending.preflight import Surroundings, look_ahead, preflight
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve.preflight import Surroundings, look_ahead, preflight
 from office import NOON, Office
 
 POSTAL = "1 Example Street, Springfield"
@@ -350,7 +350,7 @@ def test_an_approved_quote_is_approved_word_for_word(office: Office) -> None:
 def of_brief(office: Office, campaign_id: int, brief: Brief) -> None:
     with transaction(office.engine) as session:
         campaign = campaigns.find(session, campaign_id)
-        campaign.brief_id = campaigns.keep_brief(
+        campaign.brief_id = stored.keep_brief(
             session,
             brief.title,
             brief.date.isoformat(),

@@ -17,8 +17,9 @@ from flashmail.model import (
     SubscriberStatus,
 )
 from flashmail.rendering.finding import blocking, warning
-from flashmail.sending import campaigns, crowd
-from flashmail.sending.approval import (
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve import crowd
+from flashmail.sending.approve.approval import (
     JOINED_LATER,
     Blocked,
     Changed,
@@ -26,8 +27,8 @@ from flashmail.sending.approval import (
     approve,
     include,
 )
+from flashmail.sending.approve.rehearsal import LATER, rehearse
 from flashmail.sending.campaigns import NotWhatWasApproved
-from flashmail.sending.rehearsal import LATER, rehearse
 from office import Office
 
 IDS = st.sets(st.integers(0, 2**32 - 1))
@@ -255,7 +256,7 @@ def test_who_is_held_back_is_counted_and_gets_it_later(office: Office) -> None:
     anne = office.subscribe("Anne", "Iran")
     campaign_id = office.draft()
     with transaction(office.engine) as session:
-        brief_id = campaigns.keep_brief(session, "Storm", "", "", now=office.now)
+        brief_id = stored.keep_brief(session, "Storm", "", "", now=office.now)
         session.get_one(Campaign, campaign_id).brief_id = brief_id
         session.add(Rhythm(subscriber_id=anne, quiet="00:00-23:59"))
 

@@ -6,7 +6,7 @@ from flashmail.database import transaction
 from flashmail.model import CampaignStatus, DeliveryState
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved
-from flashmail.sending.retry import retry
+from flashmail.sending.engine.retry import retry
 from flashmail.transports import Outcome
 from office import Office
 

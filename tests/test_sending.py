@@ -7,10 +7,11 @@ import pytest
 from flashmail.database import transaction
 from flashmail.message import fill
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, Suppression, Topic
-from flashmail.sending import campaigns, ledger
-from flashmail.sending.calendar import begin_due
+from flashmail.sending import campaigns
 from flashmail.sending.campaigns import CampaignMoved, NotWhatWasApproved
-from flashmail.sending.claim import LEASE, Claim, claim
+from flashmail.sending.engine import ledger
+from flashmail.sending.engine.claim import LEASE, Claim, claim
+from flashmail.sending.plan.calendar import begin_due
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem
 from office import NOON, Office
 

@@ -22,7 +22,7 @@ from flashmail.model import (
     Rehearsal,
     Role,
 )
-from flashmail.sending.letters import Postman
+from flashmail.sending.letters.letters import Postman
 from flashmail.transports import Outcome
 from flashmail.transports.outbox import Kept, Outbox
 from flashmail.web.sending.approving import UNDO
@@ -260,7 +260,7 @@ def approve_anyway(client: TestClient, path: str, **more: str) -> int:
 def _by_hand(client: TestClient, path: str) -> dict[str, str]:
     """Return what the form would hold where the page shows none."""
     from flashmail.database import reading
-    from flashmail.sending.rehearsal import latest
+    from flashmail.sending.approve.rehearsal import latest
 
     app = client.app
     with reading(app.state.engine) as session:  # type: ignore[attr-defined]

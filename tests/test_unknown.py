@@ -12,7 +12,7 @@ from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.model import DeliveryState
 from flashmail.reports.unknown import questions, unknown
-from flashmail.sending.settle import settle
+from flashmail.sending.engine.settle import settle
 from flashmail.tracking.record import record
 from flashmail.tracking.sendgrid_activity import Activity, NoActivity, Sought
 from flashmail.transports import Outcome

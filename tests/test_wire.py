@@ -20,7 +20,7 @@ from flashmail.audience.segment import Segment
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, mark
 from flashmail.model import Priority
-from flashmail.sending.compose import Sender, compose
+from flashmail.sending.approve.compose import Sender, compose
 from flashmail.transports import Outcome, Receipt, Recipient, Transport
 from flashmail.transports.outbox import Outbox
 from flashmail.transports.smtp import Smtp, SmtpSettings, Tls

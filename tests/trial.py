@@ -27,8 +27,8 @@ from flashmail.model import (
     Subscription,
 )
 from flashmail.reports.campaign import report
-from flashmail.sending.dispatch import Polling
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.dispatch import Polling
+from flashmail.sending.engine.worker import Worker
 from flashmail.transports import (
     Arm,
     Fenced,

@@ -1,7 +1,6 @@
 """Put together from the settings: engine, links, renderer, transport, worker.
 
-The only reader of Settings. A home is the folder with an installation's own files; what
-it lacks is taken from those that travel inside the package.
+The only reader of Settings, but for `home`, which makes a place for them.
 """
 
 import os
@@ -21,17 +20,18 @@ from flashmail.audience.segment import Segment, parse_segments
 from flashmail.audience.segments import merged, named
 from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
 from flashmail.database import connect, reading, transaction
+from flashmail.home import SEGMENTS, TOPICS, own, packaged
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
-from flashmail.sending.clock import clock_of
-from flashmail.sending.compose import Sender
-from flashmail.sending.dispatch import Dispatch, Polling
-from flashmail.sending.launch import digest_of
-from flashmail.sending.letters import Postman
-from flashmail.sending.pace import Limits
-from flashmail.sending.porter import Porter
-from flashmail.sending.press import Press
-from flashmail.sending.worker import Worker
+from flashmail.sending.approve.compose import Sender
+from flashmail.sending.approve.launch import digest_of
+from flashmail.sending.approve.press import Press
+from flashmail.sending.engine.clock import clock_of
+from flashmail.sending.engine.dispatch import Dispatch, Polling
+from flashmail.sending.engine.pace import Limits
+from flashmail.sending.engine.worker import Worker
+from flashmail.sending.letters.letters import Postman
+from flashmail.sending.letters.porter import Porter
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
 from flashmail.staff.oidc import Provider
 from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
@@ -49,58 +49,6 @@ LANES = 2
 
 #: Where nothing is kept.
 IN_MEMORY = "sqlite://"
-
-TOPICS, SEGMENTS = "topics.toml", "segments.toml"
-
-
-def packaged(name: str) -> Path:
-    """Return a file or folder that travels with flashmail, in a wheel or a checkout."""
-    here = Path(__file__).parent
-    inside = here / "packaged" / name
-    return inside if inside.exists() else here.parents[1] / name
-
-
-def own(home: Path, name: str) -> Path:
-    """Return the home's own file or folder, or the packaged one where it has none."""
-    mine = home / name
-    return mine if mine.exists() else packaged(name)
-
-
-def initialise(home: Path) -> list[Path]:
-    """Make whatever a home still lacks; return the files that were made.
-
-    Nothing that is there is changed, but the tables are brought up to date.
-    """
-    made = []
-    (home / "subscribers").mkdir(parents=True, exist_ok=True)
-    if not (home / ".env").exists():
-        made.append(_write_env(home / ".env"))
-    for name in (TOPICS, SEGMENTS):
-        mine = home / "subscribers" / name
-        if not mine.exists():
-            mine.write_bytes((packaged("subscribers") / name).read_bytes())
-            made.append(mine)
-    settings = load(home)
-    connected = connect(settings.database)
-    migrations.upgrade(connected)
-    if settings.dispatch is DispatchName.PROCRASTINATE:
-        from flashmail.sending import dispatch_procrastinate
-
-        dispatch_procrastinate.prepare(connected)
-    return made
-
-
-def _write_env(path: Path) -> Path:
-    key = "FLASHMAIL_SECRET_KEY="
-    example = packaged(
-        "env.example" if packaged("env.example").exists() else ".env.example"
-    )
-    text = example.read_text().replace(key + "\n", f"{key}{secrets.token_hex(32)}\n")
-    # Made unreadable for others before the secret is in it.
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    return path
 
 
 def engine(settings: Settings) -> Engine:
@@ -273,7 +221,7 @@ def dispatch(settings: Settings, made: Engine) -> Dispatch:
     if settings.dispatch is DispatchName.POLLING:
         return Polling()
     # Only who uses Procrastinate waits for it to be loaded.
-    from flashmail.sending import dispatch_procrastinate
+    from flashmail.sending.engine import dispatch_procrastinate
 
     dispatch_procrastinate.require_prepared(made)
     return dispatch_procrastinate.Procrastinate(made)

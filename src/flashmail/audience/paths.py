@@ -1,4 +1,4 @@
-"""By which path a brief reaches a reader. Pure; `sending.planner` says it in SQL."""
+"""By which path a brief reaches a reader. Pure; `plan.planner` says it in SQL."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -231,7 +231,7 @@ def _day(moment: datetime | None, zone: str) -> str:
 
 
 def _unseat(session: Session, subscriber_id: int) -> None:
-    """Let what waits for this reader find its moment anew; see `sending.seats`."""
+    """Let what waits for this reader find its moment anew; see `sending.plan.seats`."""
     session.execute(
         update(Owed)
         .where(col(Owed.subscriber_id) == subscriber_id)

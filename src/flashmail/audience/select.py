@@ -74,7 +74,7 @@ def audience_query(
     They are active, not suppressed, and meant by the segment. Where it names topics, at
     least one of those has to be followed at once; an urgent campaign also reaches those
     who want only urgent mail about it, and those who let urgent mail through anyway.
-    What else holds somebody's mail back is for `sending.planner` to say.
+    What else holds somebody's mail back is for `sending.plan.planner` to say.
     """
     return select(col(Subscriber.id)).where(
         *_timely(session, segment, urgent=urgent),

@@ -15,7 +15,7 @@ from flashmail.cli.brief import read
 from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.reports.person import fate
-from flashmail.sending import campaigns
+from flashmail.sending import stored
 from flashmail.settings import load
 
 segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
@@ -64,7 +64,7 @@ def why(
     brief = read(home, file)
     engine = bootstrap.engine_with_topics(load(home))
     with reading(engine) as session:
-        sent = campaigns.earlier(session, briefs.write_markdown(brief))
+        sent = stored.earlier(session, briefs.write_markdown(brief))
         past = [fate(session, each, address) for each in sent]
         now = reasons.why(
             session,

@@ -10,7 +10,7 @@ import typer
 from flashmail import bootstrap, briefs
 from flashmail.briefs import Brief
 from flashmail.cli import say
-from flashmail.sending import preview
+from flashmail.sending.approve import preview
 
 app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
 

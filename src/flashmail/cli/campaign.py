@@ -15,8 +15,8 @@ from flashmail.database import reading, transaction
 from flashmail.model import Campaign, EventKind
 from flashmail.reports import campaign as reports
 from flashmail.sending import campaigns
-from flashmail.sending import retry as retrying
-from flashmail.sending.moment import parse_moment
+from flashmail.sending.approve.moment import parse_moment
+from flashmail.sending.engine import retry as retrying
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")

@@ -14,12 +14,12 @@ from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision
 from flashmail.model import BriefDraft, Rehearsal
 from flashmail.sending import campaigns
-from flashmail.sending import rehearsal as rehearsing
-from flashmail.sending.correct import Amended, Fix
-from flashmail.sending.correct import correct as corrected
-from flashmail.sending.correct import retract as retracted
-from flashmail.sending.prepare import NoSuchDraft, Wish
-from flashmail.sending.prepare import prepare as prepared
+from flashmail.sending.approve import rehearsal as rehearsing
+from flashmail.sending.approve.correct import Amended, Fix
+from flashmail.sending.approve.correct import correct as corrected
+from flashmail.sending.approve.correct import retract as retracted
+from flashmail.sending.approve.prepare import NoSuchDraft, Wish
+from flashmail.sending.approve.prepare import prepare as prepared
 from flashmail.settings import load
 
 Json = Annotated[bool, typer.Option("--json", help="For a program.")]

@@ -9,13 +9,14 @@ import uvloop
 
 from flashmail import bootstrap, logs
 from flashmail.cli import say
-from flashmail.sending.instance import InstanceFence
+from flashmail.home import initialise
+from flashmail.sending.engine.instance import InstanceFence
 from flashmail.settings import load
 
 
 def init(context: typer.Context) -> None:
     """Make what a home needs: .env with a fresh key, topics, segments, the tables."""
-    made = bootstrap.initialise(context.obj)
+    made = initialise(context.obj)
     for path in made:
         say.note(f"made {path}")
     say.note("ready" if made else "everything was there; the tables are up to date")

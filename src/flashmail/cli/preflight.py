@@ -18,14 +18,14 @@ from flashmail.database import reading
 from flashmail.errors import NeedsDecision
 from flashmail.model import Priority
 from flashmail.rendering.finding import Finding
-from flashmail.sending import link_checks
-from flashmail.sending.moment import parse_moment
-from flashmail.sending.preflight import (
+from flashmail.sending.approve import link_checks
+from flashmail.sending.approve.moment import parse_moment
+from flashmail.sending.approve.preflight import (
     Surroundings,
     have_links_followed,
     look_ahead,
 )
-from flashmail.sending.press import Press
+from flashmail.sending.approve.press import Press
 
 
 def preflight(

@@ -13,7 +13,7 @@ from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Frequency, Occurrence, OccurrenceStatus, Schedule
-from flashmail.sending.times import parse_days, parse_time
+from flashmail.sending.plan.times import parse_days, parse_time
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Digests that go out again and again.")

@@ -20,10 +20,10 @@ from flashmail.cli.wait import wait_for
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.model import Priority
+from flashmail.sending.approve.launch import draft_of, launch
+from flashmail.sending.approve.moment import parse_moment
+from flashmail.sending.approve.preflight import Surroundings, foresee
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.launch import draft_of, launch
-from flashmail.sending.moment import parse_moment
-from flashmail.sending.preflight import Surroundings, foresee
 from flashmail.settings import load
 
 #: Who approves with --yes, in the audit log.

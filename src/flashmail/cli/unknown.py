@@ -13,7 +13,7 @@ from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import DeliveryState
 from flashmail.reports.unknown import ASKS_AFTER, unknown
-from flashmail.sending import settle as sending
+from flashmail.sending.engine import settle as sending
 from flashmail.settings import load
 from flashmail.tracking.record import record
 from flashmail.tracking.sendgrid_activity import Activity, Sought

@@ -12,7 +12,7 @@ from flashmail.errors import NeedsDecision
 from flashmail.model import OPEN, CampaignStatus
 from flashmail.reports.campaign import Report, put_off, report
 from flashmail.sending.campaigns import find
-from flashmail.sending.worker import Worker
+from flashmail.sending.engine.worker import Worker
 
 #: Nothing more happens by itself once a campaign is one of these.
 AT_REST = frozenset(

@@ -16,10 +16,11 @@ from flashmail.briefs import Brief
 from flashmail.database import reading
 from flashmail.demo.readers import read_mails
 from flashmail.errors import WrongInput
+from flashmail.home import initialise, packaged
 from flashmail.model import Priority
 from flashmail.reports.campaign import Report, report
+from flashmail.sending.approve.launch import draft_of, launch
 from flashmail.sending.campaigns import find
-from flashmail.sending.launch import draft_of, launch
 from flashmail.settings import Settings, TransportName, load
 from flashmail.tracking.sightings import Sightings
 from flashmail.web.app import create_app
@@ -37,7 +38,7 @@ def new_home(folder: Path) -> Settings:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
-    bootstrap.initialise(folder)
+    initialise(folder)
     settings = load(folder)
     # A demo never reaches anybody, whatever the environment says.
     return settings.model_copy(
@@ -53,7 +54,7 @@ def read_brief(settings: Settings, file: Path | None) -> Brief:
 
 def import_example(engine: Engine) -> roster.ImportReport:
     """Bring in the invented people of `subscribers/example.csv`."""
-    people = bootstrap.packaged("subscribers") / "example.csv"
+    people = packaged("subscribers") / "example.csv"
     return roster.import_rosters(engine, [people], dry_run=False, now=datetime.now(UTC))
 
 

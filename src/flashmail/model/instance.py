@@ -8,7 +8,7 @@ class Instance(SQLModel, table=True):
 
     The home keeps the same number in a file. A database that was restored from a backup
     knows of fewer claims than the file, and a copied home has another fingerprint:
-    either must not send before a person has looked. See `sending.instance`.
+    either must not send before a person has looked. See `sending.engine.instance`.
     """
 
     token: str = Field(primary_key=True)

@@ -11,9 +11,10 @@ class Rehearsal(SQLModel, table=True):
     """What a rehearsal found, and so what an approver has seen.
 
     `content_digest` is the campaign's `message_digest` at that time, `audience_digest`
-    the SHA-256 of whom it meant, kept in `crowd` (see `sending.crowd`). `left_out` and
-    `refused` count people by the reason; `sizes` are the smallest and the largest mail
-    in bytes. `usual` is how many such campaigns had lately, None for the first one.
+    the SHA-256 of whom it meant, kept in `crowd` (see `sending.approve.crowd`).
+    `left_out` and `refused` count people by the reason; `sizes` are the smallest and
+    the largest mail in bytes. `usual` is how many such campaigns had lately, None for
+    the first one.
     """
 
     id: int | None = Field(default=None, primary_key=True)

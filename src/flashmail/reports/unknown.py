@@ -74,8 +74,8 @@ def questions(
 ) -> list[Question]:
     """Return the campaigns that ask a person what to do about unknown mails.
 
-    They may be tried again, at the risk of a second copy (`sending.retry`), or left be
-    (`sending.settle`).
+    They may be tried again, at the risk of a second copy (`sending.engine.retry`), or
+    left be (`sending.engine.settle`).
     """
     wanted = (
         select(

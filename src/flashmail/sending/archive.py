@@ -18,7 +18,7 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.topics import lineage
 from flashmail.briefs import Brief
 from flashmail.model import Amends, Campaign, StoredBrief, Topic
-from flashmail.sending.story import TOLD
+from flashmail.sending.approve.story import TOLD
 
 LONGEST_SLUG = 60
 

@@ -23,9 +23,9 @@ from flashmail.model import (
     Frequency,
     Link,
     Priority,
-    StoredBrief,
 )
-from flashmail.sending.link_checks import ask
+from flashmail.sending.approve.link_checks import ask
+from flashmail.sending.stored import embargo_of
 
 #: From which status a campaign may come into another one.
 MOVES = {
@@ -98,45 +98,6 @@ class Draft:
             self.frequency,
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def keep_brief(
-    session: Session,
-    title: str,
-    date: str,
-    markdown: str,
-    *,
-    embargo: datetime | None = None,
-    now: datetime,
-) -> int:
-    """Keep a brief's Markdown, once, and return its id."""
-    digest = hashlib.sha256(markdown.encode()).hexdigest()
-    known = session.exec(select(StoredBrief).where(StoredBrief.digest == digest))
-    brief = known.one_or_none() or StoredBrief(
-        title=title,
-        date=date,
-        markdown=markdown,
-        digest=digest,
-        created_at=now,
-        embargo_until=embargo,
-    )
-    session.add(brief)
-    session.flush()
-    assert brief.id is not None
-    return brief.id
-
-
-def earlier(session: Session, markdown: str) -> list[Campaign]:
-    """Return the campaigns that a brief went out with already, or is about to."""
-    digest = hashlib.sha256(markdown.encode()).hexdigest()
-    sent = (
-        select(Campaign)
-        .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
-        .where(StoredBrief.digest == digest)
-        .where(Campaign.status != CampaignStatus.CANCELLED)
-        .order_by(col(Campaign.id))
-    )
-    return list(session.exec(sent))
 
 
 def draft(
@@ -272,13 +233,6 @@ def cancel(session: Session, campaign_id: int, *, who: str, now: datetime) -> No
         .values(state=DeliveryState.CANCELLED, at=now, reason=f"cancelled by {who}")
     )
     log(session, campaign_id, "cancel", who=who, now=now)
-
-
-def embargo_of(session: Session, campaign: Campaign) -> datetime | None:
-    """Return until when the campaign's brief is under embargo, or was."""
-    if campaign.brief_id is None:
-        return None
-    return session.get_one(StoredBrief, campaign.brief_id).embargo_until
 
 
 def find(session: Session, campaign_id: int) -> Campaign:

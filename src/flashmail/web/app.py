@@ -24,8 +24,8 @@ from flashmail.audience.segments import NoSuchSegment
 from flashmail.drafts.errors import NoSuchDraft
 from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Tokens
+from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import NoSuchCampaign
-from flashmail.sending.press import Press
 from flashmail.settings import Settings
 from flashmail.staff.oidc import Provider
 from flashmail.staff.second import NotYours

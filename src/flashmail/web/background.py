@@ -16,10 +16,10 @@ import uvloop
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from flashmail.reports.kept import count_again
-from flashmail.sending.calendar import begin_due
-from flashmail.sending.link_checks import follow_asked
-from flashmail.sending.porter import Porter
-from flashmail.sending.worker import Worker
+from flashmail.sending.approve.link_checks import follow_asked
+from flashmail.sending.engine.worker import Worker
+from flashmail.sending.letters.porter import Porter
+from flashmail.sending.plan.calendar import begin_due
 from flashmail.tracking.totals import erase
 from flashmail.web.audience.counting import count_everybody
 

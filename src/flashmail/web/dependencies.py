@@ -16,7 +16,7 @@ from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
-from flashmail.sending.press import Press
+from flashmail.sending.approve.press import Press
 from flashmail.staff.rights import sign
 from flashmail.transports.outbox import Outbox
 from flashmail.web.tasks import Tasks

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flashmail.database import reading
 from flashmail.model import Campaign, Role, Staff
-from flashmail.sending import lone
+from flashmail.sending.approve import lone
 from flashmail.settings import is_loopback
 from flashmail.staff import door, rights
 

@@ -26,8 +26,12 @@ from flashmail.drafts.submission import (
 )
 from flashmail.model import BriefDraft, Role
 from flashmail.rendering.finding import Finding
-from flashmail.sending.preflight import Surroundings, have_links_followed, look_ahead
-from flashmail.sending.press import Press
+from flashmail.sending.approve.preflight import (
+    Surroundings,
+    have_links_followed,
+    look_ahead,
+)
+from flashmail.sending.approve.press import Press
 from flashmail.web.dependencies import (
     Fields,
     Me,

@@ -10,9 +10,9 @@ from flashmail.drafts import desk
 from flashmail.errors import FlashmailError
 from flashmail.model import Priority, Role
 from flashmail.rendering import Rendered
-from flashmail.sending import preview
-from flashmail.sending.launch import TEMPLATES
-from flashmail.sending.press import Press
+from flashmail.sending.approve import preview
+from flashmail.sending.approve.launch import TEMPLATES
+from flashmail.sending.approve.press import Press
 from flashmail.web.dependencies import Me, Reading, ThePress, may
 from flashmail.web.page import framed, mail
 from flashmail.web.policy import allow

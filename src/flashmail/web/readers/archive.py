@@ -15,6 +15,7 @@ from flashmail.audience.topics import lineage
 from flashmail.model import Topic
 from flashmail.rendering.plain import brief_value, html_form
 from flashmail.sending import archive
+from flashmail.sending.approve.press import Press
 from flashmail.sending.archive import (
     Entry,
     about,
@@ -23,7 +24,6 @@ from flashmail.sending.archive import (
     quoting,
     slug_of,
 )
-from flashmail.sending.press import Press
 from flashmail.web.dependencies import Now, Reading
 from flashmail.web.page import page, xml
 from flashmail.web.policy import EVERYONE, allow

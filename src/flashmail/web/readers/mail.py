@@ -7,7 +7,7 @@ from flashmail.briefs.embargo import lifted
 from flashmail.links import NOBODY, BadToken, Purpose
 from flashmail.message import LEAVE, TOKEN_WIDTH, WATCH, fill
 from flashmail.model import Campaign, Delivery
-from flashmail.sending.campaigns import embargo_of
+from flashmail.sending.stored import embargo_of
 from flashmail.web.dependencies import Now, OurTokens, Reading
 from flashmail.web.page import mail
 from flashmail.web.policy import BEARER, allow

@@ -16,7 +16,7 @@ from flashmail.audience.knocks import ask_to_move
 from flashmail.audience.preferences import WORDING
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.model import Subscriber
-from flashmail.sending.own import owner
+from flashmail.sending.letters.own import owner
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, allow

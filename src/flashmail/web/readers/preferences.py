@@ -13,7 +13,7 @@ from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.model import Frequency, Subscriber
 from flashmail.reports.reader import latest_briefs
-from flashmail.sending.own import write_own_link
+from flashmail.sending.letters.own import write_own_link
 from flashmail.web.dependencies import Now, OurTokens, Reading, ThePress, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, allow

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from flashmail.audience.headcount import latest
 from flashmail.model import Crowd, Role, Schedule
 from flashmail.reports import newsroom
-from flashmail.sending.times import moments, parse_days, parse_time
+from flashmail.sending.plan.times import moments, parse_days, parse_time
 from flashmail.web.dependencies import Now, Reading
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow

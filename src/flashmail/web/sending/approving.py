@@ -26,14 +26,16 @@ from flashmail.model import (
     Subscriber,
 )
 from flashmail.rendering.finding import Finding
-from flashmail.sending import approval, campaigns, crowd, letters, lone, prepare
-from flashmail.sending.approval import Changed, Seen
-from flashmail.sending.moment import parse_moment
-from flashmail.sending.preflight import preflight
-from flashmail.sending.prepare import Wish
-from flashmail.sending.press import Press
-from flashmail.sending.preview import SAMPLE
-from flashmail.sending.rehearsal import latest, rehearse
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve import approval, crowd, lone, prepare
+from flashmail.sending.approve.approval import Changed, Seen
+from flashmail.sending.approve.moment import parse_moment
+from flashmail.sending.approve.preflight import preflight
+from flashmail.sending.approve.prepare import Wish
+from flashmail.sending.approve.press import Press
+from flashmail.sending.approve.preview import SAMPLE
+from flashmail.sending.approve.rehearsal import latest, rehearse
+from flashmail.sending.letters import letters
 from flashmail.staff import people, rights, second
 from flashmail.web.dependencies import (
     Asker,
@@ -273,7 +275,7 @@ def _looked_at(
 ) -> dict[str, Any]:
     campaign = campaigns.find(session, campaign_id)
     rehearsal = latest(session, campaign_id)
-    me, embargo = by.staff, campaigns.embargo_of(session, campaign)
+    me, embargo = by.staff, stored.embargo_of(session, campaign)
     # Whoever looks now may choose a time after the embargo.
     earliest = max(by.now, embargo) if embargo else by.now
     return {

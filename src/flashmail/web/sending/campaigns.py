@@ -17,12 +17,13 @@ from flashmail.model import (
     Staff,
 )
 from flashmail.reports.live import live
-from flashmail.sending import approval, campaigns, lone
-from flashmail.sending.correct import amendments
-from flashmail.sending.letters import tests_of
-from flashmail.sending.prepare import changed_since
-from flashmail.sending.rehearsal import latest
-from flashmail.sending.retry import retry, retryable
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve import approval, lone
+from flashmail.sending.approve.correct import amendments
+from flashmail.sending.approve.prepare import changed_since
+from flashmail.sending.approve.rehearsal import latest
+from flashmail.sending.engine.retry import retry, retryable
+from flashmail.sending.letters.letters import tests_of
 from flashmail.staff import rights
 from flashmail.web.dependencies import Asker, By, Me, Reading, Writing
 from flashmail.web.lists import Order, listed
@@ -182,7 +183,7 @@ def _besides(session: Session, found: Campaign) -> dict[str, Any]:
         "rehearsal": _rehearsal(session, found),
         "alone": lone.of(session, found.id),
         "tests": tests_of(session, found.id),
-        "embargo": campaigns.embargo_of(session, found),
+        "embargo": stored.embargo_of(session, found),
     }
 
 

@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 from flashmail.errors import WrongInput
 from flashmail.model import OPEN, BriefDraft, Role
 from flashmail.reports.live import live
-from flashmail.sending import campaigns, lone, prepare
-from flashmail.sending.correct import Fix, correct, retract
+from flashmail.sending import campaigns
+from flashmail.sending.approve import lone, prepare
+from flashmail.sending.approve.correct import Fix, correct, retract
 from flashmail.sending.whom import REACHED
 from flashmail.staff import second
 from flashmail.web.dependencies import (

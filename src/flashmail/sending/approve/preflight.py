@@ -26,10 +26,10 @@ from flashmail.model import (
 from flashmail.rendering import RenderError
 from flashmail.rendering.finding import Finding, blocking
 from flashmail.rendering.preflight import Facts, LinkFact, examine
-from flashmail.sending import campaigns
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve.link_checks import ask
+from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.link_checks import ask
-from flashmail.sending.press import Press
 
 #: How many campaigns say what an audience usually is; of fewer, nothing is usual.
 COMPARED, FEWEST = 20, 3
@@ -243,5 +243,5 @@ def _urgent(session: Session, now: datetime, *, own: int) -> int:
 def _sent_before(session: Session, brief: Brief | None, *, own: int) -> tuple[int, ...]:
     if brief is None:
         return ()
-    known = campaigns.earlier(session, briefs.write_markdown(brief))
+    known = stored.earlier(session, briefs.write_markdown(brief))
     return tuple(each.id for each in known if each.id not in (None, own))

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from flashmail.errors import WrongInput
 from flashmail.links import Links
 from flashmail.model import Campaign, LoneApproval
-from flashmail.sending import letters
 from flashmail.sending.campaigns import log
+from flashmail.sending.letters import letters
 
 TOLD = """{who} approved this campaign without a second person:
 

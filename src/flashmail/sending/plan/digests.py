@@ -22,10 +22,10 @@ from flashmail.model import (
 )
 from flashmail.sending import campaigns
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.claim import changed
-from flashmail.sending.parcels import Digest, Parcel, content, parcels
-from flashmail.sending.seats import seat, unseat
-from flashmail.sending.sift import sift
+from flashmail.sending.engine.claim import changed
+from flashmail.sending.plan.parcels import Digest, Parcel, content, parcels
+from flashmail.sending.plan.seats import seat, unseat
+from flashmail.sending.plan.sift import sift
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from sqlmodel import Session, col, exists, select
 
 from flashmail.database import reading, transaction
 from flashmail.model import Batch, BatchState, Campaign, CampaignStatus, DeliveryState
-from flashmail.sending import journal
-from flashmail.sending import statements as sql
-from flashmail.sending.claim import LEASE, Claim
+from flashmail.sending.engine import journal
+from flashmail.sending.engine import statements as sql
+from flashmail.sending.engine.claim import LEASE, Claim
 from flashmail.transports import Fenced, Outcome, Receipt
 
 #: A delivery that was put off for so long has failed: the news in it is stale.

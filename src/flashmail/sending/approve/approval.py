@@ -21,11 +21,12 @@ from flashmail.model import (
     Subscriber,
 )
 from flashmail.rendering.finding import Finding
-from flashmail.sending import campaigns, crowd
+from flashmail.sending import campaigns
+from flashmail.sending.approve import crowd
+from flashmail.sending.approve.rehearsal import meant
 from flashmail.sending.campaigns import NotWhatWasApproved, find, log
-from flashmail.sending.claim import changed
-from flashmail.sending.rehearsal import meant
-from flashmail.sending.retry import reopen, require_open
+from flashmail.sending.engine.claim import changed
+from flashmail.sending.engine.retry import reopen, require_open
 
 #: Of people and lines so many are shown.
 SHOWN = 20

@@ -30,7 +30,7 @@ from flashmail.model import (
     Schedule,
     Subscriber,
 )
-from flashmail.sending.times import moments, parse_days, parse_time
+from flashmail.sending.plan.times import moments, parse_days, parse_time
 
 #: When digests go out where no schedule says so: in the morning, before work.
 OWN_HOURS = {Path.DAILY: ("*", "07:00"), Path.WEEKLY: ("mon", "07:00")}

@@ -11,10 +11,10 @@ from flashmail.database import transaction
 from flashmail.links import Links
 from flashmail.model import Priority
 from flashmail.rendering import Renderer
-from flashmail.sending import campaigns
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve.compose import Sender, compose
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.compose import Sender, compose
-from flashmail.sending.parcels import Digest
+from flashmail.sending.plan.parcels import Digest
 
 #: Which template a brief is sent in, unless another one is named.
 TEMPLATES = {Priority.NORMAL: "flash-brief", Priority.URGENT: "urgent"}
@@ -97,7 +97,7 @@ def launch(
     Returns the campaign's number. All of it is kept, or none.
     """
     with transaction(engine) as session:
-        brief_id = campaigns.keep_brief(
+        brief_id = stored.keep_brief(
             session,
             brief.title,
             brief.date.isoformat(),

@@ -17,16 +17,24 @@ from sqlalchemy import Engine
 from flashmail.database import transaction
 from flashmail.links import Tokens
 from flashmail.model import Priority
-from flashmail.sending import digests, guard, ledger, pace
-from flashmail.sending.calendar import SYSTEM, begin_due
 from flashmail.sending.campaigns import CampaignMoved, pause
-from flashmail.sending.claim import LEASE, Claim, claim, is_due
-from flashmail.sending.clock import Clock, utc_now
-from flashmail.sending.digests import Make
-from flashmail.sending.dispatch import RECOVER, REST, Dispatch, Polling, attempt, rest
-from flashmail.sending.handover import Handover, Told
-from flashmail.sending.instance import InstanceFence, fenced
-from flashmail.sending.journal import Journal
+from flashmail.sending.engine import guard, ledger, pace
+from flashmail.sending.engine.claim import LEASE, Claim, claim, is_due
+from flashmail.sending.engine.clock import Clock, utc_now
+from flashmail.sending.engine.dispatch import (
+    RECOVER,
+    REST,
+    Dispatch,
+    Polling,
+    attempt,
+    rest,
+)
+from flashmail.sending.engine.handover import Handover, Told
+from flashmail.sending.engine.instance import InstanceFence, fenced
+from flashmail.sending.engine.journal import Journal
+from flashmail.sending.plan import digests
+from flashmail.sending.plan.calendar import SYSTEM, begin_due
+from flashmail.sending.plan.digests import Make
 from flashmail.settings import Tracking
 from flashmail.transports import Fenced, Transport
 

@@ -23,8 +23,8 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.campaigns import embargo_of
-from flashmail.sending.story import latest
+from flashmail.sending.approve.story import latest
+from flashmail.sending.stored import embargo_of
 
 
 def sift(session: Session, occurrence_ids: Sequence[int], *, now: datetime) -> None:

@@ -25,8 +25,8 @@ from flashmail.model import (
     StoredBrief,
     Topic,
 )
+from flashmail.sending.approve.story import latest
 from flashmail.sending.archive import path_of
-from flashmail.sending.story import latest
 
 TEMPLATE = "digest"
 

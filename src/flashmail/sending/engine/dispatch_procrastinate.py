@@ -24,7 +24,7 @@ from sqlmodel import Session
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Priority
-from flashmail.sending.dispatch import RECOVER, SendNext, attempt, rest
+from flashmail.sending.engine.dispatch import RECOVER, SendNext, attempt, rest
 
 logger = logging.getLogger(__name__)
 

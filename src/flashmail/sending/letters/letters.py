@@ -15,9 +15,9 @@ from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN, TOKEN_WIDTH, TOKENS, Message, mark
 from flashmail.model import Campaign, Letter, LetterState
+from flashmail.sending.approve.compose import Sender
+from flashmail.sending.approve.preview import SAMPLE
 from flashmail.sending.campaigns import find, log, message_of
-from flashmail.sending.compose import Sender
-from flashmail.sending.preview import SAMPLE
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)

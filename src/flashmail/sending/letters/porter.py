@@ -34,12 +34,12 @@ from flashmail.model import (
     Subscription,
     Topic,
 )
-from flashmail.sending.campaigns import embargo_of
-from flashmail.sending.compose import compose
-from flashmail.sending.letters import no_mark, nobodys
-from flashmail.sending.press import Press
-from flashmail.sending.recipients import list_in_words
-from flashmail.sending.story import TOLD, latest
+from flashmail.sending.approve.compose import compose
+from flashmail.sending.approve.press import Press
+from flashmail.sending.approve.story import TOLD, latest
+from flashmail.sending.engine.recipients import list_in_words
+from flashmail.sending.letters.letters import no_mark, nobodys
+from flashmail.sending.stored import embargo_of
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)

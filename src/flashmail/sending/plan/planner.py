@@ -55,7 +55,7 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.story import story
+from flashmail.sending.approve.story import story
 
 #: Leaves room for every topic behind the rank of a frequency, in 31 bits.
 RANK = 1 << 28

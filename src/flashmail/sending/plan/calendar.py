@@ -9,10 +9,11 @@ from flashmail.briefs.embargo import require_lifted
 from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.model import Campaign, CampaignStatus
-from flashmail.sending.address import address
-from flashmail.sending.approval import leave_out
-from flashmail.sending.campaigns import embargo_of, log, moved
-from flashmail.sending.correct import on_their_way
+from flashmail.sending.approve.approval import leave_out
+from flashmail.sending.approve.correct import on_their_way
+from flashmail.sending.campaigns import log, moved
+from flashmail.sending.engine.address import address
+from flashmail.sending.stored import embargo_of
 
 SYSTEM = "flashmail"
 

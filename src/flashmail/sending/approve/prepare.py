@@ -21,9 +21,9 @@ from flashmail.model import (
     Priority,
     Topic,
 )
-from flashmail.sending import campaigns
+from flashmail.sending import campaigns, stored
+from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import CampaignMoved, Draft, fix_links, log
-from flashmail.sending.press import Press
 
 
 class NoSuchDraft(WrongInput):
@@ -120,7 +120,7 @@ def topic_names(session: Session) -> list[str]:
 
 def keep(session: Session, brief: Brief, *, now: datetime) -> int:
     """Keep a brief as it is sent, once; return its number."""
-    return campaigns.keep_brief(
+    return stored.keep_brief(
         session,
         brief.title,
         brief.date.isoformat(),

@@ -29,14 +29,14 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
-from flashmail.sending import crowd
+from flashmail.sending.approve import crowd
+from flashmail.sending.approve.correct import on_their_way
+from flashmail.sending.approve.preflight import usual_audience
 from flashmail.sending.campaigns import find, frozen, log, message_of
-from flashmail.sending.claim import ATTRIBUTE, Claim, Reader
-from flashmail.sending.correct import on_their_way
-from flashmail.sending.planner import by_rhythm, held_back
-from flashmail.sending.preflight import usual_audience
-from flashmail.sending.recipients import recipients
-from flashmail.sending.statements import topics_followed
+from flashmail.sending.engine.claim import ATTRIBUTE, Claim, Reader
+from flashmail.sending.engine.recipients import recipients
+from flashmail.sending.engine.statements import topics_followed
+from flashmail.sending.plan.planner import by_rhythm, held_back
 from flashmail.sending.whom import whom
 from flashmail.transports import Recipient
 

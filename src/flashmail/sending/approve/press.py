@@ -7,9 +7,9 @@ from flashmail.briefs import Brief
 from flashmail.links import Links
 from flashmail.model import Priority
 from flashmail.rendering import Renderer
+from flashmail.sending.approve.compose import Sender
+from flashmail.sending.approve.launch import draft_of
 from flashmail.sending.campaigns import Draft
-from flashmail.sending.compose import Sender
-from flashmail.sending.launch import draft_of
 
 
 @dataclass(frozen=True)

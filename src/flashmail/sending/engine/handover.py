@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 from flashmail.database import AWAY
 from flashmail.links import Tokens
 from flashmail.model import Priority
-from flashmail.sending import ledger
 from flashmail.sending.campaigns import message_of
-from flashmail.sending.claim import Claim
-from flashmail.sending.journal import Journal
-from flashmail.sending.pace import Metronome
-from flashmail.sending.recipients import recipients
+from flashmail.sending.engine import ledger
+from flashmail.sending.engine.claim import Claim
+from flashmail.sending.engine.journal import Journal
+from flashmail.sending.engine.pace import Metronome
+from flashmail.sending.engine.recipients import recipients
 from flashmail.settings import Tracking
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem, Transport
 

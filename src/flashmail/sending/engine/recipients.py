@@ -13,7 +13,7 @@ from flashmail.message import (
     Message,
     used_fields,
 )
-from flashmail.sending.claim import ATTRIBUTE, BECAUSE, Claim, Reader
+from flashmail.sending.engine.claim import ATTRIBUTE, BECAUSE, Claim, Reader
 from flashmail.settings import Tracking
 from flashmail.transports import Recipient
 

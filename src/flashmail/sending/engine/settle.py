@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 from flashmail.errors import WrongInput
 from flashmail.model import Delivery, DeliveryState
 from flashmail.sending.campaigns import find, log
-from flashmail.sending.claim import changed
+from flashmail.sending.engine.claim import changed
 
 #: What a person may say became of them.
 TAKEN_FOR = (DeliveryState.SENT, DeliveryState.FAILED)

@@ -14,7 +14,7 @@ from flashmail.model import (
     DeliveryState,
 )
 from flashmail.sending.campaigns import CampaignMoved, find, log, moved
-from flashmail.sending.claim import changed
+from flashmail.sending.engine.claim import changed
 
 
 def retry(

@@ -17,9 +17,9 @@ from flashmail.audience.select import bringing
 from flashmail.database import reading, transaction
 from flashmail.message import used_fields
 from flashmail.model import Campaign, Priority
-from flashmail.sending import statements as sql
 from flashmail.sending.campaigns import message_of
-from flashmail.sending.instance import InstanceFence
+from flashmail.sending.engine import statements as sql
+from flashmail.sending.engine.instance import InstanceFence
 
 #: How long a batch stays with a worker that shows no sign of life.
 LEASE = timedelta(seconds=60)

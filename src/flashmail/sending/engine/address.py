@@ -12,8 +12,8 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
-from flashmail.sending.planner import by_rhythm, held_back, owe
-from flashmail.sending.seats import seat
+from flashmail.sending.plan.planner import by_rhythm, held_back, owe
+from flashmail.sending.plan.seats import seat
 from flashmail.sending.whom import whom
 
 

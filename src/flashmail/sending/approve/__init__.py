@@ -1,0 +1,1 @@
+"""Before a campaign is sent: preflight, rehearsal, approval, and mending it later."""

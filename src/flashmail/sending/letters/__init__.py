@@ -1,0 +1,1 @@
+"""Single mails: to staff, and to those who ask for something by a form."""

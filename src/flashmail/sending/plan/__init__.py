@@ -1,0 +1,1 @@
+"""When: the calendar, and the planner of what each reader is owed."""
