@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from fastapi.testclient import TestClient
 
+from flashmail import briefs
 from flashmail.database import transaction
 from flashmail.model import BriefDraft, BriefRevision, Role, SignIn, Staff
 from flashmail.staff import rights
@@ -69,6 +70,7 @@ def written(
         draft = BriefDraft(
             title=title,
             markdown=text,
+            topics=list(briefs.read(text).topics),
             created_at=NOON,
             created_by=said,
             changed_at=NOON,
@@ -89,6 +91,7 @@ def rewritten(office: Office, draft_id: int, text: str, who: str = "Edna") -> No
         draft = session.get_one(BriefDraft, draft_id)
         draft.revision += 1
         draft.markdown = text
+        draft.topics = list(briefs.read(text).topics)
         session.add(
             BriefRevision(
                 draft_id=draft_id,

@@ -31,6 +31,10 @@ class Reading:
     problem: str = ""
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        return self.brief.topics if self.brief else ()
+
+    @property
     def doubts(self) -> tuple[Doubt, ...]:
         return self.brief.doubts if self.brief else ()
 
@@ -66,6 +70,7 @@ def begin(
     draft = BriefDraft(
         title=_title(reading),
         markdown=markdown,
+        topics=list(reading.topics),
         embargo_until=reading.brief.embargo if reading.brief else None,
         doubts=_open(doubts, reading, original),
         created_at=now,
@@ -128,21 +133,30 @@ def save(
         return Saved(draft.revision)
     if origin == history.TYPED:
         history.forget_typing(session, draft, who, screen)
-    reading = read(session, markdown)
     draft.revision = history.next_number(session, draft_id)
     draft.markdown = markdown
-    draft.title = _title(reading) if reading.brief else draft.title
-    draft.embargo_until = (
-        reading.brief.embargo if reading.brief else draft.embargo_until
-    )
     draft.changed_at, draft.changed_by = now, who
+    detail = _follow(draft, read(session, markdown))
     history.keep(
         session, draft, markdown, who=who, now=now, origin=origin, screen=screen
     )
-    if origin != history.TYPED:
+    if origin != history.TYPED or detail:
         number = draft.revision
-        _log(session, draft_id, "save", who=who, now=now, revision=number)
+        _log(session, draft_id, "save", who=who, now=now, revision=number, **detail)
     return Saved(draft.revision)
+
+
+def _follow(draft: BriefDraft, reading: Reading) -> dict[str, list[str]]:
+    """Bring what is known of a draft's text up to it; return what opens it to others.
+
+    A text that is no brief, for the moment, leaves everything as it was.
+    """
+    if reading.brief is None:
+        return {}
+    before, after = draft.topics, list(reading.topics)
+    draft.title, draft.topics = reading.brief.title, after
+    draft.embargo_until = reading.brief.embargo
+    return {"topics": after} if after != before else {}
 
 
 def set_back(

@@ -11,7 +11,9 @@ class BriefDraft(SQLModel, table=True):
     """A brief that editors work on, in the Markdown form that flashmail writes.
 
     `revision` is the number of the form it has now: who saves names the one that was on
-    the screen, and is refused when another one has been saved since. `doubts` are what
+    the screen, and is refused when another one has been saved since. `topics` are those
+    of the last form that was a brief: by them it is found by who is limited to some.
+    `doubts` are what
     reading the original left open, as {"line", "message", "said"}, until somebody has
     looked at them.
     """
@@ -21,6 +23,7 @@ class BriefDraft(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     title: str
     markdown: str
+    topics: list[str] = Field(default_factory=list, sa_type=JSON)
     revision: int = 1
     embargo_until: datetime | None = None
     doubts: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

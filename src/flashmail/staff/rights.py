@@ -33,6 +33,17 @@ def may_see(staff: Staff | None, topics: Iterable[str]) -> bool:
     return bool(asked) and asked <= set(staff.topics)
 
 
+def may_open(staff: Staff | None, topics: Iterable[str], *, made: str) -> bool:
+    """Return whether somebody may read and write a draft that `made` began.
+
+    Who is limited opens what has one of their topics, or none yet, and their own.
+    """
+    if staff is None or not is_limited(staff):
+        return True
+    about = set(topics)
+    return not about or not about.isdisjoint(staff.topics) or key_of(made) == staff.key
+
+
 def topics_of(campaign: Campaign) -> frozenset[str]:
     """Return whom a campaign is about and whom it reaches, as topics; perhaps none.
 

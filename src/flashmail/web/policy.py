@@ -1,7 +1,7 @@
 """Who may call a route. Each route declares one of these; a test sees to it."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import Depends, HTTPException, Request
@@ -10,10 +10,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flashmail.database import reading
-from flashmail.model import Campaign, Role, Staff
+from flashmail.model import BriefDraft, Campaign, Role, Staff
 from flashmail.sending.approve import lone
 from flashmail.settings import is_loopback
-from flashmail.staff import door, rights
+from flashmail.staff import door, reach, rights
+
+Thing = TypeVar("Thing")
 
 #: What a proxy adds. With one of these, the caller is not who the socket says.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -64,12 +66,21 @@ def staff_only(needed: Role) -> Any:
 
 
 def _within_limit(session: Session, staff: Staff, request: Request) -> bool:
-    """Return whether the campaign in a path is one that this person may see."""
-    number = str(request.path_params.get("campaign_id", ""))
-    if not rights.is_limited(staff) or not number.isdecimal():
+    """Return whether what a path names is for somebody who is limited to topics."""
+    if not rights.is_limited(staff):
         return True
-    campaign = session.get(Campaign, int(number))
-    return campaign is None or rights.may_see(staff, rights.topics_of(campaign))
+    campaign = _named(session, request, "campaign_id", Campaign)
+    if campaign and not rights.may_see(staff, rights.topics_of(campaign)):
+        return False
+    draft = _named(session, request, "draft_id", BriefDraft)
+    return draft is None or reach.opens(staff, draft)
+
+
+def _named(
+    session: Session, request: Request, name: str, kind: type[Thing]
+) -> Thing | None:
+    number = str(request.path_params.get(name, ""))
+    return session.get(kind, int(number)) if number.isdecimal() else None
 
 
 def token_of(request: Request) -> str:

@@ -69,15 +69,25 @@ def prepare(
 
 
 def renew(
-    engine: Engine, press: Press, campaign_id: int, *, who: str, now: datetime
+    engine: Engine,
+    press: Press,
+    campaign_id: int,
+    *,
+    check: Callable[[Campaign], None] = lambda campaign: None,
+    who: str,
+    now: datetime,
 ) -> None:
-    """Take the latest form of its draft over into a campaign nobody approved yet."""
+    """Take the latest form of its draft over into a campaign nobody approved yet.
+
+    `check` may refuse it, by raising: the brief may be about something else by now.
+    """
     with reading(engine) as session:
         wish = _same_again(session, campaigns.find(session, campaign_id))
     brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
         brief_id = keep(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.revision)
+        check(campaigns.find(session, campaign_id))
         log(session, campaign_id, "renew", who=who, now=now, digest=what.digest)
 
 

@@ -24,7 +24,7 @@ from flashmail.drafts.submission import (
     submission,
     submit,
 )
-from flashmail.model import BriefDraft, Role
+from flashmail.model import BriefDraft, Role, Staff
 from flashmail.rendering.finding import Finding
 from flashmail.sending.approve.preflight import (
     Surroundings,
@@ -32,13 +32,15 @@ from flashmail.sending.approve.preflight import (
     look_ahead,
 )
 from flashmail.sending.approve.press import Press
+from flashmail.staff import reach
+from flashmail.staff.second import NotYours
 from flashmail.web.dependencies import (
+    By,
     Fields,
     Me,
     Now,
     Reading,
     ThePress,
-    Who,
     Writing,
     may,
 )
@@ -77,13 +79,13 @@ def save(
     fields: Fields,
     session: Writing,
     press: ThePress,
-    who: Who,
-    now: Now,
+    by: By,
 ) -> Response:
     """Save a brief and do what the pressed button stands for."""
     sent = _sent(fields)
     try:
-        saved = submit(session, draft_id, sent, who=who, now=now)
+        _require_kept(session, by.staff, draft_id, sent)
+        saved = submit(session, draft_id, sent, who=by.who, now=by.now)
     except FormError as error:
         draft = desk.find(session, draft_id)
         return _page(session, draft, sent, wrong={error.field: str(error)})
@@ -91,7 +93,7 @@ def save(
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
     answer = done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
     engine = request.app.state.engine
-    answer.background = BackgroundTask(_follow, engine, press, draft_id, now)
+    answer.background = BackgroundTask(_follow, engine, press, draft_id, by.now)
     return answer
 
 
@@ -102,13 +104,15 @@ def typed(
     fields: Fields,
     session: Writing,
     press: ThePress,
-    who: Who,
-    now: Now,
+    by: By,
 ) -> Response:
     """Save what is being typed; the answer goes beside the form."""
     sent, wrong, saved = _sent(fields), "", None
     try:
-        saved = submit(session, draft_id, sent, who=who, now=now, origin=history.TYPED)
+        _require_kept(session, by.staff, draft_id, sent)
+        saved = submit(
+            session, draft_id, sent, who=by.who, now=by.now, origin=history.TYPED
+        )
     except FormError as error:
         wrong = str(error)
     draft = desk.find(session, draft_id)
@@ -118,13 +122,13 @@ def typed(
         writes=True,
         saved=saved,
         wrong=wrong,
-        now=now,
+        now=by.now,
         approvals=_approvals(session, sent),
         reading=desk.read(session, draft.markdown),
     )
     if saved and not saved.aside:
         engine = request.app.state.engine
-        answer.background = BackgroundTask(_follow, engine, press, draft_id, now)
+        answer.background = BackgroundTask(_follow, engine, press, draft_id, by.now)
         answer.headers["HX-Trigger"] = "brief-saved"
     return answer
 
@@ -156,6 +160,18 @@ def _follow(engine: Engine, press: Press, draft_id: int, now: datetime) -> None:
         brief = desk.read(session, desk.find(session, draft_id).markdown).brief
     if brief:
         have_links_followed(engine, press, brief, now=now)
+
+
+def _require_kept(
+    session: Session, me: Staff | None, draft_id: int, sent: Submission
+) -> None:
+    """Refuse topics by which the brief would be out of reach, beside their field."""
+    text = sent.text(desk.topics(session))
+    try:
+        topics = desk.read(session, text).topics
+        reach.require_kept(me, desk.find(session, draft_id), topics)
+    except NotYours as error:
+        raise FormError("topics", f"{error}.") from error
 
 
 def _sent(fields: Fields) -> Submission:

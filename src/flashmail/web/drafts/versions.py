@@ -8,7 +8,8 @@ from fastapi.responses import Response
 from flashmail.drafts import desk, history
 from flashmail.drafts.difference import difference
 from flashmail.model import Role
-from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
+from flashmail.staff import reach
+from flashmail.web.dependencies import By, Me, Reading, Writing, may
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -46,12 +47,14 @@ def set_back(
     number: int,
     revision: Annotated[int, Form()],
     session: Writing,
-    who: Who,
-    now: Now,
+    by: By,
 ) -> Response:
     """Make an earlier form the one that counts."""
+    draft = desk.find(session, draft_id)
+    text = history.version(session, draft_id, number).markdown
+    reach.require_kept(by.staff, draft, desk.read(session, text).topics)
     saved = desk.set_back(
-        session, draft_id, number, revision=revision, who=who, now=now
+        session, draft_id, number, revision=revision, who=by.who, now=by.now
     )
     if saved.aside:
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")

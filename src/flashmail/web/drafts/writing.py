@@ -10,6 +10,7 @@ from flashmail.drafts import desk
 from flashmail.drafts.bring import Source, begin_from
 from flashmail.drafts.errors import CannotBring
 from flashmail.model import BriefDraft, Role
+from flashmail.staff import reach
 from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
 from flashmail.web.lists import Order, listed
 from flashmail.web.page import done, page
@@ -37,7 +38,7 @@ def briefs(
     """List the briefs that are being written, the one changed last at the top."""
     found = listed(
         session,
-        desk.drafts(q[:200], discarded=discarded),
+        reach.within(session, me, desk.drafts(q[:200], discarded=discarded)),
         LATEST_FIRST,
         cursor,
         place=lambda each: (each.changed_at, each.id),

@@ -36,12 +36,13 @@ from flashmail.sending.approve.press import Press
 from flashmail.sending.approve.preview import SAMPLE
 from flashmail.sending.approve.rehearsal import latest, rehearse
 from flashmail.sending.letters import letters
-from flashmail.staff import people, rights, second
+from flashmail.staff import people, reach, rights, second
 from flashmail.web.dependencies import (
     Asker,
     By,
     FileSegments,
     LongWork,
+    Me,
     OurTokens,
     Reading,
     ThePress,
@@ -113,11 +114,12 @@ TheStage = Annotated[Stage, Depends(_stage)]
 
 
 @router.get("/campaigns/new", **allow(Role.EDITOR))
-def ask(draft: int, session: Reading, of_file: FileSegments) -> Response:
+def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response:
     """Ask how a draft is to be sent: to whom, and whether it is urgent."""
     found = session.get(BriefDraft, draft)
     if found is None or found.discarded_at is not None:
         raise prepare.NoSuchDraft(f"there is no draft {draft}")
+    reach.require(me, found)
     brief = prepare.form_of(session, draft, found.revision)
     named = list(segments.merged(session, of_file))
     return page("campaign-new", draft=found, brief=brief, segments=named)
@@ -137,6 +139,8 @@ def make(
     """Freeze a draft as a campaign, and rehearse it."""
     with reading(stage.engine) as session:
         chosen = segments.named(session, of_file, segment) if segment else None
+        if found := session.get(BriefDraft, draft):
+            reach.require(by.staff, found)
     campaign_id = prepare.prepare(
         stage.engine,
         press,
@@ -157,7 +161,14 @@ def run_through(campaign_id: int, stage: TheStage, by: By) -> Response:
 @router.post("/campaigns/{campaign_id}/renew", **allow(Role.EDITOR))
 def renew(campaign_id: int, press: ThePress, stage: TheStage, by: By) -> Response:
     """Take the draft over as it is now, and rehearse that."""
-    prepare.renew(stage.engine, press, campaign_id, who=by.who, now=by.now)
+    prepare.renew(
+        stage.engine,
+        press,
+        campaign_id,
+        check=lambda made: second.require_rights(by.staff, made),
+        who=by.who,
+        now=by.now,
+    )
     return stage.rehearse(campaign_id, by)
 
 

@@ -4,16 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
+from flashmail.drafts import desk
 from flashmail.errors import WrongInput
-from flashmail.model import OPEN, BriefDraft, Role
+from flashmail.model import OPEN, BriefDraft, Role, Staff
 from flashmail.reports.live import live
 from flashmail.sending import campaigns
 from flashmail.sending.approve import lone, prepare
 from flashmail.sending.approve.correct import Fix, correct, retract
 from flashmail.sending.whom import REACHED
-from flashmail.staff import second
+from flashmail.staff import reach, second
 from flashmail.web.dependencies import (
     Asker,
     By,
@@ -45,7 +46,7 @@ def ask(campaign_id: int, session: Reading, by: By) -> Response:
         campaign=found,
         reached=sum(states[each] for each in REACHED),
         waiting=sum(states[each] for each in OPEN),
-        drafts=_drafts(session),
+        drafts=_drafts(session, by.staff),
     )
 
 
@@ -60,7 +61,7 @@ def mend(
     words: Words,
 ) -> Response:
     """Stop it for good; draft the mended brief for the rest, and the correction."""
-    fix = _fix(session, draft, words)
+    fix = _fix(session, by.staff, draft, words)
     session.close()
     made = correct(engine, press, campaign_id, fix, who=by.who, now=by.now)
     text = "Stopped. Approve the correction, and the mended brief for the rest."
@@ -100,15 +101,16 @@ def _is_alone(session: Session, by: Asker) -> bool:
     return by.staff is None or second.editors(session) == [by.staff.key]
 
 
-def _drafts(session: Session) -> list[BriefDraft]:
-    living = select(BriefDraft).where(col(BriefDraft.discarded_at).is_(None))
+def _drafts(session: Session, me: Staff | None) -> list[BriefDraft]:
+    living = reach.within(session, me, desk.drafts())
     latest = living.order_by(col(BriefDraft.changed_at).desc()).limit(DRAFTS)
     return list(session.exec(latest))
 
 
-def _fix(session: Session, draft: str, words: str) -> Fix:
+def _fix(session: Session, me: Staff | None, draft: str, words: str) -> Fix:
     number, _, revision = draft.partition(":")
     if not (number.isdecimal() and revision.isdecimal()):
         raise WrongInput("choose the mended brief")
+    reach.require(me, desk.find(session, int(number)))
     brief = prepare.form_of(session, int(number), int(revision))
     return Fix(brief, words, int(number), int(revision))
