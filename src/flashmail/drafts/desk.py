@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, String, cast
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail import briefs
@@ -12,7 +13,7 @@ from flashmail.audience.topics import topic_ids
 from flashmail.briefs import Brief, BriefError, Doubt
 from flashmail.drafts import history
 from flashmail.drafts.errors import NoSuchDraft
-from flashmail.model import AuditEntry, BriefDraft
+from flashmail.model import AuditEntry, BriefDraft, Campaign
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,17 @@ def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[BriefDraft
     for word in q.split():
         wanted = wanted.where(col(BriefDraft.markdown).icontains(word, autoescape=True))
     return wanted
+
+
+def standing() -> ColumnElement[str]:
+    """Return where a draft stands, for a query: what its last campaign is, if any."""
+    last = (
+        select(cast(Campaign.status, String))
+        .where(col(Campaign.draft_id) == col(BriefDraft.id))
+        .order_by(col(Campaign.id).desc())
+        .limit(1)
+    )
+    return func.coalesce(last.scalar_subquery(), "being written", type_=String)
 
 
 def find(session: Session, draft_id: int, *, lock: bool = False) -> BriefDraft:

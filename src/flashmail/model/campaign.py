@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Integer, or_
+from sqlalchemy import JSON, ColumnElement, Index, Integer, or_
 from sqlmodel import Field, SQLModel, col
 
 from flashmail.model.columns import Word
@@ -69,6 +69,11 @@ class Campaign(SQLModel, table=True):
     `created_by` and `approved_by` are how a member of staff signs in, or the name of
     what did it.
     """
+
+    # All that they are listed by: a row has its mail in it, and is long to read.
+    __table_args__ = (
+        Index("ix_campaign_listed", "status", "send_at", "addressed", "subject"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     brief_id: int | None = Field(default=None, foreign_key="brief.id")

@@ -3,7 +3,7 @@
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +40,23 @@ class Order:
     def terms(self) -> list[Any]:
         both = (self.column, self.tie)
         return [each.desc() if self.descending else each.asc() for each in both]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a list can be sorted by, as its address names it.
+
+    "-" before a name is from the last to the first. `usual` is for who does not say.
+    """
+
+    by_name: Mapping[str, Order]
+    usual: str
+
+    def chosen(self, asked: str) -> tuple[str, Order]:
+        """Return a name that there is, and what it means."""
+        name = asked if asked.removeprefix("-") in self.by_name else self.usual
+        order = self.by_name[name.removeprefix("-")]
+        return name, order.reversed() if name.startswith("-") else order
 
 
 @dataclass(frozen=True)

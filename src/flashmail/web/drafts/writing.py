@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, UploadFile
 from fastapi.responses import Response
-from sqlmodel import col
+from sqlmodel import col, func
 
 from flashmail.drafts import desk
 from flashmail.drafts.bring import Source, begin_from
@@ -12,13 +12,20 @@ from flashmail.drafts.errors import CannotBring
 from flashmail.model import BriefDraft, Role
 from flashmail.staff import reach
 from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
-from flashmail.web.lists import Order, listed
+from flashmail.web.lists import Order, Orders, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
 router = APIRouter()
 
-LATEST_FIRST = Order(col(BriefDraft.changed_at), col(BriefDraft.id), descending=True)
+ORDERS = Orders(
+    {
+        "title": Order(func.lower(col(BriefDraft.title)), col(BriefDraft.id)),
+        "status": Order(desk.standing(), col(BriefDraft.id)),
+        "changed": Order(col(BriefDraft.changed_at), col(BriefDraft.id)),
+    },
+    usual="-changed",
+)
 
 #: A megabyte of text is no brief; a Word document of more has pictures in it.
 LARGEST = 5_000_000
@@ -32,19 +39,28 @@ def briefs(
     session: Reading,
     me: Me,
     q: str = "",
+    sort: str = "",
     cursor: str = "",
     discarded: bool = False,
 ) -> Response:
     """List the briefs that are being written, the one changed last at the top."""
+    way, order = ORDERS.chosen(sort)
+    drafts = reach.within(session, me, desk.drafts(q[:200], discarded=discarded))
     found = listed(
         session,
-        reach.within(session, me, desk.drafts(q[:200], discarded=discarded)),
-        LATEST_FIRST,
+        drafts.add_columns(desk.standing(), order.column),
+        order,
         cursor,
-        place=lambda each: (each.changed_at, each.id),
+        place=lambda row: (row[2], row[0].id),
     )
-    writes = may(me, Role.EDITOR)
-    return page("briefs", listed=found, q=q, discarded=discarded, writes=writes)
+    return page(
+        "briefs",
+        listed=found,
+        q=q,
+        sort=way,
+        discarded=discarded,
+        writes=may(me, Role.EDITOR),
+    )
 
 
 @router.get("/briefs/new", **allow(Role.EDITOR))

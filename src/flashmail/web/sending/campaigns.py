@@ -1,20 +1,17 @@
-"""Campaigns: the list, and the page from which one is sent, watched and stopped."""
+"""A campaign: the page from which it is sent, watched and stopped."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
-from sqlalchemy import Select
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from flashmail.model import (
     Campaign,
-    CampaignStatus,
     DeliveryState,
     Priority,
     Rehearsal,
     Role,
-    Staff,
 )
 from flashmail.reports.live import live
 from flashmail.sending import campaigns, stored
@@ -25,41 +22,14 @@ from flashmail.sending.approve.rehearsal import latest
 from flashmail.sending.engine.retry import retry, retryable
 from flashmail.sending.letters.letters import tests_of
 from flashmail.staff import rights
-from flashmail.web.dependencies import Asker, By, Me, Reading, Writing
-from flashmail.web.lists import Order, listed
+from flashmail.web.dependencies import Asker, By, Reading, Writing
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
 
 router = APIRouter()
 
-ORDER = Order(col(Campaign.id), col(Campaign.id), descending=True)
-
 #: What somebody types who lets perhaps a second copy go out.
 AGAIN = "again"
-
-#: What the list shows of a campaign; its mail is long and not among it.
-SHOWN = (
-    Campaign.id,
-    Campaign.subject,
-    Campaign.status,
-    Campaign.priority,
-    Campaign.topics,
-    Campaign.send_at,
-    Campaign.addressed,
-    Campaign.amends,
-)
-
-
-@router.get("/campaigns", **allow(Role.VIEWER))
-def campaign_list(
-    session: Reading, me: Me, q: str = "", status: str = "", cursor: str = ""
-) -> Response:
-    """List the campaigns, the latest first, by subject and by where they stand."""
-    statement = _filtered(session, me, q, status)
-    found = listed(session, statement, ORDER, cursor, place=lambda r: (r.id, r.id))
-    return page(
-        "campaigns", found=found, q=q, standing=status, statuses=list(CampaignStatus)
-    )
 
 
 @router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
@@ -136,28 +106,6 @@ def include(campaign_id: int, session: Writing, by: By) -> Response:
 
 def _path(campaign_id: int) -> str:
     return f"/campaigns/{campaign_id}"
-
-
-def _filtered(session: Session, me: Staff | None, q: str, status: str) -> Select[Any]:
-    statement: Select[Any] = select(*SHOWN)  # type: ignore[call-overload]
-    if q:
-        subject = col(Campaign.subject)
-        statement = statement.where(subject.icontains(q, autoescape=True))
-    if status in set(CampaignStatus):
-        statement = statement.where(col(Campaign.status) == status)
-    if me is not None and rights.is_limited(me):
-        statement = statement.where(col(Campaign.id).in_(_theirs(session, me)))
-    return statement
-
-
-def _theirs(session: Session, me: Staff) -> list[int]:
-    """Return the campaigns that somebody limited to topics may see."""
-    rows = session.execute(select(Campaign.id, Campaign.audience, Campaign.topics))
-    return [
-        number
-        for number, audience, topics in rows
-        if number and rights.may_see(me, rights.reaching(audience, topics))
-    ]
 
 
 def _live(session: Session, campaign_id: int, by: Asker) -> dict[str, Any]:
