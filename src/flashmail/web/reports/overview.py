@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from flashmail.audience.headcount import latest
 from flashmail.model import Crowd, Role, Schedule
 from flashmail.reports import newsroom
+from flashmail.reports.missed import missed
 from flashmail.sending.plan.times import moments, parse_days, parse_time
 from flashmail.web.dependencies import Now, Reading
 from flashmail.web.page import page, part
@@ -49,6 +50,7 @@ def _glance(session: Session, now: datetime) -> dict[str, Any]:
         "campaigns": newsroom.coming(session),
         "digests": digests(session, now),
         "needs": newsroom.needs(session, now=now),
+        "missed": missed(session, now=now),
         "ended": newsroom.ended(session, now=now),
         "heads": latest(session, Crowd.STATUS),
     }
