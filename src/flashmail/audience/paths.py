@@ -49,7 +49,8 @@ class Habits:
 def path_of(habits: Habits, *, urgent: bool, now: datetime) -> Path | None:
     """Return how a brief that is sent now reaches a reader; None if it is not owed.
 
-    Whoever wants urgent briefs only is not owed another one. Who rests gets nothing.
+    Whoever wants urgent briefs only is not owed another one. Who rests gets nothing;
+    the claim looks at that once more.
     """
     if habits.frequency is Frequency.URGENT and not urgent:
         return None

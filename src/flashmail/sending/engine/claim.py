@@ -118,7 +118,9 @@ def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     connection = session.connection()
     campaign = session.get_one(Campaign, due.campaign_id)
     rows = {"whose": campaign.id, "lowest": due.first, "highest": due.last}
-    connection.execute(sql.SKIP_WHO_LEFT, rows | {"moment": now})
+    # What mends a brief goes to who got it, resting or not.
+    skip = sql.SKIP_WHO_LEFT if campaign.amends else sql.SKIP_WHO_LEFT_OR_RESTS
+    connection.execute(skip, rows | {"moment": now})
     connection.execute(sql.CLAIM_ROWS, rows | {"moment": now})
     used = used_fields(message_of(campaign))
     topics = bringing(session, campaign.topics) if BECAUSE in used else {}

@@ -7,6 +7,7 @@ a statement together than the database takes to execute it.
 from typing import Any
 
 from sqlalchemy import (
+    Case,
     ScalarSelect,
     Select,
     String,
@@ -31,6 +32,7 @@ from flashmail.model import (
     CampaignStatus,
     Delivery,
     DeliveryState,
+    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
@@ -41,6 +43,7 @@ from flashmail.model.columns import among
 batch: Table = Batch.__table__  # type: ignore[attr-defined]
 campaign: Table = Campaign.__table__  # type: ignore[attr-defined]
 delivery: Table = Delivery.__table__  # type: ignore[attr-defined]
+rhythm: Table = Rhythm.__table__  # type: ignore[attr-defined]
 subscriber: Table = Subscriber.__table__  # type: ignore[attr-defined]
 subscription: Table = Subscription.__table__  # type: ignore[attr-defined]
 suppression: Table = Suppression.__table__  # type: ignore[attr-defined]
@@ -49,7 +52,7 @@ suppression: Table = Suppression.__table__  # type: ignore[attr-defined]
 IN_HAND = (DeliveryState.CLAIMED, DeliveryState.ARMED)
 
 LEFT, BROKE_OFF = "left before it was sent", "no answer came before the worker stopped"
-CANCELLED = "campaign cancelled"
+CANCELLED, RESTS = "campaign cancelled", "asked for a rest before it was sent"
 
 _due = (batch.c.state == BatchState.OPEN) & (batch.c.ready_at <= bindparam("moment"))
 _held = or_(*(delivery.c.state == state for state in IN_HAND))
@@ -61,7 +64,7 @@ _range = (
 _moved: dict[str, Any] = {"at": bindparam("moment")}
 
 
-def _queued_to(state: DeliveryState, reason: str) -> Update:
+def _queued_to(state: DeliveryState, reason: str | Case[str]) -> Update:
     return (
         update_table(delivery)
         .where(_range, delivery.c.state == DeliveryState.QUEUED)
@@ -140,15 +143,25 @@ TAKE = (
     )
 )
 
-#: Who may not be mailed any more since the campaign was addressed.
-SKIP_WHO_LEFT = _queued_to(DeliveryState.SKIPPED, LEFT).where(
-    delivery.c.subscriber_id.not_in(
-        select(subscriber.c.id)
-        .where(subscriber.c.id.between(bindparam("lowest"), bindparam("highest")))
-        .where(subscriber.c.status == SubscriberStatus.ACTIVE)
-        .where(~exists().where(suppression.c.key == subscriber.c.key))
-    )
+_mailable = delivery.c.subscriber_id.in_(
+    select(subscriber.c.id)
+    .where(subscriber.c.id.between(bindparam("lowest"), bindparam("highest")))
+    .where(subscriber.c.status == SubscriberStatus.ACTIVE)
+    .where(~exists().where(suppression.c.key == subscriber.c.key))
 )
+_rests = delivery.c.subscriber_id.in_(
+    select(rhythm.c.subscriber_id)
+    .where(rhythm.c.subscriber_id.between(bindparam("lowest"), bindparam("highest")))
+    .where(rhythm.c.paused_until > bindparam("moment"))
+)
+
+#: Who may not be mailed any more since the campaign was addressed.
+SKIP_WHO_LEFT = _queued_to(DeliveryState.SKIPPED, LEFT).where(~_mailable)
+
+#: The same, and who began a rest since then, which holds back all that is news.
+SKIP_WHO_LEFT_OR_RESTS = _queued_to(
+    DeliveryState.SKIPPED, case((_mailable, RESTS), else_=LEFT)
+).where(or_(~_mailable, _rests))
 
 CLAIM_ROWS = (
     update_table(delivery)
