@@ -3,8 +3,9 @@
 from benchmarks import stock
 from flashmail.audience.segment import Segment
 from flashmail.links import Links, Tokens
-from flashmail.message import LEAVE, TOKEN, Message, mark
+from flashmail.message import LEAVE, WATCH, Message, mark
 from flashmail.model import Priority
+from flashmail.rendering.watching import watched
 from flashmail.sending.approve.compose import Sender, compose
 from flashmail.sending.campaigns import Draft
 
@@ -22,7 +23,7 @@ def html(token: str, leave: str, name: str, because: str = stock.NEWS) -> str:
     return (
         f"<html><body><p>Dear {name},</p>{linked}"
         f"<p>You follow {because}. <a href='{LINKS.unsubscribe(leave)}'>Leave</a></p>"
-        "</body></html>"
+        f'<img src="{LINKS.pixel(token)}" alt=""></body></html>'
     )
 
 
@@ -32,11 +33,11 @@ def text(name: str) -> str:
 
 def draft(*topics: str, priority: Priority = Priority.NORMAL) -> Draft:
     """Return the mail as a campaign to the followers of these topics."""
-    reader = mark("name", "reader")
+    reader, because = mark("name", "reader"), mark("because", "our briefs")
     return compose(
         Message(
             SUBJECT,
-            html(mark(TOKEN), mark(LEAVE), reader, mark("because", "our briefs")),
+            watched(html(mark(WATCH), mark(LEAVE), reader, because), LINKS),
             text(reader),
         ),
         (),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, CursorResult, Engine
 from sqlmodel import Session
 
@@ -130,8 +131,15 @@ def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     found = connection.execute(
         query, rows | ({"topics": list(topics)} if topics else {})
     )
-    readers = tuple(starmap(Reader, found.all()))
+    readers = _read(found.scalar_one())
     return Claim(due.id, due.fence + 1, campaign, readers, topics)
+
+
+def _read(rows: str | None) -> tuple[Reader, ...]:
+    """Return the readers in a batch's rows, in the order of their numbers."""
+    found = orjson.loads(rows or "[]")
+    found.sort()
+    return tuple(starmap(Reader, found))
 
 
 def changed(result: object) -> int:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,7 +66,8 @@ class Handover:
             return []
         message = message_of(self.held.campaign)
         who = recipients(self.held, message, tokens, self.tracking)
-        return await transport.send(message, who, self)
+        with self._noted():
+            return await transport.send(message, who, self)
 
     async def __call__(self, subscriber_ids: Sequence[int]) -> None:
         """Mark deliveries: this is the transport's `Arm`."""
@@ -74,11 +76,24 @@ class Handover:
         if self._stopped:
             raise Fenced("this worker was told to stop")
         try:
-            await self._mark(subscriber_ids)
+            self._mark(subscriber_ids)
         except Exception as problem:
             # Whatever the reason: what cannot be marked must not be handed over.
             raise Fenced(f"the marks cannot be kept: {problem}") from problem
         self._armed.update(subscriber_ids)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Let the journal know whose turn comes next, as long as this lasts."""
+        if self.journal is None:
+            yield
+            return
+        batch_id, fence = self.held.batch_id, self.held.fence
+        self.journal.begin(batch_id, fence, (each[0] for each in self.held.readers))
+        try:
+            yield
+        finally:
+            self.journal.end(batch_id, fence)
 
     @property
     def urgent(self) -> bool:
@@ -96,10 +111,10 @@ class Handover:
         if self.journal:
             self.journal.accept(self.held.batch_id, self.held.fence, accepted)
 
-    async def _mark(self, subscriber_ids: Sequence[int]) -> None:
+    def _mark(self, subscriber_ids: Sequence[int]) -> None:
         held = self.held
         if self.journal:
-            await self.journal.arm(held.batch_id, held.fence, subscriber_ids)
+            self.journal.arm(held.batch_id, held.fence, subscriber_ids)
         else:
             ledger.arm(self.engine, held, subscriber_ids, now=self.clock())
 

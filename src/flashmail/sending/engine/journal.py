@@ -1,23 +1,32 @@
-"""The journal: a worker's own durable marks, one for each mail it is about to finish.
+"""The journal: a worker's own durable marks, for the mails that it hands over.
 
 SMTP takes mails one by one, and a transaction for each would cost more than sending
-it. Marks go into a file instead: sixteen bytes each, written and synced together for
-all connections that are waiting at the same moment. A mark counts for one claim only,
+it. Marks go into a file instead, sixteen bytes each. A mark counts for one claim only,
 as the claim's fence number is in it, so that old marks never have to be removed.
+
+Nobody's mail is handed over before a mark for it is on the disk. As a sync takes longer
+than a mail does, marks are put there for the next readers of a batch together; when a
+mail's turn has come it gets a mark of its own, which is not synced. If the worker dies,
+everything it wrote is still there: what is unknown are the few mails that were on their
+way. If the machine dies, only what was synced is sure to be there: then all that were
+marked together are unknown. The file begins with the boot in which it was made, which
+tells one case from the other.
 
 The worker holds a lock on its file (flock). Who can take the lock knows that the worker
 is dead and may settle its batches at once, by the marks. A worker that merely stands
-still is shut out first, by a file that says so: it looks for that file after each mark
-and before the bytes that count, so one of the two always sees the other.
+still is shut out first, by a line in a second file: it looks at that file after each
+mark and before the bytes that count, so one of the two always sees the other.
 """
 
 import asyncio
 import errno
 import fcntl
-import glob
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from struct import Struct
 
@@ -32,14 +41,48 @@ CLAIM = Struct(">II")
 #: Written ahead, so that a sync has no new length of the file to sync as well.
 SIZE = 1 << 20
 
-#: The two kinds of marks differ in their checks.
-ARMED, ACCEPTED = 0x666D6A6C, 0x666D6163
+#: The kinds of marks differ in their checks.
+AHEAD, ARMED, ACCEPTED = 0x666D6168, 0x666D6A6C, 0x666D6163
 
-#: Between a journal's name and the numbers of a claim that its worker has lost.
-SHUT_OUT = ".shut-out-"
+#: So many readers of a batch get a synced mark at once. After a power cut that many
+#: mails of each batch in hand may be unknown.
+TOGETHER = 200
+
+#: In seconds. What was accepted is written then if no other mark came first.
+SOON = 0.05
+
+#: After a journal's name: the claims that its worker has lost.
+SHUT_OUT = ".shut-out"
 
 #: A batch and the fence number of the claim on it.
 Claimed = tuple[int, int]
+
+
+def this_boot() -> bytes:
+    """Return sixteen bytes that are others once this machine has started again."""
+    try:
+        text = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        # Who cannot tell takes every start of a worker for one.
+        return uuid.uuid4().bytes
+    return uuid.UUID(text.strip()).bytes
+
+
+@dataclass
+class _Readers:
+    """A claim's readers: those who have a synced mark, and those who come next."""
+
+    next: Iterator[int] = field(default_factory=lambda: iter(()))
+    marked: set[int] = field(default_factory=set)
+
+    def take(self, subscriber_ids: Sequence[int]) -> list[int]:
+        """Return who needs a synced mark now: nobody, or these and many more."""
+        if self.marked.issuperset(subscriber_ids):
+            return []
+        taken = list(islice(self.next, TOGETHER))
+        taken += set(subscriber_ids).difference(self.marked, taken)
+        self.marked.update(taken)
+        return taken
 
 
 class Journal:
@@ -48,20 +91,24 @@ class Journal:
     def __init__(self, folder: Path, worker: str) -> None:
         self._folder, self._worker = folder, worker
         self._path = _path(folder, worker)
-        self._shut_out = f"{self._path}{SHUT_OUT}"
-        self._handle = -1
-        self._place = self._size = 0
-        self._accepted: list[tuple[int, int, int]] = []
+        self._handle = self._shut_out = -1
+        self._place = self._size = self._heard = 0
+        self._lost: set[Claimed] = set()
+        self._claims: dict[Claimed, _Readers] = {}
+        self._accepted: list[bytes] = []
         self._flushes = False
-        self._waiting: list[tuple[int, int, int]] = []
-        self._waiters: list[asyncio.Future[set[Claimed]]] = []
 
     def open(self) -> None:
         """Make the file and hold its lock until `close`, or until this process dies."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while self._handle < 0:
             self._handle = _locked(self._path)
+        others = _shut_out(self._path)
+        self._shut_out = os.open(others, os.O_RDWR | os.O_CREAT, 0o600)
         self._grow()
+        _write(self._handle, this_boot(), 0)
+        os.fsync(self._handle)
+        self.rewind()
         _sync_folder(self._folder)
 
     def close(self, *, keep: bool = False) -> None:
@@ -70,80 +117,66 @@ class Journal:
             if not keep:
                 _unlink(self._path)
             os.close(self._handle)
-            self._handle = -1
+            os.close(self._shut_out)
+            self._handle = self._shut_out = -1
 
     def rewind(self) -> None:
         """Begin at the front again; to be called when no batch is in hand."""
-        self._place = 0
+        self._place = MARK.size
+        self._claims.clear()
+
+    def begin(self, batch_id: int, fence: int, subscriber_ids: Iterable[int]) -> None:
+        """Say whose mails of a claim come one after the other."""
+        self._claims[batch_id, fence] = _Readers(iter(subscriber_ids))
+
+    def end(self, batch_id: int, fence: int) -> None:
+        """Forget a claim; its marks stay."""
+        self._claims.pop((batch_id, fence), None)
 
     def accept(self, batch_id: int, fence: int, subscriber_ids: Sequence[int]) -> None:
         """Note whose mails were accepted, so that they are not unknown if we die.
 
-        It is written with the next marks, and not synced: a dead process loses nothing
-        of what it wrote, and after a power cut the mail is unknown, which is true.
+        It is written with the next marks, before the line that carried such a mail can
+        carry another one: for each line, one mail at most is unknown if we die.
         """
-        self._accepted += [(batch_id, fence, each) for each in subscriber_ids]
+        self._accepted += _marks((batch_id, fence), ACCEPTED, subscriber_ids)
         if not self._flushes:
             self._flushes = True
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._flush)
+            asyncio.get_running_loop().call_later(SOON, self._flush)
 
-    async def arm(
-        self, batch_id: int, fence: int, subscriber_ids: Sequence[int]
-    ) -> None:
-        """Return when the marks are on the disk; raise Fenced if the batch is not ours.
+    def arm(self, batch_id: int, fence: int, subscriber_ids: Sequence[int]) -> None:
+        """Mark mails that are about to be handed over.
 
-        Whoever asks while others wait is written together with them.
+        Raises Fenced if the batch is not ours any more, or nothing can be noted.
         """
-        self._waiting += [(batch_id, fence, each) for each in subscriber_ids]
-        loop = asyncio.get_running_loop()
-        if not self._waiters:
-            # A round of the loop later, so that whoever is about to ask comes along.
-            loop.call_soon(self._sync)
-        # One for each: whoever is cancelled takes nobody else along.
-        synced: asyncio.Future[set[Claimed]] = loop.create_future()
-        self._waiters.append(synced)
-        if (batch_id, fence) in await synced:
+        claimed = batch_id, fence
+        readers = self._claims.setdefault(claimed, _Readers())
+        ahead = readers.take(subscriber_ids)
+        marks = _marks(claimed, AHEAD, ahead) + _marks(claimed, ARMED, subscriber_ids)
+        try:
+            self._keep(marks, sync=bool(ahead))
+        except OSError as problem:
+            readers.marked.difference_update(ahead)
+            raise Fenced(f"nothing can be noted: {problem.strerror}") from problem
+        if self._is_shut_out(claimed):
             raise Fenced(f"batch {batch_id} was taken over by another worker")
-
-    def _sync(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        waiters, self._waiters = self._waiters, []
-        problem = self._keep(waiting)
-        if problem is None:
-            claims = {(batch_id, fence) for batch_id, fence, _ in waiting}
-            shut_out = {each for each in claims if self._is_shut_out(*each)}
-        for waiter in waiters:
-            if waiter.done():
-                continue
-            if problem is None:
-                waiter.set_result(shut_out)
-            else:
-                waiter.set_exception(problem)
 
     def _flush(self) -> None:
         self._flushes = False
-        # What somebody waits for takes the rest along.
-        if self._accepted and not self._waiters:
-            self._keep([])
+        if self._accepted:
+            with suppress(OSError):
+                self._keep([], sync=False)
 
-    def _keep(self, waiting: Sequence[tuple[int, int, int]]) -> Fenced | None:
-        """Write marks, and sync what is waited for; return what kept them from it."""
+    def _keep(self, marks: list[bytes], *, sync: bool) -> None:
+        """Write marks, and before them what was accepted meanwhile."""
         accepted, self._accepted = self._accepted, []
-        marks = b"".join(
-            [_mark(each, ACCEPTED) for each in accepted]
-            + [_mark(each, ARMED) for each in waiting]
-        )
-        try:
-            if self._place + len(marks) > self._size:
-                self._grow()
-            _write(self._handle, marks, self._place)
-            if waiting:
-                os.fdatasync(self._handle)
-        except OSError as problem:
-            return Fenced(f"nothing can be noted: {problem.strerror}")
-        self._place += len(marks)
-        return None
+        written = b"".join(accepted + marks)
+        while self._place + len(written) > self._size:
+            self._grow()
+        _write(self._handle, written, self._place)
+        if sync:
+            os.fdatasync(self._handle)
+        self._place += len(written)
 
     def _grow(self) -> None:
         """Write more of it ahead: while batches are in hand, marks are only added."""
@@ -151,8 +184,12 @@ class Journal:
         os.fsync(self._handle)
         self._size += SIZE
 
-    def _is_shut_out(self, batch_id: int, fence: int) -> bool:
-        return os.path.exists(f"{self._shut_out}{batch_id}-{fence}")
+    def _is_shut_out(self, claimed: Claimed) -> bool:
+        size = os.lseek(self._shut_out, 0, os.SEEK_END)
+        if size != self._heard:
+            self._lost = set(CLAIM.iter_unpack(os.pread(self._shut_out, size, 0)))
+            self._heard = size
+        return claimed in self._lost
 
 
 def is_dead(folder: Path, worker: str) -> bool:
@@ -182,25 +219,33 @@ def remove(folder: Path, journals: Iterable[Path], needed: Iterable[str]) -> Non
 
 def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
     """Let a worker arm nothing more of a claim, should it still be running."""
-    if not _path(folder, worker).exists():
+    path = _path(folder, worker)
+    if not path.exists():
         return
-    _shut_out(folder, worker, batch_id, fence).touch()
-    _sync_folder(folder)
+    handle = os.open(_shut_out(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, CLAIM.pack(batch_id, fence))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read(
     folder: Path, worker: str, batch_id: int, fence: int
 ) -> tuple[list[int] | None, list[int]]:
-    """Return whom a worker had armed in a claim, and who of them was accepted.
+    """Return whom a worker may have handed over in a claim, and who was accepted.
 
-    Whom it armed is None if its journal is not here.
+    The first is None if its journal is not here. If the machine started again since,
+    they are all those whose turn had come or was to come soon.
     """
     try:
         marks = _path(folder, worker).read_bytes()
     except FileNotFoundError:
         return None, []
     claim = CLAIM.pack(batch_id, fence)
-    return _marked(marks, claim, ARMED), _marked(marks, claim, ACCEPTED)
+    same_boot = marks[: MARK.size] == this_boot()
+    armed = _marked(marks, claim, ARMED if same_boot else AHEAD)
+    return armed, _marked(marks, claim, ACCEPTED)
 
 
 @contextmanager
@@ -233,15 +278,14 @@ def _locked(path: Path) -> int:
 
 def _unlink(path: Path) -> None:
     """Remove a journal, and what shut its worker out of claims."""
-    for each in path.parent.glob(f"{glob.escape(path.name)}{SHUT_OUT}*"):
-        each.unlink(missing_ok=True)
+    _shut_out(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
-def _mark(what: tuple[int, int, int], kind: int) -> bytes:
-    batch_id, fence, subscriber_id = what
-    check = batch_id ^ fence ^ subscriber_id ^ kind
-    return MARK.pack(batch_id, fence, subscriber_id, check)
+def _marks(claimed: Claimed, kind: int, subscriber_ids: Iterable[int]) -> list[bytes]:
+    batch_id, fence = claimed
+    check = batch_id ^ fence ^ kind
+    return [MARK.pack(batch_id, fence, each, check ^ each) for each in subscriber_ids]
 
 
 def _marked(marks: bytes, claim: bytes, kind: int) -> list[int]:
@@ -265,8 +309,8 @@ def _path(folder: Path, worker: str) -> Path:
     return folder / worker.replace("/", "_")
 
 
-def _shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> Path:
-    return Path(f"{_path(folder, worker)}{SHUT_OUT}{batch_id}-{fence}")
+def _shut_out(path: Path) -> Path:
+    return Path(f"{path}{SHUT_OUT}")
 
 
 def _write(handle: int, marks: bytes, place: int) -> None:

@@ -38,7 +38,7 @@ from flashmail.model import (
     Subscription,
     Suppression,
 )
-from flashmail.model.columns import among
+from flashmail.model.columns import among, whole
 
 batch: Table = Batch.__table__  # type: ignore[attr-defined]
 campaign: Table = Campaign.__table__  # type: ignore[attr-defined]
@@ -83,23 +83,28 @@ def topics_followed(subscriber_id: Any) -> ScalarSelect[Any]:
 
 
 def readers(*, topics: bool, attributes: bool) -> Select[Any]:
-    """Return the query for a batch's readers; what is not asked for is null."""
+    """Return the query for a batch's readers, in one row; see `whole`.
+
+    What is not asked for is null.
+    """
     return _READERS[topics, attributes]
 
 
 def _readers(*, topics: bool, attributes: bool) -> Select[Any]:
     return (
         select(
-            subscriber.c.id,
-            subscriber.c.address,
-            subscriber.c.name,
-            topics_followed(delivery.c.subscriber_id) if topics else null(),
-            subscriber.c.attributes if attributes else null(),
-            subscriber.c.tracking_consent,
+            whole(
+                subscriber.c.id,
+                subscriber.c.address,
+                subscriber.c.name,
+                topics_followed(delivery.c.subscriber_id) if topics else null(),
+                subscriber.c.attributes if attributes else null(),
+                subscriber.c.tracking_consent,
+            )
         )
+        .select_from(subscriber)
         .join(delivery, delivery.c.subscriber_id == subscriber.c.id)
         .where(_range, delivery.c.state == DeliveryState.CLAIMED)
-        .order_by(delivery.c.subscriber_id)
     )
 
 

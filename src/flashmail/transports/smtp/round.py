@@ -200,6 +200,8 @@ class _Marks:
                 await asyncio.sleep(0)
                 group = self._ready[: self._together]
                 del self._ready[: self._together]
+                # First who was accepted: a line then has one mail at most in doubt.
+                self._tell()
                 await self._arm([number for _, number in group])
                 _hand_over(group)
         except asyncio.CancelledError:
@@ -218,7 +220,7 @@ class _Marks:
     def _tell(self) -> None:
         self._telling = False
         accepted, self._accepted = self._accepted, []
-        if self._listener:
+        if self._listener and accepted:
             self._listener.heard(accepted)
 
 
