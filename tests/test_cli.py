@@ -83,7 +83,7 @@ def test_a_campaign_can_be_looked_at_and_cancelled(home: Home) -> None:
 def test_what_speaks_against_a_brief_is_said_before_it_goes(home: Home) -> None:
     home.run("send", home.brief, "--yes")
 
-    assert "warning: the words of Jane Doe are approved by nobody" in home.said
+    assert "warns: the words of Jane Doe are approved by nobody here" in home.said
 
 
 def test_a_brief_that_was_sent_already_is_warned_about(home: Home) -> None:
@@ -92,7 +92,7 @@ def test_a_brief_that_was_sent_already_is_warned_about(home: Home) -> None:
 
     home.run("send", home.brief, "--yes")
 
-    assert "note: this very brief is campaign 1 already" in home.said
+    assert "warns: this very brief is campaign 1 already" in home.said
 
 
 def test_a_missed_campaign_goes_when_a_person_says_so(

@@ -12,6 +12,7 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.select import AudienceCount, count
 from flashmail.cli import say
 from flashmail.cli.brief import read
+from flashmail.cli.options import Json
 from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.reports.person import fate
@@ -30,7 +31,7 @@ def audience(
     urgent: Annotated[
         bool, typer.Option("--urgent", help="With those who want urgent ones only.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say how many would get a brief, and why: per topic, and who is left out."""
     home: Path = context.obj
@@ -57,7 +58,7 @@ def why(
     urgent: Annotated[
         bool, typer.Option("--urgent", help="As if it were sent urgently.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say why somebody did or did not get a brief, or would or would not now."""
     home: Path = context.obj
@@ -94,7 +95,7 @@ def show(counted: AudienceCount) -> None:
 @segments.command("list")
 def list_all(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """List the segments with the number of people each means now."""
     home: Path = context.obj
@@ -114,7 +115,7 @@ def list_all(
 def count_one(
     context: typer.Context,
     name: str,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say how many people a segment means now."""
     audience(context, segment=name, json=json)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.database import transaction
 from flashmail.links import Tokens
 from flashmail.settings import load
@@ -56,7 +57,7 @@ def read(
     paths: Annotated[
         list[Path], typer.Argument(help="Mails, folders, Maildirs; - is a pipe.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
     apply: Annotated[
         bool, typer.Option("--apply", help="Let it have its consequences.")
     ] = False,

@@ -10,6 +10,7 @@ import typer
 from flashmail import bootstrap, briefs
 from flashmail.briefs import Brief
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.sending.approve import preview
 
 app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
@@ -52,7 +53,7 @@ def show_doubts(brief: Brief) -> None:
 def show(
     context: typer.Context,
     file: File,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what flashmail understood of a brief, and what it doubts."""
     brief = read(context.obj, file)

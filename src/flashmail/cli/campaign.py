@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json, Number
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.cli.wait import show as show_states
 from flashmail.cli.wait import wait_for
@@ -21,8 +22,6 @@ from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
 
-Json = Annotated[bool, typer.Option("--json", help="For a program.")]
-Number = Annotated[int, typer.Argument(help="The campaign's number.")]
 
 #: How many campaigns a list shows.
 LATEST = 50

@@ -1,14 +1,19 @@
 """`flashmail campaign prepare, rehearse, correct, retract`."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Engine
+from sqlmodel import Session
 
 from flashmail import bootstrap
 from flashmail.cli import say
 from flashmail.cli.brief import read, show_doubts
+from flashmail.cli.despite import Codes, Reason, require_passed, tell
+from flashmail.cli.options import Json, Number
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision
@@ -18,18 +23,27 @@ from flashmail.sending.approve import rehearsal as rehearsing
 from flashmail.sending.approve.correct import Amended, Fix
 from flashmail.sending.approve.correct import correct as corrected
 from flashmail.sending.approve.correct import retract as retracted
+from flashmail.sending.approve.preflight import preflight
 from flashmail.sending.approve.prepare import NoSuchDraft, Wish
 from flashmail.sending.approve.prepare import prepare as prepared
+from flashmail.sending.approve.press import Press
 from flashmail.settings import load
 
-Json = Annotated[bool, typer.Option("--json", help="For a program.")]
-Number = Annotated[int, typer.Argument(help="The campaign's number.")]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Approve what was drafted, and send it now.")
 ]
 Words = Annotated[
     str, typer.Option("--words", help="What was wrong; it stands at the mail's head.")
 ]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Whether somebody approves at the command line, and despite what."""
+
+    yes: bool
+    despite: list[str]
+    reason: str
 
 
 def prepare(
@@ -83,6 +97,8 @@ def correct(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="The mended brief.")],
     words: Words,
     yes: Yes = False,
+    despite: Codes = None,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Stop a campaign: the mended brief to the rest, a correction to who got it."""
@@ -93,7 +109,8 @@ def correct(
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
     press, fix = bootstrap.press(settings), Fix(brief, words)
     made = corrected(engine, press, number, fix, who=who, now=now)
-    _go_on(engine, number, made, now, yes=yes, json=json)
+    _tell(number, made, json=json)
+    _go_on(engine, press, made, Pass(yes, despite or [], reason))
 
 
 def retract(
@@ -101,6 +118,8 @@ def retract(
     number: Number,
     words: Words,
     yes: Yes = False,
+    despite: Codes = None,
+    reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Stop a campaign, and take its brief back from who got it."""
@@ -109,28 +128,40 @@ def retract(
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
     press = bootstrap.press(settings)
     made = retracted(engine, press, number, words, who=who, now=now)
-    _go_on(engine, number, made, now, yes=yes, json=json)
+    _tell(number, made, json=json)
+    _go_on(engine, press, made, Pass(yes, despite or [], reason))
 
 
-def _go_on(
-    engine: Any, number: int, made: Amended, now: datetime, *, yes: bool, json: bool
-) -> None:
-    """Approve and queue what amends a campaign, or say that a person has to."""
+def _tell(number: int, made: Amended, *, json: bool) -> None:
     say.note(f"campaign {number} is stopped")
     if json:
         say.result({"campaign": number, "note": made.note, "rest": made.rest})
+
+
+def _go_on(engine: Engine, press: Press, made: Amended, allowed: Pass) -> None:
+    """Approve and queue what amends a campaign, or say that a person has to."""
     drafts = [each for each in (made.note, made.rest) if each is not None]
-    if not yes:
-        named = " and ".join(map(str, drafts))
+    named = " and ".join(map(str, drafts))
+    if not allowed.yes:
         raise NeedsDecision(f"approve campaign {named} in the pages, or with --yes")
-    who = AT_THE_COMMAND_LINE
     with transaction(engine) as session:
         for each in drafts:
-            digest = campaigns.find(session, each).message_digest
-            campaigns.approve(session, each, digest, who=who, now=now)
-            campaigns.schedule(session, each, now, who=who, now=now)
+            _approve(session, press, each, allowed, datetime.now(UTC))
     for each in drafts:
         say.note(f"campaign {each} is scheduled; 'serve' or 'worker' sends it")
+
+
+def _approve(
+    session: Session, press: Press, number: int, allowed: Pass, now: datetime
+) -> None:
+    postal, who = press.postal_address, AT_THE_COMMAND_LINE
+    found = preflight(session, number, now=now, postal_address=postal, from_file=True)
+    tell(found)
+    passed = require_passed(found, allowed.despite, allowed.reason)
+    campaign = campaigns.find(session, number)
+    passed.note(session, campaign, links=press.links, who=who, now=now)
+    campaigns.approve(session, number, campaign.message_digest, who=who, now=now)
+    campaigns.schedule(session, number, now, who=who, now=now)
 
 
 def _facts(found: Rehearsal) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.errors import NeedsDecision
 from flashmail.settings import load
 
@@ -28,7 +29,7 @@ def doctor(
             help="Recorded answers instead of the name servers: JSON.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Examine settings, the way out, and what the name servers say of the sender.
 

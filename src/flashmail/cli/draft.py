@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.drafts import approvals, desk
@@ -19,7 +20,7 @@ from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Briefs that are being written.")
 
-Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+Json = Json
 Number = Annotated[int, typer.Argument(help="The draft's number.")]
 
 

@@ -7,6 +7,7 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.errors import WrongInput
 from flashmail.settings import load
 from flashmail.tracking.judge import relabel as judge_anew
@@ -14,7 +15,7 @@ from flashmail.tracking.totals import erase as erase_past
 
 app = typer.Typer(no_args_is_help=True, help="Judge or erase what readers did.")
 
-Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+Json = Json
 
 
 @app.command()

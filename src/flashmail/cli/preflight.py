@@ -14,6 +14,7 @@ from flashmail.briefs import Brief
 from flashmail.briefs.decode import decode
 from flashmail.cli import say
 from flashmail.cli.brief import File, read, show_doubts
+from flashmail.cli.options import At, Json, Template, ToSegment, Urgent
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision
 from flashmail.model import Priority
@@ -31,19 +32,14 @@ from flashmail.sending.approve.press import Press
 def preflight(
     context: typer.Context,
     file: File,
-    segment: Annotated[
-        str, typer.Option(help="To this segment instead of the topics' followers.")
-    ] = "",
-    at: Annotated[
-        str, typer.Option(help="When it is to leave: '2027-03-01 09:00 Europe/Paris'.")
-    ] = "",
-    urgent: Annotated[
-        bool, typer.Option("--urgent", help="As an urgent mail.")
-    ] = False,
+    segment: ToSegment = "",
+    at: At = "",
+    urgent: Urgent = False,
+    template: Template = "",
     links: Annotated[
         bool, typer.Option(help="Follow the links, to see whether they are alive.")
     ] = True,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what would go wrong with a brief; exit status 3 where something blocks."""
     home: Path = context.obj
@@ -64,6 +60,7 @@ def preflight(
         markdown=decode(file.read_bytes())[0],
         embargo_until=brief.embargo,
         peopled=settings.database_url != bootstrap.IN_MEMORY,
+        from_file=True,
     )
     with reading(engine) as session:
         found = look_ahead(
@@ -75,6 +72,7 @@ def preflight(
             now=now,
             moment=parse_moment(at, now=now) if at else None,
             priority=Priority.URGENT if urgent else Priority.NORMAL,
+            template=template,
         )
     _say(found, json=json)
 
@@ -89,7 +87,8 @@ def _say(found: Sequence[Finding], *, json: bool) -> None:
         say.result([each.as_json() for each in found])
     for each in () if json else found:
         where = f" ({each.where})" if each.where else ""
-        say.out.print(f"{each.level}: {each.message}{where}", markup=False)
+        code = f" [{each.code}]" if each.blocks else ""
+        say.out.print(f"{each.level}: {each.message}{where}{code}", markup=False)
     blocking = sum(each.blocks for each in found)
     if blocking:
         raise NeedsDecision(f"{blocking} to mend before it goes out")

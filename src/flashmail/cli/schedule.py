@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
@@ -62,7 +63,7 @@ def add(
 @app.command("list")
 def list_all(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """List the schedules, and when each last came round."""
     engine = bootstrap.engine(load(context.obj))

@@ -1,12 +1,12 @@
 """`flashmail seeds`: what mailboxes of our own say of urgent mail."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.settings import load
@@ -23,7 +23,7 @@ def options() -> None:
 @app.command()
 def check(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say how long urgent mail of the last day took into each seed's mailbox.
 

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,13 @@ from flashmail.briefs.decode import decode
 from flashmail.cli import say
 from flashmail.cli.audience import show
 from flashmail.cli.brief import read, show_doubts
+from flashmail.cli.despite import Codes, Reason, require_passed, tell
+from flashmail.cli.options import At, Json, Template, ToSegment, Urgent
 from flashmail.cli.wait import wait_for
 from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.model import Priority
-from flashmail.sending.approve.launch import draft_of, launch
+from flashmail.sending.approve.launch import launch
 from flashmail.sending.approve.moment import parse_moment
 from flashmail.sending.approve.preflight import Surroundings, foresee
 from flashmail.sending.campaigns import Draft
@@ -33,23 +36,19 @@ AT_THE_COMMAND_LINE = "system (command line)"
 def send(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(dir_okay=False, help="A brief.")],
-    segment: Annotated[
-        str, typer.Option(help="To this segment instead of the topics' followers.")
-    ] = "",
-    at: Annotated[
-        str, typer.Option(help="A time with its zone: '2027-03-01 09:00 Europe/Paris'.")
-    ] = "",
-    urgent: Annotated[
-        bool, typer.Option("--urgent", help="Now, before everything else.")
-    ] = False,
-    template: Annotated[str, typer.Option(help="A folder of templates/.")] = "",
+    segment: ToSegment = "",
+    at: At = "",
+    urgent: Urgent = False,
+    template: Template = "",
     yes: Annotated[
         bool, typer.Option("--yes", help="Approve without being asked.")
     ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Send it from here, and wait for the end.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    despite: Codes = None,
+    reason: Reason = "",
+    json: Json = False,
 ) -> None:
     """Send a brief to those who follow its topics: now, at a time, or urgently."""
     home: Path = context.obj
@@ -60,28 +59,26 @@ def send(
     settings = load(home)
     brief = read(home, file)
     show_doubts(brief)
-    engine = bootstrap.engine_with_topics(settings)
+    press, engine = bootstrap.press(settings), bootstrap.engine_with_topics(settings)
     chosen = _segment(home, brief, segment, engine)
-    what = draft_of(
-        brief,
-        chosen,
-        renderer=bootstrap.renderer(settings),
-        sender=bootstrap.sender(settings),
-        links=bootstrap.links(settings),
-        priority=Priority.URGENT if urgent else Priority.NORMAL,
-        template=template,
-    )
+    priority = Priority.URGENT if urgent else Priority.NORMAL
+    what = press.draft(brief, chosen, priority=priority, template=template)
     counted = _count(engine, what, urgent=urgent)
     around = Surroundings(
         postal_address=settings.postal_address,
         markdown=decode(file.read_bytes())[0],
         embargo_until=brief.embargo,
         audience=counted.total,
+        from_file=True,
     )
-    _foretell(engine, what, brief, around, moment)
+    with reading(engine) as session:
+        found = foresee(session, what, brief, around, now=now, moment=moment)
+    tell(found)
+    passed = require_passed(found, despite or [], reason)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
-    campaign_id = launch(engine, brief, what, moment, who=who, now=now)
+    noted = partial(passed.note, links=press.links, who=who, now=now)
+    campaign_id = launch(engine, brief, what, moment, also=noted, who=who, now=now)
     if json:
         say.result({"campaign": campaign_id})
     if wait:
@@ -104,18 +101,6 @@ def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
             "the brief has no topics, so nobody follows it; tag it, or name a --segment"
         )
     return Segment(any=brief.topics)
-
-
-def _foretell(
-    engine: Engine, what: Draft, brief: Brief, around: Surroundings, at: datetime
-) -> None:
-    """Say what speaks against it. Whoever approves at the command line decides."""
-    with reading(engine) as session:
-        found = foresee(session, what, brief, around, now=datetime.now(UTC), moment=at)
-    for each in found:
-        where = f" ({each.where})" if each.where else ""
-        sign = "warning" if each.blocks else "note"
-        say.note(f"{sign}: {each.message}{where}")
 
 
 def _count(engine: Engine, what: Draft, *, urgent: bool) -> AudienceCount:

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.model import Role, Staff
@@ -52,7 +53,7 @@ def add(
 @app.command("list")
 def list_all(
     context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """List who may sign in."""
     engine = bootstrap.engine(load(context.obj))

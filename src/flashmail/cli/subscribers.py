@@ -15,6 +15,7 @@ from flashmail.audience.change import find_by_address
 from flashmail.audience.erase import erase as erase_person
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.settings import load
@@ -37,7 +38,7 @@ def import_files(
     rejected: Annotated[
         Path | None, typer.Option(help="Write rows that were not taken to this CSV.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Bring people in: rosters, and exports of other programs, also in a zip.
 
@@ -66,7 +67,7 @@ def import_files(
 def preview(
     files: Annotated[list[Path], typer.Argument(dir_okay=False, help="As to import.")],
     column: Annotated[list[str] | None, typer.Option(help="As to import.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what files are taken for, and what each column is read as."""
     found = roster.preview(files, mapped=_mapped(column or []))

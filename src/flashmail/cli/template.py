@@ -6,6 +6,7 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.errors import WrongInput
 
 app = typer.Typer(no_args_is_help=True, help="Look after the templates.")
@@ -23,7 +24,7 @@ def list_all(context: typer.Context) -> None:
 def check(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(help="All, if none.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    json: Json = False,
 ) -> None:
     """Find what is wrong in templates, before a reader does."""
     renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))

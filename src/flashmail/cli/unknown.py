@@ -8,6 +8,7 @@ import typer
 
 from flashmail import bootstrap
 from flashmail.cli import say
+from flashmail.cli.options import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
@@ -20,7 +21,7 @@ from flashmail.tracking.sendgrid_activity import Activity, Sought
 
 app = typer.Typer(no_args_is_help=True, help="Mails of which nobody knows.")
 
-Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+Json = Json
 Hours = Annotated[int, typer.Option(min=0, help="Unknown for so long at least.")]
 
 HOURS = int(ASKS_AFTER / timedelta(hours=1))

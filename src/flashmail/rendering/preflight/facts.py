@@ -23,7 +23,8 @@ class Facts:
     """Everything that the rules ask for; what is not known is left out.
 
     `markdown` is the brief as an editor sees it, so that a finding can name a line.
-    `message` holds its marks. `moment` is when it would leave.
+    `message` holds its marks. `moment` is when it would leave. For the quotes in
+    `answered_for` whoever sends it answers, as nobody could note an approval.
     """
 
     message: Message
@@ -36,6 +37,7 @@ class Facts:
     postal_address: str = ""
     embargo_until: datetime | None = None
     approved_quotes: frozenset[str] = frozenset()
+    answered_for: frozenset[str] = frozenset()
     links: Mapping[str, LinkFact] = field(default_factory=dict)
     audience: int | None = None
     usual: int | None = None

@@ -1,15 +1,17 @@
 """Launch: from a brief to a campaign in the queue, the one way for every edge."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from flashmail import briefs
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import transaction
 from flashmail.links import Links
-from flashmail.model import Priority
+from flashmail.model import Campaign, Priority
 from flashmail.rendering import Renderer
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve.compose import Sender, compose
@@ -89,12 +91,14 @@ def launch(
     what: Draft,
     moment: datetime,
     *,
+    also: Callable[[Session, Campaign], None] = lambda session, campaign: None,
     who: str,
     now: datetime,
 ) -> int:
     """Freeze, approve and schedule a draft that somebody has agreed to.
 
-    Returns the campaign's number. All of it is kept, or none.
+    Returns the campaign's number. All of it is kept, or none, with whatever `also` has
+    to note about the campaign.
     """
     with transaction(engine) as session:
         brief_id = stored.keep_brief(
@@ -107,6 +111,7 @@ def launch(
         )
         campaign = campaigns.draft(session, what, brief_id=brief_id, who=who, now=now)
         assert campaign.id is not None
+        also(session, campaign)
         campaigns.approve(session, campaign.id, what.digest, who=who, now=now)
         campaigns.schedule(session, campaign.id, moment, who=who, now=now)
         return campaign.id

@@ -20,13 +20,13 @@ from flashmail.model import (
     LinkCheck,
     LinkState,
     Priority,
-    QuoteApproval,
     StoredBrief,
 )
 from flashmail.rendering import RenderError
 from flashmail.rendering.finding import Finding, blocking
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.sending import campaigns, stored
+from flashmail.sending.approve import quotes
 from flashmail.sending.approve.link_checks import ask
 from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import Draft
@@ -60,7 +60,8 @@ class Surroundings:
 
     `postal_address` is the installation's. `audience` is how many would get it, if
     somebody counted already; `own` a campaign that is not to be held against itself.
-    `peopled` is false where there are no subscribers to be counted.
+    `peopled` is false where there are no subscribers to be counted, `from_file` true
+    where the brief is no draft of ours.
     """
 
     postal_address: str = ""
@@ -69,6 +70,7 @@ class Surroundings:
     audience: int | None = None
     own: int = 0
     peopled: bool = True
+    from_file: bool = False
 
 
 def preflight(
@@ -78,6 +80,7 @@ def preflight(
     now: datetime,
     moment: datetime | None = None,
     postal_address: str = "",
+    from_file: bool = False,
 ) -> tuple[Finding, ...]:
     """Return what is to be mended or thought about before this campaign goes out.
 
@@ -91,6 +94,7 @@ def preflight(
         markdown=stored.markdown if stored else "",
         embargo_until=stored.embargo_until if stored else None,
         own=campaign_id,
+        from_file=from_file,
     )
     what = campaigns.frozen(session, campaign)
     brief = briefs.read(stored.markdown) if stored else None
@@ -170,7 +174,10 @@ def foresee(
             markdown=around.markdown,
             postal_address=around.postal_address,
             embargo_until=around.embargo_until,
-            approved_quotes=_approved(session, brief),
+            approved_quotes=quotes.approved(session, brief),
+            answered_for=(
+                quotes.answered_for(session, brief) if around.from_file else frozenset()
+            ),
             links=link_facts(session, what.destinations, now=now),
             audience=audience,
             usual=usual_audience(session, what, own=around.own),
@@ -222,12 +229,6 @@ def _people(session: Session, what: Draft) -> int:
     meant = audience_query(session, what.segment, urgent=urgent)
     counted = select(func.count()).select_from(meant.subquery())
     return session.exec(counted).one()
-
-
-def _approved(session: Session, brief: Brief | None) -> frozenset[str]:
-    digests = [quote.digest for quote in brief.quotes] if brief else []
-    known = select(QuoteApproval.digest).where(col(QuoteApproval.digest).in_(digests))
-    return frozenset(session.exec(known))
 
 
 def _urgent(session: Session, now: datetime, *, own: int) -> int:
