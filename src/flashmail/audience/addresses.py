@@ -61,6 +61,12 @@ def parse_address(text: str) -> Address:
     return Address(written, written.lower())
 
 
+def masked(address: str) -> str:
+    """Return as much of an address as its owner needs to know it again."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}…@{domain}"
+
+
 _LONG = _Domain("", 0, f"an address has at most {ADDRESS_LIMIT} characters")
 
 

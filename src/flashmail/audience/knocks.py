@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from flashmail.audience.addresses import Address
@@ -11,6 +12,7 @@ from flashmail.audience.consent import Where, agreed
 from flashmail.audience.erase import let_in_again
 from flashmail.errors import WrongInput
 from flashmail.model import (
+    WAY_BACK,
     ConsentKind,
     Frequency,
     Knock,
@@ -33,6 +35,13 @@ NEVER = "asked never to be mailed"
 
 class KnockGone(WrongInput):
     """There is no such request any more."""
+
+
+class Confirmed(NamedTuple):
+    """Whose request was confirmed; and, of who moved, the old address's way back."""
+
+    subscriber_id: int
+    way_back: Knock | None = None
 
 
 def ask_to_join(
@@ -133,13 +142,13 @@ def find_open(session: Session, knock_id: int, *, now: datetime) -> Knock:
     return knock
 
 
-def confirm(session: Session, knock: Knock, *, where: Where, now: datetime) -> int:
-    """Do what was asked for, as the address itself says so; return the reader's number.
-
-    Twice is once.
-    """
+def confirm(
+    session: Session, knock: Knock, *, where: Where, now: datetime
+) -> Confirmed:
+    """Do what was asked for, as the address itself says so. Twice is once."""
     if knock.state is not KnockState.MAILED:
-        return knock.subscriber_id or 0
+        return Confirmed(knock.subscriber_id or 0)
+    way_back = _way_back(session, knock, now) if knock.moves else None
     person = _moved(session, knock) if knock.moves else _joined(session, knock, now)
     assert person.id is not None
     knock.subscriber_id, knock.state = person.id, KnockState.CONFIRMED
@@ -148,7 +157,7 @@ def confirm(session: Session, knock: Knock, *, where: Where, now: datetime) -> i
     asked = {"asked_at": knock.at.isoformat(), "asked_from": knock.network}
     asked |= {"form": knock.wording, "page": knock.source}
     agreed(session, person.id, kind, where, now=now, topics=knock.topics, **asked)
-    return person.id
+    return Confirmed(person.id, way_back)
 
 
 def never(session: Session, knock: Knock, *, now: datetime) -> None:
@@ -209,6 +218,39 @@ def _moved(session: Session, knock: Knock) -> Subscriber:
     session.add(person)
     session.flush()
     return person
+
+
+def _way_back(session: Session, knock: Knock, now: datetime) -> Knock | None:
+    """Let the old address take a move back, as if it had asked for that itself.
+
+    Whoever does go back closes the ways that were opened since, and opens none.
+    """
+    if knock.source == WAY_BACK:
+        session.execute(
+            update(Knock)
+            .where(col(Knock.subscriber_id) == knock.subscriber_id, col(Knock.moves))
+            .where(col(Knock.id) > knock.id)
+            .where(col(Knock.state).in_((KnockState.ASKED, KnockState.MAILED)))
+            .values(state=KnockState.REFUSED, reason="the old address took it back")
+            .execution_options(synchronize_session=False)
+        )
+        return None
+    person = session.get(Subscriber, knock.subscriber_id)
+    if person is None:
+        return None
+    back = Knock(
+        address=person.address,
+        key=person.key,
+        subscriber_id=person.id,
+        moves=True,
+        state=KnockState.MAILED,
+        source=WAY_BACK,
+        at=now,
+        mailed_at=now,
+    )
+    session.add(back)
+    session.flush()
+    return back
 
 
 def _owner(session: Session, key: str) -> Subscriber | None:

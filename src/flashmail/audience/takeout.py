@@ -10,6 +10,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from flashmail.audience.log import of_subscriber
 from flashmail.model import (
+    MOVE,
+    WAY_BACK,
     AuditEntry,
     Consent,
     Delivery,
@@ -53,11 +55,18 @@ def about(person: Subscriber) -> Iterator[tuple[type[Any], ColumnElement[bool]]]
     for table in BY_NUMBER:
         yield table, table.subscriber_id == person.id
     yield Suppression, col(Suppression.key) == person.key
-    yield (
-        Knock,
-        (col(Knock.key) == person.key) | (col(Knock.subscriber_id) == person.id),
+    theirs = (col(Knock.key) == person.key) | (col(Knock.subscriber_id) == person.id)
+    # Letters went to earlier addresses, too. Not to every one that was asked for: that
+    # may be somebody else's.
+    earlier = select(Knock.address).where(
+        Knock.subscriber_id == person.id, Knock.source == WAY_BACK
     )
-    yield Letter, col(Letter.address) == person.address
+    mine = col(Letter.address) == person.address
+    yield (
+        Letter,
+        mine | (col(Letter.asked_by) == MOVE) & col(Letter.address).in_(earlier),
+    )
+    yield Knock, theirs
     subjects = (of_subscriber(person.id or 0), f"address {person.key}")
     yield AuditEntry, col(AuditEntry.subject).in_(subjects)
 

@@ -22,8 +22,8 @@ from flashmail.model.engagement import ALL, EngagementTotal
 from flashmail.model.event import ENGAGEMENT, Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
 from flashmail.model.instance import Instance
-from flashmail.model.knock import Farewell, Knock, KnockState, Salt
-from flashmail.model.letter import Letter, LetterState
+from flashmail.model.knock import WAY_BACK, Farewell, Knock, KnockState, Salt
+from flashmail.model.letter import MOVE, Letter, LetterState
 from flashmail.model.link_check import LinkCheck, LinkState
 from flashmail.model.lone import LoneApproval
 from flashmail.model.owed import LeftOut, Owed, OwedState, Path
@@ -48,7 +48,9 @@ __all__ = [
     "ALL",
     "ENGAGEMENT",
     "LEFT",
+    "MOVE",
     "OPEN",
+    "WAY_BACK",
     "Actor",
     "Amends",
     "AuditEntry",

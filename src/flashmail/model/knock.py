@@ -8,6 +8,9 @@ from sqlmodel import Field, SQLModel
 
 from flashmail.model.columns import Word
 
+#: The source of a request that we ourselves make for an old address: the way back.
+WAY_BACK = "way back"
+
 
 class KnockState(StrEnum):
     """How far it has come."""

@@ -7,6 +7,9 @@ from sqlmodel import Field, SQLModel
 
 from flashmail.model.columns import Word
 
+#: Who asked for a letter to an address that a reader moved away from.
+MOVE = "a move"
+
 
 class LetterState(StrEnum):
     """How far a letter has come."""

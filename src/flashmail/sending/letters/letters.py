@@ -14,10 +14,11 @@ from sqlmodel import Session, col, select
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN, TOKEN_WIDTH, TOKENS, Message, mark
-from flashmail.model import Campaign, Letter, LetterState
+from flashmail.model import MOVE, Campaign, Letter, LetterState
 from flashmail.sending.approve.compose import Sender
 from flashmail.sending.approve.preview import SAMPLE
 from flashmail.sending.campaigns import find, log, message_of
+from flashmail.sending.letters.moved import may_be_told
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ LATER = timedelta(minutes=1)
 
 #: A test cannot unsubscribe anybody, so it does not say that it could.
 LEAVING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+NO_MORE = "the address gets no more mail"
 
 BOOKED = {
     Outcome.ACCEPTED: LetterState.SENT,
@@ -109,6 +112,9 @@ class Postman:
             found = []
             for each in session.exec(due.with_for_update(skip_locked=True)):
                 each.state = LetterState.CLAIMED
+                if each.asked_by == MOVE and not may_be_told(session, each.address):
+                    each.state, each.reason = LetterState.FAILED, NO_MORE
+                    continue
                 found.append((each, self._message(session, each)))
             return found
 

@@ -19,6 +19,7 @@ from flashmail.audience.preferences import choices
 from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import Frequency, Knock
+from flashmail.sending.letters.moved import tell_old_address
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, EVERYONE, allow
@@ -89,8 +90,11 @@ def confirmed(
     """Let somebody in, or move a reader to this address."""
     knock = find_open(session, tokens.read(Purpose.CONFIRM, token)[1], now=now)
     place = where(request, WORDING, "confirmation page")
-    subscriber_id = confirm(session, knock, where=place, now=now)
-    theirs = tokens.write(Purpose.LEAVE, 0, subscriber_id)
+    done = confirm(session, knock, where=place, now=now)
+    if done.way_back:
+        links = request.app.state.press.links
+        tell_old_address(session, done.way_back, knock, tokens, links, now=now)
+    theirs = tokens.write(Purpose.LEAVE, 0, done.subscriber_id)
     return page("confirmed", token=theirs, moved=knock.moves)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Request
 from sqlmodel import Session
 
+from flashmail.audience.addresses import masked
 from flashmail.audience.consent import Where, network_of
 from flashmail.links import BadToken
 from flashmail.model import Subscriber, SubscriberStatus
@@ -20,9 +21,8 @@ def person_of(session: Session, subscriber_id: int) -> Subscriber:
 
 def shown(person: Subscriber) -> dict[str, Any]:
     """What a page may show to whoever has the link: a mail can be passed on."""
-    local, _, domain = person.address.partition("@")
     return {
-        "address": f"{local[:1]}…@{domain}",
+        "address": masked(person.address),
         "left": person.status is SubscriberStatus.UNSUBSCRIBED,
     }
 
