@@ -15,6 +15,7 @@ from flashmail.audience.headcount import heads, keep_heads
 from flashmail.database import is_sqlite, reading, transaction
 from flashmail.links import Tokens
 from flashmail.reports.kept import count_again
+from flashmail.settings import Tracking
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 
@@ -77,7 +78,7 @@ def _told(engine: Engine, run: Run) -> dict[str, str]:
         connection.execute(text(OPENED), {"now": now})
         connection.execute(text(BOUNCED))
     # What `flashmail serve` does beside the pages.
-    while count_again(engine, now=now):
+    while count_again(engine, now=now, tracking=Tracking.REFUSABLE):
         pass
     with reading(engine) as session:
         counted = heads(session, {})

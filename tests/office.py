@@ -36,6 +36,7 @@ from flashmail.sending import campaigns
 from flashmail.sending.approve.compose import Sender, compose
 from flashmail.sending.approve.press import Press
 from flashmail.sending.engine.worker import Worker
+from flashmail.settings import Tracking
 from flashmail.tracking import sendgrid
 from flashmail.tracking.record import record
 from flashmail.transports import Arm, Outcome, Receipt, Recipient
@@ -48,6 +49,8 @@ PAGE = (
     f"<p>Dear {mark('name', 'reader')}, <a href='{LINKS.click(1)}'>read</a>"
     f" <a href='{LINKS.unsubscribe()}'>leave</a></p>"
 )
+#: Whose opens and clicks an installation looks at where nobody says otherwise.
+TRACKING = Tracking.REFUSABLE
 POSTAL = "1 Example Street, Example City 12345"
 
 
@@ -269,7 +272,9 @@ class Office:
 
     def report(self, campaign_id: int = 1) -> Report:
         with reading(self.engine) as session:
-            return report(session, campaigns.find(session, campaign_id))
+            return report(
+                session, campaigns.find(session, campaign_id), tracking=TRACKING
+            )
 
     def states(self, campaign_id: int = 1) -> dict[DeliveryState, int]:
         """Return how many deliveries are in each state that has any."""

@@ -1,8 +1,10 @@
 """Reports: what became of a campaign, over time, by groups, and for one person."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
@@ -24,8 +26,9 @@ from flashmail.reports.compare import comparison, measures
 from flashmail.reports.failures import OTHERS, REASONS_SHOWN, Failure
 from flashmail.reports.groups import by_domain, by_topic
 from flashmail.reports.readers import Readers, readers
+from flashmail.settings import Tracking
 from flashmail.tracking.totals import erase
-from office import NOON, Office
+from office import NOON, TRACKING, Office
 
 DESTINATION = "https://www.example.org/report"
 
@@ -42,6 +45,14 @@ def storm(office: Office) -> Office:
     office.schedule(links=(DESTINATION,))
     office.send_all()
     return office
+
+
+def again(office: Office, *, now: datetime) -> int:
+    """Count what is due; return how much it was."""
+    return kept.count_again(office.engine, now=now, tracking=TRACKING)
+
+
+counted = partial(kept.figures, tracking=TRACKING)
 
 
 def happened(
@@ -179,7 +190,7 @@ def test_a_campaign_is_compared_with_those_before(storm: Office) -> None:
 
     with reading(storm.engine) as session:
         calm = session.get_one(Campaign, 2)
-        past, found = comparison(session, calm, now=NOON)
+        past, found = comparison(session, calm, now=NOON, tracking=TRACKING)
 
     opened = next(each for each in found if each.name.startswith("opened"))
     assert past == 1
@@ -202,46 +213,65 @@ def test_nothing_sent_is_compared_with_nothing() -> None:
 
 
 def test_what_was_counted_is_kept_until_it_is_too_old(storm: Office) -> None:
-    kept.count_again(storm.engine, now=NOON)
+    again(storm, now=NOON)
     happened(storm, EventKind.OPENED, 1)
 
     def opened(after: timedelta) -> object:
         with reading(storm.engine) as session:
             campaign = session.get_one(Campaign, 1)
             now = NOON + after
-            return kept.figures(session, campaign, kept.SUMMARY, now=now).values[
-                "opened"
-            ]
+            return kept.figures(
+                session, campaign, kept.SUMMARY, now=now, tracking=TRACKING
+            ).values["opened"]
 
     assert opened(timedelta(seconds=5)) == 0
     assert opened(timedelta(hours=5)) == 1
 
 
 def test_old_campaigns_are_counted_less_often(storm: Office) -> None:
-    assert kept.count_again(storm.engine, now=NOON) == 2
-    assert kept.count_again(storm.engine, now=NOON) == 0
-    assert kept.count_again(storm.engine, now=NOON + timedelta(seconds=11)) == 2
+    assert again(storm, now=NOON) == 2
+    assert again(storm, now=NOON) == 0
+    assert (
+        kept.count_again(
+            storm.engine, now=NOON + timedelta(seconds=11), tracking=TRACKING
+        )
+        == 2
+    )
 
     month = NOON + timedelta(days=30)
-    assert kept.count_again(storm.engine, now=month) == 2
-    assert kept.count_again(storm.engine, now=month + timedelta(hours=1)) == 0
-    assert kept.count_again(storm.engine, now=month + timedelta(hours=8)) == 2
+    assert again(storm, now=month) == 2
+    assert (
+        kept.count_again(
+            storm.engine, now=month + timedelta(hours=1), tracking=TRACKING
+        )
+        == 0
+    )
+    assert (
+        kept.count_again(
+            storm.engine, now=month + timedelta(hours=8), tracking=TRACKING
+        )
+        == 2
+    )
     with reading(storm.engine) as session:
         assert len(session.exec(select(CampaignFigures)).all()) == 2
 
 
 def test_the_chart_outlives_what_people_did(storm: Office) -> None:
     happened(storm, EventKind.OPENED, 1, after=timedelta(minutes=1))
-    kept.count_again(storm.engine, now=NOON)
+    again(storm, now=NOON)
     year = NOON + timedelta(days=400)
 
     erase(storm.engine, keep=timedelta(days=365), now=year)
-    kept.count_again(storm.engine, now=year)
+    again(storm, now=year)
 
     with reading(storm.engine) as session:
         campaign = session.get_one(Campaign, 1)
-        drawn = kept.figures(session, campaign, kept.DETAILS, now=year).values
-        told = kept.figures(session, campaign, kept.SUMMARY, now=year).values
+        drawn = kept.figures(
+            session, campaign, kept.DETAILS, now=year, tracking=TRACKING
+        ).values
+        told = kept.figures(
+            session, campaign, kept.SUMMARY, now=year, tracking=TRACKING
+        ).values
     assert drawn["timeline"]["lines"]["opened"][-1] == 1
     assert told["readers"]["opened"]["unknown"] == 1
 
@@ -262,7 +292,7 @@ def test_the_newsroom_says_what_needs_a_person(storm: Office) -> None:
 
     def needs(after: timedelta) -> list[tuple[str, str]]:
         with reading(storm.engine) as session:
-            found = newsroom.needs(session, now=NOON + after)
+            found = newsroom.needs(session, now=NOON + after, tracking=TRACKING)
         return [(each.campaign.subject, each.path) for each in found]
 
     waiting = ("Calm", "/campaigns/2")
@@ -357,6 +387,19 @@ def test_deliveries_are_a_file_that_no_spreadsheet_runs(
     assert rows[2].startswith('"boris@example.org","failed","\'=cmd')
     assert len(rows) == 4
     assert "attachment" in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("path", ["", "?fresh=true"])
+def test_pages_count_whom_the_installation_watches(
+    client: TestClient, storm: Office, path: str
+) -> None:
+    assert isinstance(client.app, FastAPI)
+    words = "3 do not want to be watched"
+    assert words not in client.get(f"/campaigns/1/report{path}").text
+
+    client.app.state.tracking = Tracking.CONSENT
+
+    assert words in client.get(f"/campaigns/1/report{path}").text
 
 
 def test_the_overview_moves_by_itself(client: TestClient, storm: Office) -> None:

@@ -29,6 +29,7 @@ from flashmail.model import (
 from flashmail.reports.campaign import report
 from flashmail.sending.engine.dispatch import Polling
 from flashmail.sending.engine.worker import Worker
+from flashmail.settings import Tracking
 from flashmail.transports import (
     Arm,
     Fenced,
@@ -219,7 +220,7 @@ def _states(office: Office) -> dict[Key, DeliveryState]:
     """Return each delivery's state; assert that the report adds up at this moment."""
     with reading(office.engine) as session:
         for campaign in session.exec(select(Campaign)):
-            told = report(session, campaign)
+            told = report(session, campaign, tracking=Tracking.REFUSABLE)
             assert sum(told.states.values()) == told.addressed, "the states add up"
         rows = session.exec(
             select(Delivery.campaign_id, Delivery.subscriber_id, col(Delivery.state))

@@ -47,7 +47,7 @@ def demo(
     say.out.print(f"sent to the outbox, {home / 'outbox'}")
     _step("Some readers open it, click, or leave")
     scene.let_readers_read(settings, engine)
-    show_report(scene.tell(engine, campaign_id))
+    show_report(scene.tell(settings, engine, campaign_id))
     _step("Look at it")
     say.out.print(f"make run, or: flashmail --home {home} serve")
 

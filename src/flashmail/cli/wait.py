@@ -83,5 +83,5 @@ async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
 
 def _look(worker: Worker, campaign_id: int) -> tuple[Report, str]:
     with reading(worker.engine) as session:
-        told = report(session, find(session, campaign_id))
+        told = report(session, find(session, campaign_id), tracking=worker.tracking)
         return told, put_off(session, campaign_id)

@@ -86,6 +86,6 @@ def _at_leisure(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(minutes=next(minutes))
 
 
-def tell(engine: Engine, campaign_id: int) -> Report:
+def tell(settings: Settings, engine: Engine, campaign_id: int) -> Report:
     with reading(engine) as session:
-        return report(session, find(session, campaign_id))
+        return report(session, find(session, campaign_id), tracking=settings.tracking)

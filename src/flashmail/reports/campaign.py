@@ -93,9 +93,7 @@ class Report:
         }
 
 
-def report(
-    session: Session, campaign: Campaign, *, tracking: Tracking = Tracking.REFUSABLE
-) -> Report:
+def report(session: Session, campaign: Campaign, *, tracking: Tracking) -> Report:
     """Count a campaign's deliveries by state, and people by what they did."""
     assert campaign.id is not None
     who = readers(session, campaign.id)

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.reports.kept import SUMMARY, figures
+from flashmail.settings import Tracking
 
 #: So many campaigns are looked back upon.
 LOOKED_BACK = 20
@@ -28,7 +29,7 @@ class Measure:
 
 
 def comparison(
-    session: Session, campaign: Campaign, *, now: datetime
+    session: Session, campaign: Campaign, *, now: datetime, tracking: Tracking
 ) -> tuple[int, list[Measure]]:
     """Return how many campaigns were compared with, and each measure."""
     before = select(Campaign).where(
@@ -38,9 +39,12 @@ def comparison(
         col(Campaign.addressed) > 0,
     )
     latest = session.exec(before.order_by(col(Campaign.id).desc()).limit(LOOKED_BACK))
-    past = [figures(session, each, SUMMARY, now=now).values for each in latest]
+    past = [
+        figures(session, each, SUMMARY, now=now, tracking=tracking).values
+        for each in latest
+    ]
     return len(past), measures(
-        figures(session, campaign, SUMMARY, now=now).values, past
+        figures(session, campaign, SUMMARY, now=now, tracking=tracking).values, past
     )
 
 

@@ -58,7 +58,7 @@ def figures(
     part: str,
     *,
     now: datetime,
-    tracking: Tracking = Tracking.REFUSABLE,
+    tracking: Tracking,
 ) -> Figures:
     """Return a part of a campaign's figures: those that were kept, if not too old."""
     kept = session.get(CampaignFigures, (campaign.id, part))
@@ -81,9 +81,7 @@ def patience(campaign: Campaign, kept: CampaignFigures, *, now: datetime) -> tim
     return max(least, (now - ended) / PART_OF_AGE)
 
 
-def count_again(
-    engine: Engine, *, now: datetime, tracking: Tracking = Tracking.REFUSABLE
-) -> int:
+def count_again(engine: Engine, *, now: datetime, tracking: Tracking) -> int:
     """Count what is due of the latest campaigns, and keep it; return how much it was.
 
     What is left when the time is up has its turn the next time.

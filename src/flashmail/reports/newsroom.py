@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -11,6 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.reports.kept import SUMMARY, figures
 from flashmail.reports.unknown import ASKS_AFTER
+from flashmail.settings import Tracking
 
 UNDER_WAY = (CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
@@ -60,12 +62,12 @@ class Need:
     path: str
 
 
-def under_way(session: Session, *, now: datetime) -> list[Progress]:
+def under_way(session: Session, *, now: datetime, tracking: Tracking) -> list[Progress]:
     """Return the campaigns that are being sent, or stopped on the way."""
     found = _in(UNDER_WAY).order_by(
         col(Campaign.priority).desc(), col(Campaign.id).desc()
     )
-    return _with_figures(session, session.exec(found.limit(SHOWN)), now)
+    return _with_figures(session, session.exec(found.limit(SHOWN)), now, tracking)
 
 
 def coming(session: Session) -> list[Campaign]:
@@ -74,13 +76,13 @@ def coming(session: Session) -> list[Campaign]:
     return list(session.exec(found.limit(SHOWN)))
 
 
-def ended(session: Session, *, now: datetime) -> list[Progress]:
+def ended(session: Session, *, now: datetime, tracking: Tracking) -> list[Progress]:
     """Return the campaigns that were sent last."""
     found = _in([CampaignStatus.SENT]).order_by(col(Campaign.id).desc())
-    return _with_figures(session, session.exec(found.limit(SHOWN)), now)
+    return _with_figures(session, session.exec(found.limit(SHOWN)), now, tracking)
 
 
-def needs(session: Session, *, now: datetime) -> list[Need]:
+def needs(session: Session, *, now: datetime, tracking: Tracking) -> list[Need]:
     """Return what a person should look at, what waits first."""
     waiting = _in(list(STUCK)).order_by(col(Campaign.id).desc())
     found = [
@@ -93,7 +95,7 @@ def needs(session: Session, *, now: datetime) -> list[Need]:
         .order_by(col(Campaign.id).desc())
         .limit(CAMPAIGNS)
     )
-    for each in _with_figures(session, session.exec(recent), now):
+    for each in _with_figures(session, session.exec(recent), now, tracking):
         path = f"/campaigns/{each.campaign.id}/report"
         found += [
             Need(each.campaign, words, f"{path}#{place}")
@@ -132,9 +134,10 @@ def _in(statuses: Iterable[CampaignStatus]) -> SelectOfScalar[Campaign]:
 
 
 def _with_figures(
-    session: Session, found: Iterable[Campaign], now: datetime
+    session: Session, found: Iterable[Campaign], now: datetime, tracking: Tracking
 ) -> list[Progress]:
+    counted = partial(figures, session)
     return [
-        Progress(each, figures(session, each, SUMMARY, now=now).values)
+        Progress(each, counted(each, SUMMARY, now=now, tracking=tracking).values)
         for each in list(found)
     ]

@@ -78,9 +78,7 @@ def readers(session: Session, campaign_id: int) -> dict[str, Readers]:
     return {deed: Readers(**numbers) for deed, numbers in counted.items()}
 
 
-def unwatched(
-    session: Session, campaign_id: int, tracking: Tracking = Tracking.REFUSABLE
-) -> int:
+def unwatched(session: Session, campaign_id: int, tracking: Tracking) -> int:
     """Return how many of the mails that were taken cannot tell whether they were read.
 
     By what people say of it now: nobody keeps what they said then.

@@ -26,7 +26,7 @@ from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Tokens
 from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import NoSuchCampaign
-from flashmail.settings import Settings
+from flashmail.settings import Settings, Tracking
 from flashmail.staff.oidc import Provider
 from flashmail.staff.second import NotYours
 from flashmail.tracking.sendgrid import BadSignature
@@ -108,6 +108,7 @@ def create_app(
     press: Press | None = None,
     sightings: Sightings | None = None,
     training: bool = False,
+    tracking: Tracking = Tracking.REFUSABLE,
     oidc: Provider | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
@@ -124,6 +125,7 @@ def create_app(
     app.state.tasks = tasks or Tasks(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.training = training
+    app.state.tracking = tracking
     app.state.oidc = oidc
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.state.spool = Spool(engine, tokens, home)
@@ -158,6 +160,7 @@ def serving(settings: Settings) -> FastAPI:
             engine, wait=WAIT, keep=bootstrap.engagement_kept(settings)
         ),
         training=settings.training,
+        tracking=settings.tracking,
         oidc=bootstrap.oidc(settings),
     )
 

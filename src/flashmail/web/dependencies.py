@@ -17,6 +17,7 @@ from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
 from flashmail.sending.approve.press import Press
+from flashmail.settings import Tracking
 from flashmail.staff.rights import sign
 from flashmail.transports.outbox import Outbox
 from flashmail.web.tasks import Tasks
@@ -56,6 +57,11 @@ def _tasks(request: Request) -> Tasks:
 def _press(request: Request) -> Press:
     press: Press = request.app.state.press
     return press
+
+
+def _tracking(request: Request) -> Tracking:
+    tracking: Tracking = request.app.state.tracking
+    return tracking
 
 
 async def _fields(request: Request) -> FormData:
@@ -103,6 +109,8 @@ Me = Annotated[Staff | None, Depends(_me)]
 Who = Annotated[str, Depends(_who)]
 #: The segments of segments.toml, by name.
 FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
+#: Whose opens and clicks are looked at.
+WhoIsWatched = Annotated[Tracking, Depends(_tracking)]
 ThePress = Annotated[Press, Depends(_press)]
 #: Everything that a form holds, for those whose fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -12,32 +13,35 @@ from prometheus_client.registry import Collector
 from sqlmodel import Session
 
 from flashmail.reports import newsroom
-from flashmail.web.dependencies import Now, Reading
+from flashmail.reports.missed import missed
+from flashmail.settings import Tracking
+from flashmail.web.dependencies import Now, Reading, WhoIsWatched
 from flashmail.web.policy import MACHINE, allow
 
 router = APIRouter()
 
 
 @router.get("/metrics", **allow(MACHINE))
-def metrics(session: Reading, now: Now) -> Response:
+def metrics(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
     """Return the figures in Prometheus's text form."""
     registry = CollectorRegistry()
-    registry.register(Figures(session, now))
+    registry.register(Figures(session, now, tracking))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class Figures(Collector):
     """The campaigns under way and those that ended last, counted as for the pages."""
 
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session, self._now = session, now
+    def __init__(self, session: Session, now: datetime, tracking: Tracking) -> None:
+        self._session, self._now, self._tracking = session, now, tracking
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        under_way = newsroom.under_way(self._session, now=self._now)
-        yield from _deliveries(under_way + newsroom.ended(self._session, now=self._now))
+        asked: dict[str, Any] = {"now": self._now, "tracking": self._tracking}
+        under_way = newsroom.under_way(self._session, **asked)
+        yield from _deliveries(under_way + newsroom.ended(self._session, **asked))
         yield _gauge(
             "campaigns_under_way", "Campaigns being sent, or paused.", len(under_way)
         )
@@ -49,8 +53,13 @@ class Figures(Collector):
             "For how long the campaign that is due first has waited for a worker.",
             max([0.0, *(each.total_seconds() for each in late)]),
         )
-        waiting = newsroom.needs(self._session, now=self._now)
-        yield _gauge("needs_a_person", "Things for a person to look at.", len(waiting))
+        waiting = newsroom.needs(self._session, **asked)
+        late_digests = missed(self._session, now=self._now)
+        yield _gauge(
+            "needs_a_person",
+            "Things for a person to look at.",
+            len(waiting) + len(late_digests),
+        )
 
 
 def _deliveries(campaigns: list[newsroom.Progress]) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 """The report of a campaign: a page, a chart, rows as CSV, and one person's case."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from flashmail.reports.kept import DETAILS, PARTS, SUMMARY, Figures, figures
 from flashmail.reports.person import account
 from flashmail.sending.campaigns import find
 from flashmail.settings import Tracking
-from flashmail.web.dependencies import Me, Now, Reading, may
+from flashmail.web.dependencies import Me, Now, Reading, WhoIsWatched, may
 from flashmail.web.download import as_csv
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow
@@ -28,25 +29,46 @@ router = APIRouter(prefix="/campaigns/{campaign_id}/report")
 COLUMNS = ("address", "state", "reason", "attempts")
 
 
+@dataclass(frozen=True)
+class Counting:
+    """How a campaign's figures are come by: those that were kept, or counted now."""
+
+    session: Session
+    campaign: Campaign
+    now: datetime
+    tracking: Tracking
+    fresh: bool = False
+
+    def part(self, name: str) -> Figures:
+        if self.fresh:
+            counted = PARTS[name](self.session, self.campaign, self.tracking)
+            return Figures(counted, self.now)
+        return figures(
+            self.session, self.campaign, name, now=self.now, tracking=self.tracking
+        )
+
+
 @router.get("", **allow(Role.VIEWER))
 def report(
     campaign_id: int,
     session: Reading,
     now: Now,
     me: Me,
+    tracking: WhoIsWatched,
     who: str = "",
     fresh: bool = False,
 ) -> Response:
     """Show what became of a campaign; `fresh` counts it now."""
     campaign = find(session, campaign_id)
-    counted = _counted(session, campaign, SUMMARY, now, fresh=fresh)
-    past, measures = comparison(session, campaign, now=now)
+    counting = Counting(session, campaign, now, tracking, fresh=fresh)
+    counted = counting.part(SUMMARY)
+    past, measures = comparison(session, campaign, now=now, tracking=tracking)
     return page(
         "report",
         campaign=campaign,
         counted_at=counted.counted_at,
         report=counted.values,
-        details=_counted(session, campaign, DETAILS, now, fresh=fresh).values,
+        details=counting.part(DETAILS).values,
         past=past,
         measures=measures,
         may_export=may(me, Role.LIST_MANAGER),
@@ -62,10 +84,12 @@ def why(campaign_id: int, session: Reading, who: str = "") -> Response:
 
 
 @router.get("/timeline.json", **allow(Role.VIEWER))
-def timeline(campaign_id: int, session: Reading, now: Now) -> JSONResponse:
+def timeline(
+    campaign_id: int, session: Reading, now: Now, tracking: WhoIsWatched
+) -> JSONResponse:
     """Return the lines of the chart."""
-    found = figures(session, find(session, campaign_id), DETAILS, now=now)
-    return JSONResponse(found.values["timeline"])
+    found = Counting(session, find(session, campaign_id), now, tracking)
+    return JSONResponse(found.part(DETAILS).values["timeline"])
 
 
 @router.get("/deliveries.csv", **allow(Role.LIST_MANAGER))
@@ -82,14 +106,6 @@ def _rows(engine: Engine, campaign_id: int) -> Iterator[tuple[object, ...]]:
     with reading(engine) as session:
         for row in deliveries(session, campaign_id):
             yield tuple(row.values())
-
-
-def _counted(
-    session: Session, campaign: Campaign, name: str, now: datetime, *, fresh: bool
-) -> Figures:
-    if fresh:
-        return Figures(PARTS[name](session, campaign, Tracking.REFUSABLE), now)
-    return figures(session, campaign, name, now=now)
 
 
 def _case(session: Session, campaign: Campaign, who: str) -> dict[str, Any]:

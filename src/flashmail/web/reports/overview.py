@@ -14,7 +14,8 @@ from flashmail.model import Crowd, Role, Schedule
 from flashmail.reports import newsroom
 from flashmail.reports.missed import missed
 from flashmail.sending.plan.times import moments, parse_days, parse_time
-from flashmail.web.dependencies import Now, Reading
+from flashmail.settings import Tracking
+from flashmail.web.dependencies import Now, Reading, WhoIsWatched
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow
 
@@ -33,25 +34,25 @@ class Digest:
 
 
 @router.get("/", **allow(Role.VIEWER))
-def overview(session: Reading, now: Now) -> Response:
+def overview(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
     """Show the newsroom at a glance."""
-    return page("overview", **_glance(session, now))
+    return page("overview", **_glance(session, now, tracking))
 
 
 @router.get("/overview/live", **allow(Role.VIEWER))
-def live(session: Reading, now: Now) -> Response:
+def live(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
     """Return the parts of the overview that change by themselves."""
-    return part("overview-live", **_glance(session, now))
+    return part("overview-live", **_glance(session, now, tracking))
 
 
-def _glance(session: Session, now: datetime) -> dict[str, Any]:
+def _glance(session: Session, now: datetime, tracking: Tracking) -> dict[str, Any]:
     return {
-        "under_way": newsroom.under_way(session, now=now),
+        "under_way": newsroom.under_way(session, now=now, tracking=tracking),
         "campaigns": newsroom.coming(session),
         "digests": digests(session, now),
-        "needs": newsroom.needs(session, now=now),
+        "needs": newsroom.needs(session, now=now, tracking=tracking),
         "missed": missed(session, now=now),
-        "ended": newsroom.ended(session, now=now),
+        "ended": newsroom.ended(session, now=now, tracking=tracking),
         "heads": latest(session, Crowd.STATUS),
     }
 
