@@ -1,6 +1,7 @@
 """Rehearsal and approval: what goes out is what was looked at, to whom it was."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from flashmail.sending.approve.approval import (
     approve,
     include,
 )
+from flashmail.sending.approve.fresh import TooOld
 from flashmail.sending.approve.rehearsal import LATER, rehearse
 from flashmail.sending.campaigns import NotWhatWasApproved
 from office import Office
@@ -61,10 +63,24 @@ def rehearsed(office: Office) -> Seen:
 
 
 def go(office: Office, seen: Seen, **more: object) -> None:
+    approved(office, seen, **more)
+    scheduled(office)
+
+
+def approved(office: Office, seen: Seen, **more: object) -> None:
     with transaction(office.engine) as session:
         approve(session, 1, seen, who="Ada", now=office.now, **more)  # type: ignore[arg-type]
+
+
+def scheduled(office: Office, **later: float) -> None:
+    moment = office.now + timedelta(**later)
     with transaction(office.engine) as session:
-        campaigns.schedule(session, 1, office.now, who="Ada", now=office.now)
+        campaigns.schedule(session, 1, moment, who="Ada", now=office.now)
+
+
+def taken_back(office: Office) -> None:
+    with transaction(office.engine) as session:
+        campaigns.take_back(session, 1, who="Ada", now=office.now)
 
 
 def test_a_rehearsal_counts_everybody_once(drafted: Office) -> None:
@@ -264,3 +280,51 @@ def test_who_is_held_back_is_counted_and_gets_it_later(office: Office) -> None:
 
     found: Rehearsal = office.get(Rehearsal, 1)
     assert (found.meant, found.left_out) == (1, {LATER: 1})
+
+
+def test_a_rehearsal_holds_for_a_day(drafted: Office) -> None:
+    seen = rehearsed(drafted)
+    drafted.later(hours=24)
+    approved(drafted, seen)
+    taken_back(drafted)
+
+    drafted.later(seconds=1)
+    with pytest.raises(TooOld, match="rehearse it again"):
+        approved(drafted, seen)
+
+
+def test_an_approval_that_went_nowhere_runs_out(drafted: Office) -> None:
+    approved(drafted, rehearsed(drafted))
+    drafted.later(hours=25)
+
+    with pytest.raises(TooOld, match="ran out"):
+        scheduled(drafted)
+    taken_back(drafted)
+    approved(drafted, rehearsed(drafted))
+    scheduled(drafted)
+
+
+def test_an_approval_for_a_later_time_holds_until_a_day_after_it(
+    drafted: Office,
+) -> None:
+    approved(drafted, rehearsed(drafted))
+    scheduled(drafted, days=7)
+
+    drafted.later(days=7, hours=20)
+    drafted.send_all()
+    assert drafted.status() is CampaignStatus.MISSED
+    scheduled(drafted)
+    drafted.send_all()
+
+    assert len(drafted.post.sent) == 2
+
+
+def test_what_was_missed_for_longer_is_approved_anew(drafted: Office) -> None:
+    approved(drafted, rehearsed(drafted))
+    scheduled(drafted, days=1)
+    drafted.later(days=3)
+    drafted.send_all()
+
+    with pytest.raises(TooOld):
+        scheduled(drafted)
+    assert drafted.status() is CampaignStatus.MISSED

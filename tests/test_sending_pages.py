@@ -218,6 +218,42 @@ def test_somebody_else_looks_at_it_afterwards(
     assert client.post("/reviews/1").status_code == 409
 
 
+def test_what_was_looked_at_yesterday_is_looked_at_again(
+    client: TestClient, newsroom: Office
+) -> None:
+    path = make(client)
+    sit(client, newsroom, "Ada")
+    seen = fields(client.get(f"{path}/approve").text)
+    with transaction(newsroom.engine) as session:
+        session.get_one(Rehearsal, 1).at -= timedelta(hours=25)
+
+    assert "rehearsed more than a day ago" in client.get(f"{path}/approve").text
+    assert (
+        client.post(f"{path}/approve", data=seen | {"when": "now"}).status_code == 409
+    )
+    client.post(f"{path}/rehearse")
+    assert approve(client, path) == 303
+
+
+def test_an_approval_that_ran_out_is_taken_back(
+    client: TestClient, newsroom: Office
+) -> None:
+    path = make(client)
+    sit(client, newsroom, "Ada")
+    approve(client, path)
+    with transaction(newsroom.engine) as session:
+        campaign = session.get_one(Campaign, 1)
+        campaign.status = CampaignStatus.MISSED
+        campaign.send_at = campaign.approved_at = datetime.now(UTC) - timedelta(days=2)
+
+    page = client.get(path).text
+
+    assert "Its approval ran out" in page
+    assert "Send it after all" not in page
+    assert client.post(f"{path}/schedule", data={"when": "now"}).status_code == 409
+    assert client.post(f"{path}/take-back").status_code == 303
+
+
 def test_a_brief_with_a_placeholder_cannot_be_approved(
     client: TestClient, newsroom: Office
 ) -> None:

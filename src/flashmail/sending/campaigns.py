@@ -24,6 +24,7 @@ from flashmail.model import (
     Link,
     Priority,
 )
+from flashmail.sending.approve.fresh import require_fresh_approval
 from flashmail.sending.approve.link_checks import ask
 from flashmail.sending.stored import embargo_of
 
@@ -187,7 +188,9 @@ def schedule(
     session: Session, campaign_id: int, at: datetime, *, who: str, now: datetime
 ) -> None:
     """Put an approved campaign into the queue for its time, after its embargo."""
-    require_lifted(embargo_of(session, find(session, campaign_id)), at=at)
+    campaign = find(session, campaign_id)
+    require_lifted(embargo_of(session, campaign), at=at)
+    require_fresh_approval(campaign, now=now)
     moved(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
     log(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
 

@@ -23,6 +23,7 @@ from flashmail.model import (
 from flashmail.rendering.finding import Finding
 from flashmail.sending import campaigns
 from flashmail.sending.approve import crowd
+from flashmail.sending.approve.fresh import require_fresh_rehearsal
 from flashmail.sending.approve.rehearsal import meant
 from flashmail.sending.campaigns import NotWhatWasApproved, find, log
 from flashmail.sending.engine.claim import changed
@@ -93,13 +94,14 @@ def approve(
     alone_because: str = "",
     now: datetime,
 ) -> None:
-    """Approve what was rehearsed, or refuse it: Changed, Blocked, CampaignMoved.
+    """Approve what was rehearsed, or refuse it: TooOld, Changed, Blocked, WrongInput.
 
     Bound to it are every byte, the rule for the audience, and the people it meant.
     Somebody who left since then is no reason to look again; one more person is.
     """
     campaign = find(session, campaign_id)
     rehearsal = _rehearsal(session, campaign_id, seen)
+    require_fresh_rehearsal(rehearsal, now=now)
     found = difference(session, campaign, rehearsal)
     if found.grows:
         raise Changed(campaign_id, found)

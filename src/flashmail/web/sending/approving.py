@@ -29,6 +29,7 @@ from flashmail.rendering.finding import Finding
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve import approval, crowd, lone, prepare
 from flashmail.sending.approve.approval import Changed, Seen
+from flashmail.sending.approve.fresh import rehearsal_is_old
 from flashmail.sending.approve.moment import parse_moment
 from flashmail.sending.approve.preflight import preflight
 from flashmail.sending.approve.prepare import Wish
@@ -294,6 +295,7 @@ def _looked_at(
         "urgent": campaign.priority == Priority.URGENT,
         "rehearsal": rehearsal,
         "current": rehearsal and rehearsal.content_digest == campaign.message_digest,
+        "old": rehearsal and rehearsal_is_old(rehearsal, now=by.now),
         "segment": Segment.from_json(campaign.audience),
         "samples": _samples(session, rehearsal) if rehearsal else [],
         "findings": _findings(session, campaign, press, by.now, earliest),

@@ -17,6 +17,7 @@ from flashmail.reports.live import live
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve import approval, lone
 from flashmail.sending.approve.correct import amendments
+from flashmail.sending.approve.fresh import approval_is_old
 from flashmail.sending.approve.prepare import changed_since
 from flashmail.sending.approve.rehearsal import latest
 from flashmail.sending.engine.retry import retry, retryable
@@ -121,6 +122,7 @@ def _live(session: Session, campaign_id: int, by: Asker) -> dict[str, Any]:
         "newer": changed_since(session, found),
         "may_send": rights.may_send(by.staff, rights.topics_of(found)),
         "again": AGAIN,
+        "old": approval_is_old(found, now=by.now),
     }
 
 
