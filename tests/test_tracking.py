@@ -148,15 +148,56 @@ def test_what_sendgrid_drops_because_of_the_reader_suppresses_the_reader(
     assert office.people(E.COMPLAINED) == 0
 
 
-@pytest.mark.parametrize("event", ["processed", "group_resubscribe", "account_status"])
+@pytest.mark.parametrize("event", ["processed", "", None, 7])
 def test_what_says_nothing_about_a_delivery_is_passed_over(
+    office: Office, event: Any
+) -> None:
+    one_sent(office)
+
+    assert office.hear(event) == 0
+
+
+@pytest.mark.parametrize("event", ["group_resubscribe", "moon_phase", "x" * 900])
+def test_what_nobody_knows_is_kept_and_changes_nothing(
     office: Office, event: str
 ) -> None:
     one_sent(office)
     office.hear("unsubscribe")
+    before = office.states()
 
-    assert office.hear(event) == 0
+    assert office.hear(event, phase="waning", ip="192.0.2.7", sg_event_id="m") == 1
+    assert office.hear(event, phase="waning", ip="192.0.2.7", sg_event_id="m") == 0
+
+    kept = office.get(Event, "sendgrid:m")
+    assert kept.kind is E.OTHER
+    assert kept.detail.startswith(event[:100])
+    assert len(kept.detail) <= sendgrid.DETAIL_LENGTH
+    assert "192.0.2.7" not in kept.detail
+    assert "somebody@example.org" not in kept.detail
+    assert office.states() == before
     assert office.get(Suppression, ANNE).reason == "unsubscribed"
+    assert office.report().as_json()["other"] == 1
+
+
+def test_what_is_said_of_an_unknown_event_is_kept_as_it_was_said(
+    office: Office,
+) -> None:
+    one_sent(office)
+
+    office.hear("moon_phase", phase={"now": "waning"}, sg_event_id="m")
+
+    assert office.get(Event, "sendgrid:m").detail == (
+        'moon_phase: {"phase":{"now":"waning"}}'
+    )
+
+
+def test_an_unknown_event_settles_nothing_that_is_unknown(office: Office) -> None:
+    office.post.outcome = Outcome.UNKNOWN
+    one_sent(office)
+
+    office.hear("moon_phase")
+
+    assert office.states() == {S.UNKNOWN: 1}
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,8 @@ def show_report(told: reports.Report) -> None:
             shares = _range(f"{share[0]:.1%}", f"{share[1]:.1%}")
             machines = f", and {who.machine:,} only by machines" if who.machine else ""
             say.out.print(f"{deed} by {people} people ({shares}){machines}")
+    if other := told.people[EventKind.OTHER]:
+        say.out.print(f"events of types that are not known, of people: {other:,}")
     if told.unwatched:
         say.out.print(f"not watched: {told.unwatched:,}")
     if told.links:

@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     TRAPPED = "trapped"  # a link was followed that no reader sees
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    OTHER = "other"  # a word that we do not know: kept, without consequence
 
 
 #: Events that tell of somebody's reading.

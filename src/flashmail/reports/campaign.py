@@ -84,6 +84,7 @@ class Report:
             "clicked": self.people[EventKind.CLICKED],
             "unsubscribed": self.people[EventKind.UNSUBSCRIBED],
             "complained": self.people[EventKind.COMPLAINED],
+            "other": self.people[EventKind.OTHER],
             "links": [vars(link) for link in self.links],
             "unwatched": self.unwatched,
             "engagement": {

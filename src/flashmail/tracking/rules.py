@@ -21,6 +21,8 @@ NOT_ARRIVED = UNDER_WAY | {DeliveryState.FAILED}
 #: providers repeat events, and report them out of order. Each row's sources are among
 #: those of the rows below it, so that the order of events makes no difference.
 MOVES = {
+    # Nobody knows what it says, so it says nothing.
+    EventKind.OTHER: (frozenset[DeliveryState](), DeliveryState.SENT),
     EventKind.ACCEPTED: (IN_DOUBT, DeliveryState.SENT),
     # Put off, but accepted by the provider all the same.
     EventKind.DEFERRED: (IN_DOUBT, DeliveryState.SENT),

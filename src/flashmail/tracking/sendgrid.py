@@ -24,9 +24,9 @@ from flashmail.tracking.told import Told
 #: Larger bodies are not from SendGrid, whose posts stay below a megabyte.
 LARGEST_BODY = 2 * 1024 * 1024
 
-#: The types that we follow. "group_resubscribe" is heard nowhere: it may be a
-#: repetition, or older than an unsubscription that was told to us; who wants to come
-#: back tells us, not a provider.
+#: The types that we follow. Every other one is kept without consequence, also
+#: "group_resubscribe": it may be a repetition, or older than an unsubscription that was
+#: told to us; who wants to come back tells us, not a provider.
 KINDS = {
     "processed": EventKind.ACCEPTED,
     "delivered": EventKind.DELIVERED,
@@ -57,6 +57,14 @@ OUR_ARGUMENT = "fm_delivery"
 
 #: Where a counted link of ours leads: `links.Links.click`.
 OUR_LINK = re.compile(r"/c/[0-9a-f]{48}/(\d{1,6})$")
+
+#: What stands elsewhere, or says more of somebody than we keep.
+NOT_SAID_AGAIN = frozenset(
+    {
+        *("event", "timestamp", "sg_event_id", "sg_message_id", "smtp-id"),
+        *(OUR_ARGUMENT, "email", "ip", "useragent"),
+    }
+)
 
 DETAIL_LENGTH = 500
 KEY_LENGTH = 200
@@ -100,8 +108,8 @@ def verify(
 def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Told]:
     """Yield an event for each report that is about a delivery of ours.
 
-    Reports of other kinds, of other senders, or that make no sense are passed over: one
-    of them must not lose the others of the same post.
+    Reports of other senders, or that make no sense, are passed over: one of them must
+    not lose the others of the same post.
     """
     reports = _read(body)
     if not isinstance(reports, list):
@@ -162,9 +170,11 @@ def _link(report: dict[str, Any], kind: EventKind) -> int | None:
 
 
 def kind_of(report: dict[str, Any]) -> EventKind | None:
-    """Return what happened, in our words; None for what we do not follow."""
+    """Return what happened, in our words; None where nothing is said."""
     word = report.get("event")
-    kind = KINDS.get(word) if isinstance(word, str) else None
+    if not isinstance(word, str) or not word:
+        return None
+    kind = KINDS.get(word, EventKind.OTHER)
     if kind is EventKind.BOUNCED and not _for_good(report):
         return EventKind.BLOCKED
     return kind
@@ -192,6 +202,10 @@ def _moment(told: object, now: datetime) -> datetime:
 
 
 def _detail(report: dict[str, Any], kind: EventKind) -> str:
+    if kind is EventKind.OTHER:
+        rest = {k: v for k, v in report.items() if k not in NOT_SAID_AGAIN}
+        raw = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
+        return _printable(f"{report['event']}: {raw}"[:DETAIL_LENGTH])
     told = report.get("reason") or report.get("response") or report.get("url") or ""
     words = _printable(str(told)[:DETAIL_LENGTH])
     if kind is EventKind.DROPPED:
