@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Label, Select, case, exists, literal, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func
 
 from flashmail.audience.lookup import clause
 from flashmail.audience.segment import Segment
 from flashmail.audience.topics import Lineage, lineage, topic_ids
+from flashmail.database import is_sqlite
 from flashmail.errors import WrongInput
 from flashmail.model import (
     Frequency,
@@ -79,7 +81,8 @@ def audience_query(
     return select(col(Subscriber.id)).where(
         *_timely(session, segment, urgent=urgent),
         *members(session, segment),
-        *mailable(),
+        col(Subscriber.status) == SubscriberStatus.ACTIVE,
+        ~_among_the_suppressed(session),
     )
 
 
@@ -226,6 +229,20 @@ def of_topics(ids: Iterable[int]) -> ColumnElement[bool]:
 def suppressed() -> ColumnElement[bool]:
     """Return the condition that a subscriber's address gets no more mail."""
     return exists().where(col(Suppression.key) == col(Subscriber.key))
+
+
+def _among_the_suppressed(session: Session) -> ColumnElement[bool]:
+    """Return the same condition for when it is asked of everybody.
+
+    SQLite then finds a number among numbers faster than an address in an index.
+    """
+    if not is_sqlite(session):
+        return suppressed()
+    other = aliased(Subscriber)
+    numbers = select(col(other.id)).join(
+        Suppression, col(Suppression.key) == col(other.key)
+    )
+    return col(Subscriber.id).in_(numbers)
 
 
 def _followers(session: Session, segment: Segment, *, urgent: bool) -> dict[str, int]:

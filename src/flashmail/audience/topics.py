@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session, col, select
+import orjson
+from sqlmodel import Session, select
 
 from flashmail.audience.toml import read_tables, text_of
 from flashmail.errors import WrongInput
 from flashmail.model import Topic
+from flashmail.model.columns import whole
 
 KEYS = ("name", "parent", "slug", "private")
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -90,17 +92,22 @@ def sync_topics(session: Session, entries: Iterable[TopicEntry]) -> None:
 
 def lineage(session: Session) -> Lineage:
     """Return which topic of the table belongs to which, retired ones too."""
-    rows = session.exec(
-        select(Topic.id, Topic.name, Topic.parent_id).order_by(col(Topic.id))
-    ).all()
+    rows = _rows(session)
     names = {topic_id: name for topic_id, name, _ in rows}
-    return Lineage({name: names.get(parent_id, "") for _, name, parent_id in rows})
+    return Lineage({name: names.get(parent or 0, "") for _, name, parent in rows})
 
 
 def topic_ids(session: Session) -> dict[str, int]:
     """Return the id of each topic by its name, retired ones too."""
-    rows = session.exec(select(Topic.name, col(Topic.id)).order_by(col(Topic.id)))
-    return {name: topic_id for name, topic_id in rows if topic_id is not None}
+    return {name: topic_id for topic_id, name, _ in _rows(session)}
+
+
+def _rows(session: Session) -> list[tuple[int, str, int | None]]:
+    """Return the topics in the order of their ids: each with its name and parent."""
+    # In one row, as a worker asks for them with each batch.
+    found = session.scalar(select(whole(Topic.id, Topic.name, Topic.parent_id)))
+    rows: list[tuple[int, str, int | None]] = orjson.loads(found or "[]")
+    return sorted(rows)
 
 
 def _entry(table: Mapping[str, Any]) -> TopicEntry:

@@ -12,6 +12,7 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
+from flashmail.sending.engine.claim import changed
 from flashmail.sending.plan.planner import by_rhythm, held_back, owe
 from flashmail.sending.plan.seats import seat
 from flashmail.sending.whom import whom
@@ -47,15 +48,19 @@ def address(
     ]
     if by_rhythm(campaign):
         rows = rows.where(meant.c[0].not_in(held_back(session, campaign, now=now)))
-    session.execute(insert(Delivery).from_select(columns, rows))
+    addressed = session.execute(
+        insert(Delivery).from_select(columns, rows),
+        execution_options={"preserve_rowcount": True},
+    )
     if by_rhythm(campaign):
         owe(session, campaign, now=now)
         seat(session, now=now)
-    return _batch(session, campaign.id, batch_size, now)
+    _batch(session, campaign.id, batch_size, now)
+    return changed(addressed)
 
 
-def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
-    """Cut the deliveries into ranges of subscriber ids; return how many there are."""
+def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> None:
+    """Cut the deliveries into ranges of subscriber ids."""
     firsts = _firsts(campaign_id, size)
     following = func.lead(firsts.c.first).over(order_by=firsts.c.first)
     ids = select(func.max(Delivery.subscriber_id))
@@ -85,8 +90,6 @@ def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> int:
         "fence",
     ]
     session.execute(insert(Batch).from_select(columns, ranges))
-    addressed = select(func.count()).where(col(Delivery.campaign_id) == campaign_id)
-    return session.scalar(addressed) or 0
 
 
 def _firsts(campaign_id: int, size: int) -> CTE:
