@@ -1,9 +1,7 @@
 """Letters: what staff have to know, and campaigns as a test, by mail to staff only."""
 
 import asyncio
-import logging
-import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
@@ -13,15 +11,14 @@ from sqlmodel import Session, col, select
 
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
-from flashmail.message import TOKEN, TOKEN_WIDTH, TOKENS, Message, mark
+from flashmail.message import TOKEN, Message, mark
 from flashmail.model import MOVE, Campaign, Letter, LetterState
 from flashmail.sending.approve.compose import Sender
 from flashmail.sending.approve.preview import SAMPLE
 from flashmail.sending.campaigns import find, log, message_of
 from flashmail.sending.letters.moved import may_be_told
-from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
-
-logger = logging.getLogger(__name__)
+from flashmail.sending.letters.single import hand_over
+from flashmail.transports import Outcome, Receipt, Transport
 
 #: A test goes to so many people at most, and to staff only.
 MOST_TESTS = 10
@@ -33,6 +30,9 @@ LATER = timedelta(minutes=1)
 
 #: A test cannot unsubscribe anybody, so it does not say that it could.
 LEAVING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+#: What is said of a reader in a test.
+ANYBODY = {field: SAMPLE[field] for field in ("name", "first_name", "because")}
 
 NO_MORE = "the address gets no more mail"
 
@@ -129,7 +129,15 @@ class Postman:
         transport = self.transport()
         try:
             for letter, message in letters:
-                self._book(letter, await _hand_over(transport, letter, message), now)
+                assert letter.id is not None
+                receipt = await hand_over(
+                    transport,
+                    message,
+                    number=letter.id,
+                    address=letter.address,
+                    values=ANYBODY,
+                )
+                self._book(letter, receipt, now)
         finally:
             await transport.close()
 
@@ -166,25 +174,3 @@ def _plain(sender: Sender, letter: Letter) -> Message:
         ),
         envelope_sender=sender.address,
     )
-
-
-async def _hand_over(transport: Transport, letter: Letter, message: Message) -> Receipt:
-    assert letter.id is not None
-    values = SAMPLE | nobodys() | {"address": letter.address}
-    who = Recipient(letter.id, letter.address, values)
-    try:
-        return (await transport.send(message, [who], no_mark))[0]
-    except SenderProblem as problem:
-        return Receipt(letter.id, Outcome.LATER, str(problem))
-    except Exception as problem:
-        logger.exception("letter %s cannot be sent", letter.id)
-        return Receipt(letter.id, Outcome.REFUSED, f"it cannot be sent: {problem}")
-
-
-async def no_mark(ids: Sequence[int]) -> None:
-    """It was claimed for good before: there is nothing more to note."""
-
-
-def nobodys() -> dict[str, str]:
-    """Return tokens that no mail has: whatever is reported with them finds nobody."""
-    return {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}

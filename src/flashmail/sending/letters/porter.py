@@ -38,9 +38,9 @@ from flashmail.sending.approve.compose import compose
 from flashmail.sending.approve.press import Press
 from flashmail.sending.approve.story import TOLD, latest
 from flashmail.sending.engine.recipients import list_in_words
-from flashmail.sending.letters.letters import no_mark, nobodys
+from flashmail.sending.letters.single import hand_over
 from flashmail.sending.stored import embargo_of
-from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
+from flashmail.transports import Outcome, Receipt, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,14 @@ class Porter:
             for knock_id in knock_ids:
                 errand = self._errand(knock_id, now)
                 if errand is not None:
-                    self._book(errand, await _hand_over(transport, errand))
+                    receipt = await hand_over(
+                        transport,
+                        errand.message,
+                        number=errand.knock_id,
+                        address=errand.address,
+                        values=errand.values,
+                    )
+                    self._book(errand, receipt)
                     answered += 1
         finally:
             await transport.close()
@@ -146,8 +153,7 @@ class Porter:
             AUTOMATIC,
         )
         message = replace(message, headers=headers, envelope_sender=sender.address)
-        values = nobodys() | {"address": knock.address}
-        return Errand(knock.id, KnockState.ASKED, knock.address, message, values)
+        return Errand(knock.id, KnockState.ASKED, knock.address, message, {})
 
     def _welcome(self, session: Session, knock: Knock, now: datetime) -> Errand | None:
         person = session.get(Subscriber, knock.subscriber_id)
@@ -167,10 +173,9 @@ class Porter:
             links=self.press.links,
         )
         message = replace(what.message, headers=(*what.message.headers, AUTOMATIC))
-        values = nobodys() | {
+        values = {
             "name": person.name,
             "first_name": person.name.split(" ")[0],
-            "address": person.address,
             "because": list_in_words(names),
             WATCH: self._token(Purpose.WATCH, NOBODY),
             LEAVE: self._token(Purpose.LEAVE, person.id or 0),
@@ -233,14 +238,3 @@ def _topics(session: Session, person: Subscriber) -> list[str]:
         .order_by(col(Topic.id))
     )
     return list(session.exec(following))
-
-
-async def _hand_over(transport: Transport, errand: Errand) -> Receipt:
-    who = Recipient(errand.knock_id, errand.address, errand.values)
-    try:
-        return (await transport.send(errand.message, [who], no_mark))[0]
-    except SenderProblem as problem:
-        return Receipt(errand.knock_id, Outcome.LATER, str(problem))
-    except Exception as problem:
-        logger.exception("knock %s cannot be answered", errand.knock_id)
-        return Receipt(errand.knock_id, Outcome.UNKNOWN, f"it failed: {problem}")
