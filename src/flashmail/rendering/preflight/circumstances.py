@@ -63,6 +63,12 @@ def _embargo(facts: Facts) -> Iterator[Finding]:
 
 
 def _audience(facts: Facts) -> Iterator[Finding]:
+    for name in sorted(facts.segment_asks & facts.unknown_attributes):
+        message = (
+            f"no subscriber has the attribute {name!r}, which the segment goes by: mend"
+            " its name, or bring it in"
+        )
+        yield blocking("attribute", message, "segment")
     people, usual = facts.audience, facts.usual
     if people == 0:
         yield blocking("nobody", "nobody would get it: look at topics and segment")

@@ -25,6 +25,8 @@ class Facts:
     `markdown` is the brief as an editor sees it, so that a finding can name a line.
     `message` holds its marks. `moment` is when it would leave. For the quotes in
     `answered_for` whoever sends it answers, as nobody could note an approval.
+    `segment_asks` are the attributes that the segment goes by, `unknown_attributes`
+    those, of it and of the mail, that no subscriber has.
     """
 
     message: Message
@@ -38,6 +40,8 @@ class Facts:
     embargo_until: datetime | None = None
     approved_quotes: frozenset[str] = frozenset()
     answered_for: frozenset[str] = frozenset()
+    segment_asks: frozenset[str] = frozenset()
+    unknown_attributes: frozenset[str] = frozenset()
     links: Mapping[str, LinkFact] = field(default_factory=dict)
     audience: int | None = None
     usual: int | None = None

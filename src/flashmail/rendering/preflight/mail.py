@@ -7,7 +7,7 @@ from flashmail.model import LinkState
 from flashmail.rendering.document import Document
 from flashmail.rendering.finding import Finding, blocking, warning
 from flashmail.rendering.finish import LARGEST
-from flashmail.rendering.kinds import kind_of, knows_field
+from flashmail.rendering.kinds import ATTRIBUTE, kind_of, knows_field
 from flashmail.rendering.preflight.facts import Facts, LinkFact
 
 #: The mark of a reader's own way out; every address that ends a subscription has it.
@@ -85,6 +85,12 @@ def _fields(facts: Facts) -> Iterator[Finding]:
             if not knows_field(kind, name):
                 message = f"nobody has a field {name!r}: take it out of the template"
                 yield blocking("merge-field", message, part)
+            elif name.removeprefix(ATTRIBUTE) in facts.unknown_attributes:
+                message = (
+                    f"no subscriber has the attribute {name.removeprefix(ATTRIBUTE)!r},"
+                    " which the template shows: mend its name, or bring it in"
+                )
+                yield blocking("attribute", message, part)
 
 
 def _relative(document: Document) -> Iterator[Finding]:

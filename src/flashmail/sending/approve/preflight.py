@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from flashmail import briefs
+from flashmail.audience.attributes import asked_by, unknown
 from flashmail.audience.segment import Segment
 from flashmail.audience.select import UnknownTopic, audience_query
 from flashmail.briefs import Brief
 from flashmail.database import transaction
+from flashmail.message import fields
 from flashmail.model import (
     Campaign,
     CampaignStatus,
@@ -24,6 +26,7 @@ from flashmail.model import (
 )
 from flashmail.rendering import RenderError
 from flashmail.rendering.finding import Finding, blocking
+from flashmail.rendering.kinds import ATTRIBUTE
 from flashmail.rendering.preflight import Facts, LinkFact, examine
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve import quotes
@@ -163,6 +166,7 @@ def foresee(
     audience = around.audience
     if audience is None and around.peopled:
         audience = _people(session, what)
+    shown, asked = _attributes(what)
     return examine(
         Facts(
             message=what.message,
@@ -177,6 +181,10 @@ def foresee(
             approved_quotes=quotes.approved(session, brief),
             answered_for=(
                 quotes.answered_for(session, brief) if around.from_file else frozenset()
+            ),
+            segment_asks=asked,
+            unknown_attributes=(
+                unknown(session, shown | asked) if around.peopled else frozenset()
             ),
             links=link_facts(session, what.destinations, now=now),
             audience=audience,
@@ -216,6 +224,16 @@ def usual_audience(session: Session, what: Draft, *, own: int = 0) -> int | None
     if len(chosen) < FEWEST:
         return None
     return int(median(chosen[:COMPARED]))
+
+
+def _attributes(what: Draft) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the attributes that a mail shows, and those that its segment goes by."""
+    used = fields(what.message.html) | fields(what.message.text)
+    shown = [name for name in used if name.startswith(ATTRIBUTE)]
+    return (
+        frozenset(name.removeprefix(ATTRIBUTE) for name in shown),
+        asked_by(what.segment.condition),
+    )
 
 
 def _fact(check: LinkCheck, now: datetime) -> LinkFact:
