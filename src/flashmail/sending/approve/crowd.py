@@ -5,9 +5,25 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, String, cast, func, select
+from sqlmodel import Session
 
 #: Ids are unsigned numbers of 32 bits, as in the tokens of links.
 FORM = "I"
+
+
+def read(session: Session, query: Select[Any]) -> list[int]:
+    """Return the ids that a query finds, in no order.
+
+    They come as one text: a million rows take ten times as long.
+    """
+    number = query.subquery().c[0]
+    text = session.scalar(select(func.aggregate_strings(cast(number, String), ",")))
+    ids: list[int] = orjson.loads(f"[{text or ''}]")
+    return ids
 
 
 def pack(ids: Iterable[int]) -> bytes:

@@ -114,7 +114,7 @@ def rehearse(
 
 def meant(session: Session, campaign: Campaign) -> list[int]:
     """Return the ids of all whom a campaign may reach now."""
-    return [each for each in session.scalars(whom(session, campaign)) if each]
+    return sorted(crowd.read(session, whom(session, campaign)))
 
 
 def latest(session: Session, campaign_id: int) -> Rehearsal | None:
