@@ -3,17 +3,25 @@
 
 // Moments are written in UTC; who reads them lives somewhere.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const moment = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+const language = document.documentElement.lang || "en";
+const moment = new Intl.DateTimeFormat(language, {
   day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-  hour12: false,
+  hourCycle: "h23",
 });
+
+// The zone in words, as it is called at that moment: "Central European Summer Time".
+function called(at) {
+  const parts = new Intl.DateTimeFormat(language, { timeZoneName: "long" }).formatToParts(at);
+  return parts.find((each) => each.type === "timeZoneName")?.value || zone;
+}
 
 function localise(root) {
   for (const each of root.querySelectorAll("time[datetime]:not([data-local])")) {
     const at = new Date(each.dateTime);
     if (isNaN(at) || each.dateTime.length < 11) continue;
-    each.title = each.textContent.trim();
-    each.textContent = moment.format(at);
+    const local = moment.format(at), name = called(at);
+    each.title = `${local}, ${name}; that is ${each.textContent.trim()}`;
+    each.textContent = "zoned" in each.dataset ? `${local} ${name}` : local;
     each.dataset.local = zone;
   }
   for (const each of root.querySelectorAll("input[data-zone]")) each.value ||= zone;
