@@ -49,7 +49,14 @@ from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
 from flashmail.web.readers import archive, joining, leave, mail, own, preferences
 from flashmail.web.readers.gate import Gate
 from flashmail.web.reports import campaign, overview
-from flashmail.web.sending import approving, campaigns, correcting, listing
+from flashmail.web.sending import (
+    approving,
+    campaigns,
+    correcting,
+    listing,
+    preparing,
+    trying,
+)
 from flashmail.web.sending import outbox as outbox_pages
 from flashmail.web.staff import account, audit, login, members, oidc
 from flashmail.web.tasks import Tasks
@@ -67,7 +74,8 @@ ALWAYS = {
 #: Whatever has routes; writing first: others would take its words for a number.
 PAGES = (
     *(writing, editor, previews, versions),
-    *(approving, listing, campaigns, correcting, outbox_pages),
+    *(preparing, approving, trying),
+    *(listing, campaigns, correcting, outbox_pages),
     *(subscribers, segments, topics, suppressions, imports, personal),
     *(overview, campaign, metrics, task_pages),
     *(login, oidc, account, members, audit),
