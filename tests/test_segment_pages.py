@@ -11,10 +11,10 @@ from flashmail.audience import headcount, look, segments
 from flashmail.audience.rule import Row, Rows, rows_of, where_of
 from flashmail.audience.segment import Segment
 from flashmail.audience.segments import NoSuchSegment
+from flashmail.bootstrap import count_everybody
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Crowd, Role, SubscriberStatus
-from flashmail.web.audience.counting import count_everybody
 from flashmail.web.audience.growth import growth_of
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from flashmail import migrations
+from flashmail.audience.headcount import heads, keep_heads
 from flashmail.audience.segment import Segment, parse_segments
 from flashmail.audience.segments import merged, named
 from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
@@ -81,6 +82,18 @@ def segment(home: Path, name: str, made: Engine) -> Segment:
     """Return a segment of the home by its name."""
     with reading(made) as session:
         return named(session, segments_of_file(home), name)
+
+
+def count_everybody(made: Engine, home: Path | None, *, now: datetime) -> None:
+    """Count people by status, topic and segment, and keep it as today's count.
+
+    Counting a million takes seconds, in which nobody has to wait for it.
+    """
+    known = segments(home, made) if home else {}
+    with reading(made) as session:
+        counted = heads(session, known)
+    with transaction(made) as session:
+        keep_heads(session, counted, now=now)
 
 
 def engine_with_topics(settings: Settings) -> Engine:

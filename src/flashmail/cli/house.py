@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from flashmail import bootstrap, logs
+from flashmail import bootstrap, chores, logs
 from flashmail.cli import say
 from flashmail.home import initialise
 from flashmail.sending.engine.instance import InstanceFence
@@ -66,7 +66,10 @@ def adopt(
 
 
 def worker(context: typer.Context) -> None:
-    """Send what is due, beside other workers; ends after the mails on their way."""
+    """Send what is due, beside other workers; ends after the mails on their way.
+
+    Chores are done as well, but for those of the pages.
+    """
     settings = load(context.obj)
     logs.configure(settings.log)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
@@ -78,4 +81,5 @@ def worker(context: typer.Context) -> None:
         say.note(f"worker {made.name} at work (Ctrl+C ends it)")
         await made.run(stop)
 
-    uvloop.run(run())
+    with chores.done(chores.of(settings, made), made.engine, made.name):
+        uvloop.run(run())

@@ -18,6 +18,7 @@ from flashmail.model.delivery import (
     DeliveryState,
 )
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
+from flashmail.model.duty import Duty
 from flashmail.model.engagement import ALL, EngagementTotal
 from flashmail.model.event import ENGAGEMENT, Actor, Event, EventKind
 from flashmail.model.figures import CampaignFigures, Crowd, Headcount
@@ -66,6 +67,7 @@ __all__ = [
     "Crowd",
     "Delivery",
     "DeliveryState",
+    "Duty",
     "EngagementTotal",
     "Event",
     "EventKind",

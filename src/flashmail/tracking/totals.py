@@ -98,6 +98,8 @@ def _erase(session: Session, campaign_id: int) -> int:
     ours = (col(Event.campaign_id) == campaign_id) & col(Event.kind).in_(
         sorted(ENGAGEMENT)
     )
+    # Of two who do this at once, the second finds nothing left to count.
+    session.get_one(Campaign, campaign_id, with_for_update=True)
     times, people = _counted(session, campaign_id)
     _add(session, times, people)
     gone = session.execute(

@@ -3,8 +3,6 @@
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flashmail import bootstrap
+from flashmail import bootstrap, chores
 from flashmail.audience.change import NoSuchSubscriber
 from flashmail.audience.knocks import KnockGone
 from flashmail.audience.roster.upload import NoSuchUpload
@@ -42,7 +40,7 @@ from flashmail.web.audience import (
     suppressions,
     topics,
 )
-from flashmail.web.background import answer, at_work
+from flashmail.web.background import at_work
 from flashmail.web.drafts import editor, previews, versions, writing
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
@@ -174,16 +172,8 @@ def serving(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        worker, kept = bootstrap.worker(settings, engine), app.state.sightings.keep
-        look = bootstrap.seeds_looked_after(settings, engine)
-        porter = bootstrap.porter(settings, engine)
-        postman = bootstrap.postman(settings, engine)
-        chores = (
-            app.state.spool.replay,
-            partial(answer, porter),
-            lambda: postman.go(now=datetime.now(UTC)),
-        )
-        with at_work(worker, *chores, kept=kept, look=look):
+        worker = bootstrap.worker(settings, engine)
+        with at_work(worker, chores.of(settings, worker), app.state.spool.replay):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()

@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from flashmail.audience import headcount
 from flashmail.audience.tree import tree
+from flashmail.bootstrap import count_everybody
 from flashmail.model import Crowd, Role
-from flashmail.web.audience.counting import count_everybody
 from flashmail.web.audience.growth import growth_of
 from flashmail.web.dependencies import (
     LongWork,

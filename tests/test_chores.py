@@ -1,0 +1,139 @@
+"""Chores: done by whichever process is at work, once however many there are."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from flashmail import bootstrap
+from flashmail.chores import LEASE, let_go, take
+from flashmail.database import reading, transaction
+from flashmail.model import (
+    ALL,
+    EngagementTotal,
+    Headcount,
+    Knock,
+    KnockState,
+    Letter,
+    LetterState,
+)
+from flashmail.sending.letters.letters import tell
+from flashmail.settings import load
+from flashmail.tracking.totals import erase
+from office import NOON, Office
+from shell import Home
+
+LETTERS = 5
+
+
+def test_one_process_has_the_duty_as_long_as_it_lives(office: Office) -> None:
+    engine = office.engine
+    assert take(engine, "one", now=NOON)
+    assert not take(engine, "two", now=NOON)
+
+    soon = NOON + LEASE / 2
+    assert take(engine, "one", now=soon)
+    assert not take(engine, "two", now=NOON + LEASE)
+
+    assert take(engine, "two", now=soon + LEASE)
+    assert not take(engine, "one", now=soon + LEASE)
+
+
+def test_who_ends_lets_another_one_go_on_at_once(office: Office) -> None:
+    assert take(office.engine, "one", now=NOON)
+    let_go(office.engine, "two")
+    assert not take(office.engine, "two", now=NOON)
+
+    let_go(office.engine, "one")
+
+    assert take(office.engine, "two", now=NOON)
+
+
+def test_of_many_who_want_the_duty_at_once_one_gets_it(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("one connection in memory is nobody's rival")
+    got = at_once(lambda n: take(engine, f"process {n}", now=NOON))
+
+    assert sorted(got) == [False, False, False, True]
+
+
+def test_two_who_erase_at_once_count_everybody_once(office: Office) -> None:
+    if office.engine.dialect.name == "sqlite":
+        pytest.skip("one connection in memory is nobody's rival")
+    office.subscribe("Anne", "Iran")
+    office.schedule()
+    office.send_all()
+    office.hear("open")
+    keep, later = timedelta(days=30), NOON + timedelta(days=90)
+
+    at_once(lambda _: erase(office.engine, keep=keep, now=later))
+
+    with reading(office.engine) as session:
+        rows = session.exec(select(EngagementTotal).where(EngagementTotal.link == ALL))
+        assert [(row.times, row.people) for row in rows] == [(1, 1)]
+
+
+def at_once(work: Callable[[int], Any]) -> list[Any]:
+    """Do something four times at the same moment."""
+    ready, done = Barrier(4), list[Any]()
+
+    def one(number: int) -> None:
+        ready.wait()
+        done.append(work(number))
+
+    threads = [Thread(target=one, args=(n,)) for n in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return done
+
+
+def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
+    settings = load(home.folder)
+    engine = bootstrap.engine(settings)
+    now = NOON
+    with transaction(engine) as session:
+        for n in range(LETTERS):
+            tell(session, ["edna@example.org"], f"No. {n}", "!", who="us", now=now)
+        session.add(Knock(address="z@example.org", key="z@example.org", at=now))
+    command = [sys.executable, "-m", "flashmail", "--home", str(home.folder), "worker"]
+    workers = [
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    try:
+        wait_until(lambda: all_done(engine))
+    finally:
+        for each in workers:
+            each.send_signal(signal.SIGTERM)
+        said = [each.communicate(timeout=20)[1] for each in workers]
+
+    assert [each.returncode for each in workers] == [0, 0], said
+    assert not any("Traceback" in each for each in said), said
+    subjects = sorted(each.subject for each in bootstrap.outbox(settings).mails())
+    assert subjects[:LETTERS] == [f"No. {n}" for n in range(LETTERS)]
+    assert len(subjects) == LETTERS + 1
+    engine.dispose()
+
+
+def all_done(engine: Engine) -> bool:
+    with reading(engine) as session:
+        letters = set(session.exec(select(Letter.state)))
+        knocks = set(session.exec(select(Knock.state)))
+        counted = session.exec(select(Headcount)).first() is not None
+    return letters == {LetterState.SENT} and knocks == {KnockState.MAILED} and counted
+
+
+def wait_until(done: Callable[[], bool], within: float = 20) -> None:
+    end = time.monotonic() + within
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)
