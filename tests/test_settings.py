@@ -81,6 +81,9 @@ def test_everything_missing_is_said_at_once(tmp_path: Path) -> None:
         ),
         ({"SMTP_CONNECTIONS": "0"}, "SMTP_CONNECTIONS"),
         ({"POSTAL_ADDRESS": "x"}, "POSTAL_ADDRESS"),
+        ({"PROXIES": "localhost"}, "PROXIES holds no address or network"),
+        ({"PROXIES": "*"}, "PROXIES holds no address or network"),
+        ({"PROXIES": "127.0.0.1,10.0.0.1/8"}, "PROXIES holds no address or network"),
         ({"TRANPORT": "smtp"}, "TRANPORT is no setting"),
     ],
 )

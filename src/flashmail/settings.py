@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from email.utils import parseaddr
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -96,6 +96,19 @@ def _seeds(text: object) -> object:
     return {name.strip(): path.strip() for name, _, path in pairs}
 
 
+def _proxies(text: object) -> object:
+    """Read addresses and networks separated by commas."""
+    if not isinstance(text, str):
+        return text
+    found = tuple(each.strip() for each in text.split(",") if each.strip())
+    for each in found:
+        try:
+            ip_network(each)
+        except ValueError as problem:
+            raise ValueError(f"holds no address or network: {problem}") from None
+    return found
+
+
 def _long(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < SECRET_LENGTH:
         raise ValueError(f"has at least {SECRET_LENGTH} characters; make one with init")
@@ -116,6 +129,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(repr=False)] = ""
     dispatch: DispatchName = DispatchName.POLLING
     base_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8000"
+    proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_proxies)] = ()
     secret_key: Secret
     old_secret_keys: Annotated[tuple[Secret, ...], NoDecode] = ()
     sender: Annotated[str, AfterValidator(_sender)]

@@ -42,6 +42,8 @@ def serve(
         log_level="warning",
         log_config=None,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
     )
 
 
