@@ -226,3 +226,46 @@ def test_nothing_that_is_written_runs(
     mail = strict.frame_locator("#preview")
     assert payload in mail.locator("body").inner_text()
     assert mail.locator("html").evaluate("e => e.ownerDocument.title") != "ran"
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_in_any_field_of_a_brief_runs(
+    office: Office, pasted: str, browser: Browser, payload: str
+) -> None:
+    page = window(browser, viewport=DESK)
+    page.goto(f"{pasted}?add=related")
+    for name in ("title", "authors", "url"):
+        page.locator(f"[name=related-1-{name}]").fill(payload)
+    page.locator("[name=section-0-text]").fill(
+        f"Words [of a link]({payload}) {payload}"
+    )
+    page.locator("[name=embargo]").fill(payload)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Not saved:").wait_for()
+    assert page.locator("[name=embargo]").input_value() == payload
+    harmless(page)
+
+    page.locator("[name=embargo]").fill("")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved.").wait_for()
+    for path in ("", "?view=markdown", "/versions/3", "/preview", "/findings"):
+        page.goto(f"{pasted}{path}")
+        harmless(page)
+
+    page.goto(f"{pasted}?view=markdown")
+    text = page.locator("[name=markdown]").input_value()
+    page.locator("[name=markdown]").fill(
+        text.replace("title:", f"embargo: {payload}\ntitle:")
+    )
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Saved.").wait_for()
+    harmless(page)
+    page.context.close()
+
+
+def harmless(page: Page) -> None:
+    """Nothing ran, and there is nothing to press that would run."""
+    assert page.title() != "ran"
+    for frame in page.frames:
+        assert frame.locator('a[href^="javascript:" i]').count() == 0
+        assert frame.locator("svg[onload], img[onerror]").count() == 0
