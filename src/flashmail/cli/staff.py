@@ -63,6 +63,7 @@ def list_all(
                 "address": each.key,
                 "name": each.name,
                 "role": each.role.value,
+                "people_a_day": each.daily_cap if each.daily_cap is not None else "",
                 "second_factor": "yes" if each.totp_secret else "no",
                 "state": "active" if each.active else "let go",
             }
@@ -81,6 +82,24 @@ def role(context: typer.Context, address: Address, role: Role) -> None:
         now = datetime.now(UTC)
         people.change_role(session, staff, role, who=AT_THE_COMMAND_LINE, now=now)
     say.note(f"{address} is {role} now, and has to sign in again")
+
+
+@app.command("cap")
+def set_cap(
+    context: typer.Context,
+    address: Address,
+    people_a_day: Annotated[
+        int | None, typer.Argument(help="Without a number there is no limit.")
+    ] = None,
+) -> None:
+    """Say to how many people a day somebody may send, unless an admin approves."""
+    engine = bootstrap.engine(load(context.obj))
+    with transaction(engine) as session:
+        staff = people.find(session, address)
+        now = datetime.now(UTC)
+        people.cap(session, staff, people_a_day, who=AT_THE_COMMAND_LINE, now=now)
+    limit = "no limit" if people_a_day is None else f"{people_a_day:,} people a day"
+    say.note(f"{address} has {limit}")
 
 
 @app.command()

@@ -29,7 +29,8 @@ class Role(StrEnum):
 class Staff(SQLModel, table=True):
     """Somebody who may sign in.
 
-    `topics` limits an editor to campaigns on these topics; empty is no limit.
+    `topics` limits an editor to what is on these topics; empty is no limit. `daily_cap`
+    is to how many people they may let mail go within a day; None is no limit.
     `totp_secret` is base32 (RFC 6238), empty without a second factor; `totp_step` is
     the step of the last code that was used, as none may be used twice. `recovery`
     holds SHA-256 digests of codes that replace it once each.
@@ -46,6 +47,7 @@ class Staff(SQLModel, table=True):
     totp_step: int = 0
     recovery: list[str] = Field(default_factory=list, sa_type=JSON)
     active: bool = True
+    daily_cap: int | None = None
     created_at: datetime
 
 

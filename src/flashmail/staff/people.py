@@ -17,6 +17,9 @@ from flashmail.staff.secrets import (
     new_totp_secret,
 )
 
+#: More people than anybody writes to.
+MOST = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class SecondFactor:
@@ -125,6 +128,19 @@ def limit(
     staff.topics = list(topics)
     sign_out_everywhere(session, staff)
     said = f"limit to {', '.join(topics)}" if topics else "limit to no topics"
+    _log(session, staff, said, who, now)
+
+
+def cap(
+    session: Session, staff: Staff, daily: int | None, *, who: str, now: datetime
+) -> None:
+    """Let somebody send to so many people a day at most; None is no limit."""
+    if daily is not None and not 0 <= daily <= MOST:
+        raise WrongInput(f"a cap is a number from 0 to {MOST:,}, or empty for none")
+    if staff.daily_cap == daily:
+        return
+    staff.daily_cap = daily
+    said = "cap at no number" if daily is None else f"cap at {daily:,} people a day"
     _log(session, staff, said, who, now)
 
 

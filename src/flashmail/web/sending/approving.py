@@ -28,7 +28,7 @@ from flashmail.sending.approve.preflight import preflight
 from flashmail.sending.approve.press import Press
 from flashmail.sending.approve.preview import SAMPLE
 from flashmail.sending.approve.rehearsal import latest
-from flashmail.staff import people, rights, second
+from flashmail.staff import cap, people, rights, second
 from flashmail.web.dependencies import (
     Asker,
     By,
@@ -115,6 +115,8 @@ def _approve(
 ) -> None:
     assert campaign.id is not None
     may = second.permission(session, by.staff, campaign, who=by.who, reason=form.reason)
+    rehearsed = session.get(Rehearsal, form.rehearsal)
+    cap.require_room(session, by.staff, rehearsed.meant if rehearsed else 0, now=by.now)
     goes = _moment(form.when, form.at, form.zone, by.now) or by.now + UNDO
     approval.approve(
         session,
@@ -171,6 +173,7 @@ def _looked_at(
         "findings": _findings(session, campaign, press, by.now, earliest),
         "text": fill(campaign.text, lambda field: SAMPLE.get(field, "")),
         "may_send": rights.may_send(me, rights.topics_of(campaign)),
+        "room": cap.left(session, me, now=by.now),
         "second": me is None or second.may_approve(session, me, campaign),
         "newer": prepare.changed_since(session, campaign),
         "embargo": embargo,

@@ -22,7 +22,7 @@ from flashmail.sending.approve.prepare import changed_since
 from flashmail.sending.approve.rehearsal import latest
 from flashmail.sending.engine.retry import retry, retryable
 from flashmail.sending.letters.letters import tests_of
-from flashmail.staff import rights
+from flashmail.staff import cap, rights
 from flashmail.web.dependencies import Asker, By, Reading, Writing
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
@@ -101,6 +101,8 @@ def try_unknown(
 @router.post("/campaigns/{campaign_id}/include", **allow(Role.EDITOR))
 def include(campaign_id: int, session: Writing, by: By) -> Response:
     """Send it to those as well who joined after the approval."""
+    more = approval.joined_later(session, campaign_id)
+    cap.require_room(session, by.staff, more, now=by.now)
     count = approval.include(session, campaign_id, who=by.who, now=by.now)
     return done(_path(campaign_id), f"{count:,} more get it.")
 

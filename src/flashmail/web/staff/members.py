@@ -10,8 +10,8 @@ from sqlmodel import Session
 from flashmail.audience.topics import topic_ids
 from flashmail.errors import WrongInput
 from flashmail.model import Role
-from flashmail.staff import account, people
-from flashmail.web.dependencies import By, Reading, Writing
+from flashmail.staff import account, cap, people
+from flashmail.web.dependencies import By, Now, Reading, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -54,11 +54,16 @@ def add(session: Writing, by: By, form: Annotated[NewColleague, Form()]) -> Resp
 
 
 @router.get("/staff/{staff_id}", **allow(Role.ADMIN))
-def look(staff_id: int, session: Reading) -> Response:
+def look(staff_id: int, session: Reading, now: Now) -> Response:
     """Show one of the staff, and what can be changed."""
     found = people.of(session, staff_id)
-    signed_in = account.sign_ins(session, found)
-    return page("staff-member", it=found, sign_ins=signed_in, **_choices(session))
+    return page(
+        "staff-member",
+        it=found,
+        sign_ins=account.sign_ins(session, found),
+        used=cap.used(session, found, now=now),
+        **_choices(session),
+    )
 
 
 @router.post("/staff/{staff_id}/role", **allow(Role.ADMIN))
@@ -75,6 +80,23 @@ def change(
     people.change_role(session, it, role, who=by.who, now=by.now)
     people.limit(session, it, limits, who=by.who, now=by.now)
     return done(f"/staff/{staff_id}", f"{it.name} has to sign in again.")
+
+
+@router.post("/staff/{staff_id}/cap", **allow(Role.ADMIN))
+def change_cap(
+    staff_id: int,
+    session: Writing,
+    by: By,
+    daily: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Say to how many people a day somebody may send; empty is no limit."""
+    it, plain = people.of(session, staff_id), daily.replace(",", "").strip()
+    if plain and not plain.isdecimal():
+        raise WrongInput(f"{daily!r} is no number of people")
+    number = int(plain) if plain else None
+    people.cap(session, it, number, who=by.who, now=by.now)
+    words = f"at most {number:,} people a day" if number is not None else "anybody"
+    return done(f"/staff/{staff_id}", f"{it.name} may send to {words}.")
 
 
 @router.post("/staff/{staff_id}/password", **allow(Role.ADMIN))
