@@ -33,7 +33,7 @@ test: $(READY) ## Run all the tests
 	@$(BIN)/python -m pytest -q -n auto
 
 unit: $(READY) ## Run the quick tests only
-	@$(BIN)/python -m pytest -q -n auto -m "not slow and not browser"
+	@QUICK=1 $(BIN)/python -m pytest -q -n auto -m "not slow and not browser and not edge"
 
 check: $(READY) ## Check format, lint, types and who imports whom
 	@$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
+import examples  # noqa: F401 - before any test is collected: it sets their number
 from flashmail.database import connect
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
@@ -20,7 +21,16 @@ from office import PRESS, Office
 
 pytest_plugins = ["chromium", "shell"]
 
+#: Who uses one of these goes through the pages or the command line.
+EDGES = {"client", "home", "bare", "door"}
+
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if EDGES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.edge)
 
 
 @pytest.fixture(params=BOTH)

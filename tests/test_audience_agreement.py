@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
+from examples import examples
 from flashmail.audience.condition import COLUMNS
 from flashmail.audience.reasons import attributes_of, why
 from flashmail.audience.segment import Segment
@@ -109,7 +110,7 @@ SEGMENTS = st.builds(
 
 
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -129,7 +130,7 @@ def test_both_evaluations_mean_the_same_people(crowd: Office, segment: Segment) 
 
 
 @settings(
-    max_examples=10,
+    max_examples=examples(10),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

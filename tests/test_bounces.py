@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from flashmail.tracking.bounces import Kind, read_bounce
 from returned import SAMPLES, complaint, dsn, notice, sample
 
@@ -336,7 +337,7 @@ def test_what_only_looks_like_our_token_is_none(text: str) -> None:
     assert read_bounce(f"To: {text}\n\n".encode()).token == ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 2000))
 def test_no_mail_makes_it_stumble(noise: bytes, place: int) -> None:
     for name in ("postfix-unknown-user", "gmail-german", "arf-abuse-redacted"):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flashmail
+from examples import examples
 from flashmail.briefs import Brief, BriefError, read, write_markdown
 from flashmail.briefs.decode import decode
 from flashmail.briefs.lines import tidy
@@ -77,19 +78,19 @@ def check_nothing_is_lost(text: str) -> None:
     assert replace(again, doubts=()) == replace(brief, doubts=())
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.lists(st.sampled_from(["", "", *SHAPES]), max_size=16))
 def test_no_word_is_lost_in_whatever_order_things_come(shapes: list[str]) -> None:
     check_nothing_is_lost(HEAD + filled(shapes))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.text(max_size=30), max_size=8), st.sampled_from("\n\r\u2028\x0b"))
 def test_no_word_of_anything_is_lost(lines: list[str], newline: str) -> None:
     check_nothing_is_lost(HEAD + newline.join(lines))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.integers(0, len(EXAMPLE) - 1), max_size=4), st.text(max_size=3))
 def test_no_word_is_lost_when_a_brief_is_damaged(places: list[int], by: str) -> None:
     text = EXAMPLE
@@ -98,7 +99,7 @@ def test_no_word_is_lost_when_a_brief_is_damaged(places: list[int], by: str) -> 
     check_nothing_is_lost(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.lists(st.sampled_from(EXAMPLE.split("\n")), max_size=25))
 def test_no_word_is_lost_when_lines_are_shuffled(lines: list[str]) -> None:
     check_nothing_is_lost("\n".join(lines))

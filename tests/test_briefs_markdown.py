@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from flashmail.briefs import (
     Brief,
     Quote,
@@ -77,7 +78,7 @@ BRIEFS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(BRIEFS)
 def test_any_brief_is_read_as_it_was_written(brief: Brief) -> None:
     again = read(write_markdown(brief))

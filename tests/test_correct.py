@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Section, SectionKind
 from flashmail.database import transaction
@@ -144,7 +145,7 @@ def test_where_everybody_got_it_there_is_no_rest(office: Office, rendered: Any) 
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

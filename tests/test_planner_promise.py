@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, delete, select
 
 from conftest import _copy
+from examples import examples
 from flashmail.audience.paths import Habits, path_of, quickest
 from flashmail.database import connect, reading, transaction
 from flashmail.model import (
@@ -264,11 +265,11 @@ def _never_twice(scene: Scene) -> None:
     assert all(times == 1 for times in got.values()), got
 
 
-def promise(examples: int) -> Any:
+def promise(count: int) -> Any:
     """Have a test of so many random scenes."""
 
     @settings(
-        max_examples=examples,
+        max_examples=examples(count),
         deadline=None,
         # A scene takes long to play, and longest where it is made smaller and smaller.
         phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from flashmail.message import LEAVE, TOKEN, Message, mark
 from flashmail.transports import Fenced, Outcome, Receipt, Recipient, SenderProblem
 from flashmail.transports.sendgrid import REQUESTS, SendGrid
@@ -227,7 +228,7 @@ def test_one_bad_reader_in_a_thousand_is_refused_alone(bad: int, named: bool) ->
     assert len(peer.requests) <= 12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @example(bad={0, 1, 2, 38, 39}, named=False)
 @example(bad={0, 1, 39}, named=False)
 @given(bad=st.sets(st.integers(0, 39), max_size=5), named=st.booleans())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.event import listen
 from sqlmodel import delete, insert, update
 
+from examples import examples
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
@@ -466,7 +467,7 @@ REPORTS = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(list(E))), max_s
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

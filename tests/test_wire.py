@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import examples
 from flashmail.audience.segment import Segment
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, mark
@@ -261,7 +262,7 @@ LINE = st.text(
 ).filter(str.strip)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(subject=LINE, sender=LINE, name=st.text(max_size=300))
 def test_whatever_is_written_the_header_lines_are_ours(
     subject: str, sender: str, name: str
