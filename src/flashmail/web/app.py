@@ -42,6 +42,7 @@ from flashmail.web.audience import (
 )
 from flashmail.web.background import at_work
 from flashmail.web.drafts import editor, previews, versions, writing
+from flashmail.web.drafts.sizes import Sizes
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
 from flashmail.web.readers import archive, joining, leave, mail, own, preferences
@@ -129,6 +130,7 @@ def create_app(
     app.state.home = home
     app.state.uploads = (home or Path(tempfile.gettempdir())) / "uploads"
     app.state.tasks = tasks or Tasks(engine)
+    app.state.sizes = Sizes(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.training = training
     app.state.tracking = tracking

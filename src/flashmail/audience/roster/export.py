@@ -2,6 +2,7 @@
 
 import csv
 import json
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
@@ -9,6 +10,7 @@ from typing import Any, TextIO
 from sqlalchemy import Row, select
 from sqlmodel import Session, SQLModel, col
 
+from flashmail.audience import attributes
 from flashmail.audience.roster.formats.plain import ALIASES
 from flashmail.audience.roster.guard import guarded
 from flashmail.audience.segment import Segment
@@ -47,22 +49,21 @@ def table(
     session: Session, *, segment: Segment | None = None
 ) -> tuple[list[str], Iterator[list[str]]]:
     """Return the header of an export, and its rows as they are read, not guarded."""
-    attributes = _attribute_names(session)
-    return [*ALIASES, *attributes], _rows(session, segment, attributes)
+    known = attributes.names(session)
+    also = [name for name in known if name not in ALIASES]
+    return [*ALIASES, *also], _rows(session, segment, also)
 
 
 def _rows(
-    session: Session, segment: Segment | None, attributes: Sequence[str]
+    session: Session, segment: Segment | None, also: Sequence[str]
 ) -> Iterator[list[str]]:
     for people in _chunks(session, segment):
         topics = _topics(session, [person.id for person in people])
         for person in people:
-            yield _cells(person, topics.get(person.id, ()), attributes)
+            yield _cells(person, topics.get(person.id, ()), also)
 
 
-def _cells(
-    person: Row[Any], topics: Sequence[str], attributes: Sequence[str]
-) -> list[str]:
+def _cells(person: Row[Any], topics: Sequence[str], also: Sequence[str]) -> list[str]:
     return [
         person.address,
         person.name,
@@ -70,7 +71,7 @@ def _cells(
         person.status.value,
         person.time_zone,
         person.language,
-        *(_text(person.attributes.get(name)) for name in attributes),
+        *(_text(person.attributes.get(name)) for name in also),
     ]
 
 
@@ -80,24 +81,31 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _attribute_names(session: Session) -> list[str]:
-    rows = session.execute(
-        select(_PEOPLE["attributes"]).execution_options(yield_per=CHUNK)
-    )
-    names = {name for (attributes,) in rows for name in attributes}
-    return sorted(names - ALIASES.keys())
-
-
 def _chunks(session: Session, segment: Segment | None) -> Iterator[Sequence[Row[Any]]]:
     people = select(*(_PEOPLE[name] for name in COLUMNS)).order_by(_PEOPLE["id"])
     if segment is not None:
-        people = people.where(_PEOPLE["id"].in_(audience_query(session, segment)))
+        for some in _audience(session, segment):
+            yield session.execute(people.where(_PEOPLE["id"].in_(some))).all()
+        return
     last = 0
     while chunk := session.execute(
         people.where(_PEOPLE["id"] > last).limit(CHUNK)
     ).all():
         yield chunk
         last = chunk[-1].id
+
+
+def _audience(session: Session, segment: Segment) -> Iterator[Sequence[int]]:
+    """Yield the ids of whom a segment means, some at a time.
+
+    They are asked for once, and take eight bytes each: the query takes its second for
+    a million, however few are read of it.
+    """
+    meant = audience_query(session, segment).order_by(col(Subscriber.id))
+    rows = session.scalars(meant.execution_options(yield_per=CHUNK))
+    ids = array("q", (each for each in rows if each is not None))
+    for begin in range(0, len(ids), CHUNK):
+        yield ids[begin : begin + CHUNK].tolist()
 
 
 def _topics(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:

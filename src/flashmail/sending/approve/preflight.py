@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 from flashmail import briefs
 from flashmail.audience.attributes import asked_by, unknown
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import UnknownTopic, audience_query
+from flashmail.audience.select import UnknownTopic, audience_query, bringing_ids
 from flashmail.briefs import Brief
 from flashmail.database import transaction
 from flashmail.message import fields
@@ -54,6 +54,9 @@ UNFIT = (
 )
 LINK = re.compile(r"the link '([^']+)'")
 
+#: The code for a topic that topics.toml does not have.
+UNKNOWN_TOPIC = "unknown-topic"
+
 GOES_OUT = (CampaignStatus.SENDING, CampaignStatus.SENT, CampaignStatus.PAUSED)
 
 
@@ -64,7 +67,7 @@ class Surroundings:
     `postal_address` is the installation's. `audience` is how many would get it, if
     somebody counted already; `own` a campaign that is not to be held against itself.
     `peopled` is false where there are no subscribers to be counted, `from_file` true
-    where the brief is no draft of ours.
+    where the brief is no draft of ours, `uncounted` while others count the audience.
     """
 
     postal_address: str = ""
@@ -74,6 +77,7 @@ class Surroundings:
     own: int = 0
     peopled: bool = True
     from_file: bool = False
+    uncounted: bool = False
 
 
 def preflight(
@@ -84,11 +88,13 @@ def preflight(
     moment: datetime | None = None,
     postal_address: str = "",
     from_file: bool = False,
+    audience: int | None = None,
 ) -> tuple[Finding, ...]:
     """Return what is to be mended or thought about before this campaign goes out.
 
     `moment` is when it is meant to leave: unless given, when it is scheduled for, else
-    now. Whatever `blocks` keeps it from being approved.
+    now. `audience` is how many it means, where somebody counted them. Whatever `blocks`
+    keeps it from being approved.
     """
     campaign = campaigns.find(session, campaign_id)
     stored = session.get(StoredBrief, campaign.brief_id) if campaign.brief_id else None
@@ -96,6 +102,7 @@ def preflight(
         postal_address=postal_address,
         markdown=stored.markdown if stored else "",
         embargo_until=stored.embargo_until if stored else None,
+        audience=audience,
         own=campaign_id,
         from_file=from_file,
     )
@@ -126,7 +133,7 @@ def look_ahead(
     try:
         return foresee(session, what, brief, around, now=now, moment=moment)
     except UnknownTopic as error:
-        return (blocking("unknown-topic", f"{error}: choose another topic"),)
+        return (blocking(UNKNOWN_TOPIC, f"{error}: choose another topic"),)
 
 
 def _unfit(error: RenderError, markdown: str) -> Finding:
@@ -164,7 +171,8 @@ def foresee(
     """Return the findings for a mail that is no campaign yet."""
     urgent = what.priority is Priority.URGENT
     audience = around.audience
-    if audience is None and around.peopled:
+    bringing_ids(session, what.segment.bringing)  # who asks for no topic of ours
+    if audience is None and around.peopled and not around.uncounted:
         audience = _people(session, what)
     shown, asked = _attributes(what)
     return examine(

@@ -1,6 +1,6 @@
 """The page on which a brief is written: fields, doubts, versions, findings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from secrets import token_hex
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from flashmail.drafts.submission import (
 from flashmail.model import BriefDraft, Role, Staff
 from flashmail.rendering.finding import Finding
 from flashmail.sending.approve.preflight import (
+    UNKNOWN_TOPIC,
     Surroundings,
     have_links_followed,
     look_ahead,
@@ -137,21 +138,48 @@ def typed(
 def findings(
     draft_id: int, request: Request, session: Reading, press: ThePress, now: Now
 ) -> Response:
-    """Say what stands against sending this, as it is now."""
+    """Say what stands against sending this, as it is now.
+
+    Beside the page that it is written on, nobody waits for people to be counted.
+    """
     draft = desk.find(session, draft_id)
     brief = desk.read(session, draft.markdown).brief
-    found: tuple[Finding, ...] = ()
-    if brief:
-        around = Surroundings(
-            postal_address=press.postal_address,
-            markdown=draft.markdown,
-            embargo_until=brief.embargo,
-        )
-        segment = Segment(any=brief.topics)
-        found = look_ahead(session, press, brief, segment, around, now=now)
-    if "hx-request" in request.headers:
-        return part("findings", findings=found)
-    return page("brief-findings", draft=draft, findings=found)
+    if brief is None:
+        return _found(request, draft, ())
+    sizes, segment = request.app.state.sizes, Segment(any=brief.topics)
+    people = sizes.known(segment)
+    around = Surroundings(
+        postal_address=press.postal_address,
+        markdown=draft.markdown,
+        embargo_until=brief.embargo,
+        audience=people,
+        uncounted=people is None and _beside(request),
+    )
+    found = look_ahead(session, press, brief, segment, around, now=now)
+    known = UNKNOWN_TOPIC not in {each.code for each in found}
+    session.close()
+    answer = _found(request, draft, found, counting=known and people is None)
+    if known and sizes.is_due(segment, now=now):
+        answer.background = BackgroundTask(sizes.count, segment, now)
+    return answer
+
+
+def _beside(request: Request) -> bool:
+    """Whether a part of the page is asked for, that can be asked for again."""
+    return "hx-request" in request.headers
+
+
+def _found(
+    request: Request,
+    draft: BriefDraft,
+    found: Sequence[Finding],
+    *,
+    counting: bool = False,
+) -> Response:
+    if not _beside(request):
+        return page("brief-findings", draft=draft, findings=found)
+    again = f"/briefs/{draft.id}/findings" if counting else ""
+    return part("findings", findings=found, again=again)
 
 
 def _follow(engine: Engine, press: Press, draft_id: int, now: datetime) -> None:

@@ -122,7 +122,7 @@ def _approve(
         session,
         campaign.id,
         Seen(form.rehearsal, form.content, form.audience, form.typed),
-        findings=_findings(session, campaign, press, by.now, goes),
+        findings=_findings(session, campaign, press, by.now, goes, rehearsed),
         who=may.who,
         alone_because=may.alone_because,
         now=by.now,
@@ -146,11 +146,18 @@ def _findings(
     press: Press,
     now: datetime,
     moment: datetime,
+    rehearsal: Rehearsal | None,
 ) -> tuple[Finding, ...]:
     assert campaign.id is not None
-    postal = press.postal_address
+    same = rehearsal and rehearsal.content_digest == campaign.message_digest
     return preflight(
-        session, campaign.id, now=now, moment=moment, postal_address=postal
+        session,
+        campaign.id,
+        now=now,
+        moment=moment,
+        postal_address=press.postal_address,
+        # The rehearsal counted them: to count a million again would take a second.
+        audience=rehearsal.meant if rehearsal and same else None,
     )
 
 
@@ -170,7 +177,7 @@ def _looked_at(
         "old": rehearsal and rehearsal_is_old(rehearsal, now=by.now),
         "segment": Segment.from_json(campaign.audience),
         "samples": _samples(session, rehearsal) if rehearsal else [],
-        "findings": _findings(session, campaign, press, by.now, earliest),
+        "findings": _findings(session, campaign, press, by.now, earliest, rehearsal),
         "text": fill(campaign.text, lambda field: SAMPLE.get(field, "")),
         "may_send": rights.may_send(me, rights.topics_of(campaign)),
         "room": cap.left(session, me, now=by.now),
