@@ -1,14 +1,18 @@
 """Joining: nobody is let in but by a press of a button at the address itself."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.event import listen, remove
 from sqlmodel import select
 
+from flashmail.audience.knocks import NEVER
 from flashmail.database import reading, transaction
 from flashmail.home import packaged
 from flashmail.links import Purpose
@@ -103,6 +107,44 @@ def test_who_joins_confirms_and_is_welcomed_with_the_latest_brief(
     assert "Storm" in welcome.text
     assert "Flood" not in welcome.text
     assert recipient.values["because"] == "Iran"
+
+
+def test_the_same_work_is_done_whoever_it_is(
+    client: TestClient, open_house: Office
+) -> None:
+    """Neither the answer nor the time that it takes tells who reads us."""
+    open_house.subscribe("Active", "Iran")
+    open_house.subscribe("Pending", "Iran", status=SubscriberStatus.PENDING)
+    open_house.subscribe("Left", "Iran", status=SubscriberStatus.UNSUBSCRIBED)
+    open_house.suppress("Left")
+    open_house.suppress("Never")
+    with transaction(open_house.engine) as session:
+        session.get_one(Suppression, "never@example.org").detail = NEVER
+    names = ("nobody", "active", "pending", "left", "never", "nobody")
+    join(client, "first@example.org")
+
+    seen = []
+    for name in names:
+        with statements(open_house) as said:
+            answer = join(client, f"{name}@example.org")
+        seen.append((answer.status_code, answer.text, said))
+
+    assert seen[0][2], "there is something to compare"
+    for name, each in zip(names, seen, strict=True):
+        assert each == seen[0], name
+
+
+@contextmanager
+def statements(office: Office) -> Iterator[list[str]]:
+    """Collect what the database is asked."""
+    said: list[str] = []
+
+    def hear(_c: object, _u: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    listen(office.engine, "before_cursor_execute", hear)
+    yield said
+    remove(office.engine, "before_cursor_execute", hear)
 
 
 def test_opening_the_link_confirms_nothing(
