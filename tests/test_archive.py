@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -14,7 +15,8 @@ from flashmail.briefs import Brief, Quote, Section, SectionKind
 from flashmail.database import transaction
 from flashmail.model import Amends, Campaign, CampaignStatus, StoredBrief
 from flashmail.sending import stored
-from office import NOON, Office
+from flashmail.sending.approve.correct import Fix, correct
+from office import NOON, PRESS, Office
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -25,7 +27,7 @@ def publish(
     *topics: str,
     corrects: int | None = None,
     amends: Amends | None = None,
-    **fields: object,
+    **fields: Any,
 ) -> int:
     """Have a brief sent; return its campaign's number."""
     brief = Brief(
@@ -147,6 +149,80 @@ def test_a_correction_stays_at_its_address_and_says_when(
     assert text.count("Corrected on") == 1
     assert "2 March 2026, 14:00 UTC" in text
     assert "A Port Reopens" not in client.get("/archive").text
+
+
+def test_a_correction_says_what_was_put_right(
+    client: TestClient, press_room: Office
+) -> None:
+    for hour, words in ((2, "It is *shut*.\n\n- Since Monday"), (3, "Since Tuesday.")):
+        press_room.now = NOON.replace(hour=12 + hour)
+        amended: dict[str, Any] = {"corrects": 1, "amendment": words}
+        title = f"A Port Stays Shut {hour}"
+        publish(press_room, title, amends=Amends.REST, **amended)
+        press_room.later(minutes=5)
+        publish(press_room, title, amends=Amends.CORRECTION, **amended)
+
+    text = client.get("/archive/1/a-port-stays-shut-3").text
+    first, second = text.split("Corrected on")[1:]
+
+    assert "2 March 2026, 14:00 UTC" in first
+    assert "It is <em>shut</em>." in first
+    assert "<li>Since Monday</li>" in first
+    assert "2 March 2026, 15:00 UTC" in second
+    assert "Since Tuesday." in second
+    feed = ElementTree.fromstring(client.get("/archive/feed.atom").text)
+    [entry] = [
+        each
+        for each in feed.iter(f"{ATOM}entry")
+        if "Shut" in str(each.findtext(f"{ATOM}title"))
+    ]
+    assert entry.findtext(f"{ATOM}published") == "2026-03-02T12:00:00+00:00"
+    assert entry.findtext(f"{ATOM}updated") == "2026-03-02T15:05:00+00:00"
+    assert "Since Tuesday." in str(entry.findtext(f"{ATOM}content"))
+    item = json.loads(client.get("/archive/feed.json").text)["items"][1]
+    assert item["date_modified"] == "2026-03-02T15:05:00+00:00"
+    assert "Since Tuesday." in item["content_html"]
+
+
+def test_words_of_a_correction_are_no_html(
+    client: TestClient, press_room: Office
+) -> None:
+    words = "<script>alert(1)</script>"
+    how: dict[str, Any] = {
+        "amends": Amends.CORRECTION,
+        "corrects": 1,
+        "amendment": words,
+    }
+    publish(press_room, "Shut", **how)
+    assert "<script>alert" not in client.get("/archive/1/shut").text
+    assert "<script>alert" not in client.get("/archive/feed.json").text
+
+
+def test_what_was_put_right_is_what_readers_were_told(
+    client: TestClient, press_room: Office
+) -> None:
+    fix = Fix(briefs.read(press_room.get(StoredBrief, 1).markdown), "It was Tuesday.")
+    made = correct(press_room.engine, PRESS, 1, fix, who="Edna", now=press_room.now)
+
+    assert press_room.campaign(made.note).amendment == "It was Tuesday."
+
+
+def test_a_brief_that_was_taken_back_says_why(
+    client: TestClient, press_room: Office
+) -> None:
+    publish(
+        press_room,
+        "A Port Reopens",
+        corrects=1,
+        amends=Amends.RETRACTION,
+        amendment="We had it from one source only.",
+    )
+
+    answer = client.get("/archive/1/a-port-reopens")
+
+    assert answer.status_code == 410
+    assert "This brief was taken back" in answer.text
+    assert "We had it from one source only." in answer.text
 
 
 def test_what_was_taken_back_says_so_and_no_more(

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from flashmail import migrations
 from flashmail.database import connect
 from flashmail.errors import WrongInput
-from flashmail.model import BriefDraft
+from flashmail.model import BriefDraft, Campaign
 from newsroom import DRAFT
 
 ID = col(BriefDraft.id)
@@ -62,6 +62,39 @@ def test_drafts_learn_their_topics_from_their_text(empty: Engine) -> None:
     with Session(empty) as session:
         topics = list(session.exec(select(BriefDraft.topics).order_by(ID)))
     assert topics == [["Iran"], []]
+
+
+def test_amendments_learn_their_words_from_the_log(empty: Engine) -> None:
+    with empty.begin() as connection:
+        _upgrade(connection, "0005")
+        fields = (
+            "template, status, priority, audience, frequency, planned, topics, subject,"
+            " html, text, headers, envelope_sender, message_digest, created_at"
+        )
+        for number in (1, 2):
+            connection.execute(
+                text(
+                    f"INSERT INTO campaign (id, {fields}, draft_revision, created_by,"
+                    " approved_by, approved_digest, addressed, note) VALUES (:id, 'x',"
+                    " 'sent', 0, '{}', 'instant', 0, '[]', 'x', '', '', '[]', '', '',"
+                    " '2026-03-02 12:00:00', 0, '', '', '', 0, '')"
+                ),
+                {"id": number},
+            )
+        connection.execute(
+            text(
+                "INSERT INTO audit (at, who, action, subject, detail) VALUES"
+                " ('2026-03-02 12:00:00', 'Edna', 'draft the correction', 'campaign 1',"
+                " :detail)"
+            ),
+            {"detail": '{"campaign": 2, "words": "It was Tuesday."}'},
+        )
+
+    migrations.upgrade(empty)
+
+    with Session(empty) as session:
+        told = session.exec(select(Campaign.amendment).order_by(col(Campaign.id)))
+        assert list(told) == ["", "It was Tuesday."]
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

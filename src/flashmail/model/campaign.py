@@ -66,6 +66,9 @@ class Campaign(SQLModel, table=True):
     [name, value]; `message_digest` is the SHA-256 of the message, the links and the
     segment; `approved_digest` is what the approver saw, and must equal it.
 
+    `amendment` is what one that corrects another tells its readers of it: what was put
+    right, or why it is taken back.
+
     `created_by` and `approved_by` are how a member of staff signs in, or the name of
     what did it.
     """
@@ -81,6 +84,7 @@ class Campaign(SQLModel, table=True):
     draft_revision: int = 0  # the form of the draft that it was made of
     corrects: int | None = Field(default=None, foreign_key="campaign.id", index=True)
     amends: Amends | None = Field(default=None, sa_type=Word(Amends))
+    amendment: str = Field(default="", sa_column_kwargs={"server_default": ""})
     template: str
     status: CampaignStatus = Field(
         default=CampaignStatus.DRAFT, sa_type=Word(CampaignStatus), index=True

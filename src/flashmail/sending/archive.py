@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
@@ -23,19 +24,27 @@ from flashmail.sending.approve.story import TOLD
 LONGEST_SLUG = 60
 
 
+class Amendment(NamedTuple):
+    """When a brief was put right, or taken back, and what its readers were told."""
+
+    at: datetime
+    words: str
+
+
 @dataclass(frozen=True)
 class Entry:
     """A brief in the archive; `number` is that of its first form, and stays.
 
-    `corrected_at` are the times at which another form was sent; `withdrawn_at` is when
-    it was taken back.
+    `corrections` are said from the first to the last; `changed_at` is when something of
+    it was sent for the last time.
     """
 
     number: int
     brief: Brief
     published_at: datetime
-    corrected_at: tuple[datetime, ...] = ()
-    withdrawn_at: datetime | None = None
+    changed_at: datetime
+    corrections: tuple[Amendment, ...] = ()
+    withdrawal: Amendment | None = None
 
     @property
     def slug(self) -> str:
@@ -44,11 +53,6 @@ class Entry:
     @property
     def path(self) -> str:
         return f"/archive/{self.number}/{self.slug}"
-
-    @property
-    def changed_at(self) -> datetime:
-        times = (self.published_at, *self.corrected_at, self.withdrawn_at)
-        return max(at for at in times if at is not None)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -62,11 +66,16 @@ class _Form:
     campaign: Campaign
     stored: StoredBrief
 
+    @property
+    def at(self) -> datetime:
+        assert self.campaign.started_at is not None
+        return self.campaign.started_at
+
 
 def entries(session: Session, *, now: datetime) -> list[Entry]:
     """Return what is in the archive, the latest first."""
     found = [_entry(forms) for forms in _stories(_public(session, now))]
-    shown = [each for each in found if each.withdrawn_at is None]
+    shown = [each for each in found if each.withdrawal is None]
     return sorted(
         shown, key=lambda each: (each.published_at, each.number), reverse=True
     )
@@ -160,18 +169,20 @@ def _stories(forms: Sequence[_Form]) -> list[list[_Form]]:
 
 def _entry(forms: Sequence[_Form]) -> Entry:
     first, last = forms[0], forms[-1]
+    amended: dict[tuple[int | None, str], Amendment] = {}
+    for form in forms[1:]:
+        # The mended brief to some and its correction to others are one correction.
+        said = (form.stored.id, form.campaign.amendment)
+        if form.campaign.amends in (Amends.REST, Amends.CORRECTION):
+            amended.setdefault(said, Amendment(form.at, form.campaign.amendment))
     withdrawn = last.campaign.amends is Amends.RETRACTION
-    texts: dict[int | None, datetime] = {}
-    for form in forms:
-        assert form.campaign.started_at is not None
-        texts.setdefault(form.stored.id, form.campaign.started_at)
-    published, *corrected = texts.values()
     return Entry(
         first.stored.id or 0,
         _read(last.stored.markdown),
-        published,
-        tuple(corrected),
-        last.campaign.started_at if withdrawn else None,
+        first.at,
+        max(form.at for form in forms if form is first or form.campaign.amends),
+        tuple(amended.values()),
+        Amendment(last.at, last.campaign.amendment) if withdrawn else None,
     )
 
 

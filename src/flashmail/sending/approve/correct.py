@@ -219,6 +219,7 @@ class _Adding:
         )
         assert campaign.id is not None
         campaign.corrects, campaign.amends = self.first, amends
+        campaign.amendment = self.fix.words
         campaign.draft_id = self.fix.draft_id
         campaign.draft_revision = self.fix.revision
         log(

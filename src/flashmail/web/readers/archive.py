@@ -13,10 +13,11 @@ from sqlmodel import Session
 
 from flashmail.audience.topics import lineage
 from flashmail.model import Topic
-from flashmail.rendering.plain import brief_value, html_form
+from flashmail.rendering.plain import blocks, brief_value, html_form
 from flashmail.sending import archive
 from flashmail.sending.approve.press import Press
 from flashmail.sending.archive import (
+    Amendment,
     Entry,
     about,
     entries,
@@ -128,13 +129,15 @@ def brief(
     found = archive.find(session, number, now=now)
     if found is None:
         raise HTTPException(404, "There is no such brief.")
-    if found.withdrawn_at is not None:
-        return page("withdrawn", 410, entry=found)
+    if found.withdrawal is not None:
+        [withdrawal] = _told([found.withdrawal])
+        return page("withdrawn", 410, withdrawal=withdrawal)
     if request.url.path != found.path:
         return RedirectResponse(found.path, 301, {"X-Robots-Tag": "all"})
     answer = page(
         "archive-brief",
         entry=found,
+        corrections=_told(found.corrections),
         brief=brief_value(found.brief, _html),
         base=_base(request),
         slugs=_slugs(session),
@@ -177,7 +180,7 @@ def _feed(
 
 def _atom(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -> str:
     changed = max((each.changed_at for each, _ in some), default=BEGINNING)
-    entries = [(*each, xml("feed-brief", brief=each[1])) for each in some]
+    entries = [(*each, _content(*each)) for each in some]
     return xml(
         "feed", base=base, title=title, path=path, entries=entries, changed=changed
     )
@@ -196,7 +199,7 @@ def _json(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -
                     "url": f"{base}{entry.path}",
                     "title": value["title"],
                     "summary": value["opening"],
-                    "content_html": xml("feed-brief", brief=value),
+                    "content_html": _content(entry, value),
                     "date_published": entry.published_at.isoformat(),
                     "date_modified": entry.changed_at.isoformat(),
                     "authors": [{"name": name} for name in entry.people],
@@ -207,6 +210,22 @@ def _json(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -
         },
         ensure_ascii=False,
     )
+
+
+def _content(entry: Entry, brief: Any) -> str:
+    return xml("feed-brief", brief=brief, corrections=_told(entry.corrections))
+
+
+def _told(amendments: Sequence[Amendment]) -> list[dict[str, Any]]:
+    """Return what readers were told, as a page needs it."""
+    return [
+        {"at": each.at, "blocks": blocks(_lines(each.words), _html)}
+        for each in amendments
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    return [each for each in text.splitlines() if each.strip()]
 
 
 FEEDS: dict[str, tuple[str, Callable[..., str]]] = {
