@@ -9,7 +9,7 @@ from hashlib import sha256
 from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
-from flashmail.audience.takeout import about
+from flashmail.audience.takeout import about, deliveries_of
 from flashmail.model import (
     OPEN,
     Delivery,
@@ -37,7 +37,7 @@ def erase(session: Session, person: Subscriber, *, now: datetime) -> None:
     """
     assert person.id is not None
     _forget(session, person, now)
-    for table, where in about(person):
+    for table, where in about(session, person):
         if table not in COUNTED:
             session.execute(delete(table).where(where))
     session.execute(delete(Subscriber).where(col(Subscriber.id) == person.id))
@@ -78,19 +78,22 @@ def _forget(session: Session, person: Subscriber, now: datetime) -> None:
     """Give what counts in totals to a number that is nobody's."""
     # Below 1 are no subscribers, and from this number nothing leads to the old one.
     nobody = -1 - secrets.randbelow(1 << 31 - 1)
+    assert person.id is not None
+    theirs = deliveries_of(session, person.id)
     session.execute(
         update(Delivery)
-        .where(col(Delivery.subscriber_id) == person.id)
-        .where(col(Delivery.state).in_(OPEN))
+        .where(theirs, col(Delivery.state).in_(OPEN))
         .values(state=DeliveryState.SKIPPED, reason="erased", at=now)
+        .execution_options(synchronize_session=False)
     )
     session.execute(
         update(Delivery)
-        .where(col(Delivery.subscriber_id) == person.id)
+        .where(theirs)
         .values(
             subscriber_id=nobody,
             reason=func.replace(col(Delivery.reason), person.address, "…"),
         )
+        .execution_options(synchronize_session=False)
     )
     session.execute(
         update(Event)

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail.audience.log import of_subscriber
 from flashmail.model import (
     MOVE,
     WAY_BACK,
     AuditEntry,
+    Campaign,
     Consent,
     Delivery,
     Event,
@@ -25,6 +27,7 @@ from flashmail.model import (
     Suppression,
     Topic,
 )
+from flashmail.model.columns import among
 
 #: Tables whose rows say whose they are.
 BY_NUMBER: tuple[type[Any], ...] = (
@@ -42,7 +45,7 @@ def takeout(session: Session, person: Subscriber) -> dict[str, Any]:
     found = {"subscriber": [_plain(person)]}
     found |= {
         table.__tablename__: [_plain(row) for row in _rows(session, table, where)]
-        for table, where in about(person)
+        for table, where in about(session, person)
     }
     names = {topic.id: topic.name for topic in session.exec(select(Topic))}
     for row in found["subscription"]:
@@ -50,17 +53,21 @@ def takeout(session: Session, person: Subscriber) -> dict[str, Any]:
     return found
 
 
-def about(person: Subscriber) -> Iterator[tuple[type[Any], ColumnElement[bool]]]:
+def about(
+    session: Session, person: Subscriber
+) -> Iterator[tuple[type[Any], ColumnElement[bool]]]:
     """Yield each table with the condition for its rows about a person."""
+    assert person.id is not None
     for table in BY_NUMBER:
-        yield table, table.subscriber_id == person.id
+        if table is Delivery:
+            yield table, deliveries_of(session, person.id)
+        else:
+            yield table, table.subscriber_id == person.id
     yield Suppression, col(Suppression.key) == person.key
     theirs = (col(Knock.key) == person.key) | (col(Knock.subscriber_id) == person.id)
     # Letters went to earlier addresses, too. Not to every one that was asked for: that
     # may be somebody else's.
-    earlier = select(Knock.address).where(
-        Knock.subscriber_id == person.id, Knock.source == WAY_BACK
-    )
+    earlier = _earlier(person)
     mine = col(Letter.address) == person.address
     yield (
         Letter,
@@ -69,6 +76,28 @@ def about(person: Subscriber) -> Iterator[tuple[type[Any], ColumnElement[bool]]]
     yield Knock, theirs
     subjects = (of_subscriber(person.id or 0), f"address {person.key}")
     yield AuditEntry, col(AuditEntry.subject).in_(subjects)
+
+
+def addresses_of(session: Session, person: Subscriber) -> set[str]:
+    """Return the addresses at which a person is, and was, as far as is known."""
+    return {person.address, *session.exec(_earlier(person))}
+
+
+def deliveries_of(session: Session, subscriber_id: int) -> ColumnElement[bool]:
+    """Return the condition for a person's deliveries, campaign by campaign.
+
+    Their key begins with the campaign. To find one person's of twenty million otherwise
+    means to read them all, and an index costs more than that in each campaign.
+    """
+    numbers = session.exec(select(Campaign.id)).all()
+    campaigns = among(col(Delivery.campaign_id), None, [each or 0 for each in numbers])
+    return and_(campaigns, col(Delivery.subscriber_id) == subscriber_id)
+
+
+def _earlier(person: Subscriber) -> SelectOfScalar[str]:
+    return select(Knock.address).where(
+        Knock.subscriber_id == person.id, Knock.source == WAY_BACK
+    )
 
 
 def as_text(content: dict[str, Any]) -> str:

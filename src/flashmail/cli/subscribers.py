@@ -12,12 +12,12 @@ import typer
 from flashmail import bootstrap
 from flashmail.audience import roster
 from flashmail.audience.change import find_by_address
-from flashmail.audience.erase import erase as erase_person
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.cli import say
 from flashmail.cli.options import Json
 from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision, WrongInput
+from flashmail.sending.farewell import erase_everywhere
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Bring people in, and take them out.")
@@ -177,6 +177,9 @@ def erase(
     """Erase one person everywhere; totals stay, and no import brings them back."""
     if not yes:
         raise NeedsDecision("this cannot be taken back: say --yes if you mean it")
-    with transaction(bootstrap.engine(load(context.obj))) as session:
-        erase_person(session, find_by_address(session, address), now=datetime.now(UTC))
+    settings = load(context.obj)
+    with transaction(bootstrap.engine(settings)) as session:
+        person = find_by_address(session, address)
+        outbox = bootstrap.outbox(settings)
+        erase_everywhere(session, person, outbox, now=datetime.now(UTC))
     say.note("erased")

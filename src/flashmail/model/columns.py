@@ -71,8 +71,11 @@ class among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, column: Any, name: str) -> None:
-        super().__init__(column, bindparam(name, type_=Numbers()))
+    def __init__(
+        self, column: Any, name: str | None, numbers: Sequence[int] | None = None
+    ) -> None:
+        given: dict[str, Any] = {} if numbers is None else {"value": numbers}
+        super().__init__(column, bindparam(name, type_=Numbers(), **given))
 
 
 @compiles(among, "postgresql")

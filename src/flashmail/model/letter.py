@@ -28,7 +28,7 @@ class Letter(SQLModel, table=True):
     """
 
     id: int | None = Field(default=None, primary_key=True)
-    address: str
+    address: str = Field(index=True)
     campaign_id: int | None = Field(default=None, foreign_key="campaign.id", index=True)
     subject: str = ""
     text: str = ""

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import format_datetime, parsedate_to_datetime
+from email.parser import BytesParser
+from email.utils import format_datetime, parseaddr, parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from flashmail.message.mime import Compiled, compiled
 from flashmail.transports.base import Arm, Fenced, Outcome, Receipt, Recipient
 
 FOLDERS = TMP, NEW, CUR = "tmp", "new", "cur"
+
+#: Bytes; no header of ours is longer.
+LONGEST_HEAD = 1 << 14
 
 #: A mail's name in the outbox, which is its delivery's token.
 KEY = re.compile(r"[0-9A-Za-z]+").fullmatch
@@ -100,6 +104,16 @@ class Outbox:
         found = next((place for place in places if place.is_file()), None)
         return Kept(key, found.read_bytes()) if found else None
 
+    def forget(self, addresses: Collection[str]) -> int:
+        """Remove the mails to these addresses; return how many there were."""
+        theirs = {each.lower() for each in addresses}
+        gone = 0
+        for file in self._files():
+            if _address(file) in theirs:
+                file.unlink(missing_ok=True)
+                gone += 1
+        return gone
+
     def _keep(self, form: Compiled, recipients: Sequence[Recipient]) -> list[Receipt]:
         for name in FOLDERS:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
@@ -137,6 +151,15 @@ class Outbox:
                     if entry.is_file()
                 ]
         return [Path(path) for _, path in sorted(found, reverse=True)]
+
+
+def _address(file: Path) -> str:
+    """Return to whom a mail goes, by its head alone: there may be many of them."""
+    with file.open("rb") as mail:
+        head = BytesParser(policy=policy.default).parsebytes(
+            mail.read(LONGEST_HEAD), headersonly=True
+        )
+    return parseaddr(str(head["To"] or ""))[1].lower()
 
 
 def _key(file: Path) -> str:

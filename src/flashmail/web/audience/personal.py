@@ -6,12 +6,12 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from flashmail.audience import change
-from flashmail.audience.erase import erase
 from flashmail.audience.log import log, of_subscriber
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.errors import WrongInput
 from flashmail.model import Role
-from flashmail.web.dependencies import Now, Reading, Who, Writing
+from flashmail.sending.farewell import erase_everywhere
+from flashmail.web.dependencies import Now, Reading, TheOutbox, Who, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -41,6 +41,7 @@ def erase_them(
     subscriber_id: int,
     session: Writing,
     who: Who,
+    outbox: TheOutbox,
     now: Now,
     address: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
@@ -48,6 +49,6 @@ def erase_them(
     person = change.find(session, subscriber_id)
     if address.strip().lower() != person.address.lower():
         raise WrongInput("nobody was erased: the address that you typed is another one")
-    erase(session, person, now=now)
+    erase_everywhere(session, person, outbox, now=now)
     log(session, of_subscriber(subscriber_id), "erase", who=who, now=now)
     return done("/subscribers", "One person is erased.")

@@ -11,13 +11,13 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from flashmail.audience.addresses import BadAddress, parse_address
-from flashmail.audience.erase import erase
 from flashmail.audience.knocks import ask_to_move
 from flashmail.audience.preferences import WORDING
 from flashmail.audience.takeout import as_text, takeout
 from flashmail.model import Subscriber
+from flashmail.sending.farewell import erase_everywhere
 from flashmail.sending.letters.own import owner
-from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
+from flashmail.web.dependencies import Now, OurTokens, Reading, TheOutbox, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, allow
 from flashmail.web.readers.person import form_of, person_of, shown, texts, where
@@ -82,14 +82,19 @@ def ask_to_erase(token: str, session: Reading, tokens: OurTokens, now: Now) -> R
 
 @router.post("/me/{token}/erase", **allow(BEARER))
 async def erase_me(
-    token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
+    token: str,
+    request: Request,
+    session: Writing,
+    tokens: OurTokens,
+    outbox: TheOutbox,
+    now: Now,
 ) -> Response:
     """Erase a reader who has said so twice."""
     fields = texts(await form_of(request))
     person = _person(session, tokens, token, now)
     if fields.get("really") != "yes":
         return page("erase", token=token, sure=True, **shown(person))
-    erase(session, person, now=now)
+    erase_everywhere(session, person, outbox, now=now)
     return page("told", what="You are erased", why=ERASED)
 
 
