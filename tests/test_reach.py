@@ -1,6 +1,7 @@
 """Reach: which briefs somebody limited to topics opens, changes and sends."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +17,7 @@ from flashmail.model import (
 )
 from flashmail.staff.rights import may_open
 from newsroom import DRAFT, enter, hire, rewritten, written
-from office import Office
+from office import NOON, Office
 from test_rights import staff
 
 IRAN, PAKISTAN, UNTAGGED, OWN = 1, 2, 3, 4
@@ -166,3 +167,21 @@ def test_a_campaign_does_not_follow_its_brief_out_of_reach(
     assert office.get(Campaign, 1).topics == ["Iran"]
     assert office.get(Campaign, 1).draft_revision == 1
     assert office.get(BriefRevision, (IRAN, 2)) is not None
+
+
+@pytest.mark.parametrize("path", ["/", "/overview/live"])
+def test_the_overview_has_the_campaigns_that_one_may_see(
+    client: TestClient, office: Office, ira: Staff, path: str
+) -> None:
+    for topic in ("Iran", "Pakistan"):
+        office.subscribe(f"Reader of {topic}", topic)
+        office.schedule(f"{topic} sent", topic)
+        office.send_all()
+        office.draft(f"{topic} waits", topic)
+        office.schedule(f"{topic} comes", topic, at=NOON + timedelta(days=1))
+
+    page = client.get(path).text
+
+    for what in ("sent", "waits", "comes"):
+        assert f"Iran {what}" in page
+        assert f"Pakistan {what}" not in page

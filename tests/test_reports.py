@@ -292,7 +292,7 @@ def test_the_newsroom_says_what_needs_a_person(storm: Office) -> None:
 
     def needs(after: timedelta) -> list[tuple[str, str]]:
         with reading(storm.engine) as session:
-            found = newsroom.needs(session, now=NOON + after, tracking=TRACKING)
+            found = newsroom.Newsroom(session, NOON + after, TRACKING).needs()
         return [(each.campaign.subject, each.path) for each in found]
 
     waiting = ("Calm", "/campaigns/2")

@@ -1,6 +1,6 @@
 """The newsroom at a glance: what is going on, what is next, what needs a person."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ UNDER_WAY = (CampaignStatus.SENDING, CampaignStatus.PAUSED)
 
 #: What has to be looked at before it goes on.
 STUCK = {
-    CampaignStatus.MISSED: "Its time went by. Send it now, or cancel it.",
+    CampaignStatus.MISSED: "Its time went by. Should it still go? Else cancel it.",
     CampaignStatus.PAUSED: "It is paused. Let it go on, or cancel it.",
     CampaignStatus.DRAFT: "It waits for somebody to approve it.",
     CampaignStatus.APPROVED: "It is approved, but has no time to go out at.",
@@ -62,46 +62,67 @@ class Need:
     path: str
 
 
-def under_way(session: Session, *, now: datetime, tracking: Tracking) -> list[Progress]:
-    """Return the campaigns that are being sent, or stopped on the way."""
-    found = _in(UNDER_WAY).order_by(
-        col(Campaign.priority).desc(), col(Campaign.id).desc()
-    )
-    return _with_figures(session, session.exec(found.limit(SHOWN)), now, tracking)
+@dataclass(frozen=True)
+class Newsroom:
+    """What somebody sees of it; `only` are the campaigns, None for all of them."""
 
+    session: Session
+    now: datetime
+    tracking: Tracking
+    only: Collection[int] | None = None
 
-def coming(session: Session) -> list[Campaign]:
-    """Return the campaigns that wait for their time, the next one first."""
-    found = _in([CampaignStatus.SCHEDULED]).order_by(col(Campaign.send_at))
-    return list(session.exec(found.limit(SHOWN)))
+    def under_way(self) -> list[Progress]:
+        """Return the campaigns that are being sent, or stopped on the way."""
+        found = self._in(UNDER_WAY).order_by(
+            col(Campaign.priority).desc(), col(Campaign.id).desc()
+        )
+        return self._with_figures(self.session.exec(found.limit(SHOWN)))
 
+    def coming(self) -> list[Campaign]:
+        """Return the campaigns that wait for their time, the next one first."""
+        found = self._in([CampaignStatus.SCHEDULED]).order_by(col(Campaign.send_at))
+        return list(self.session.exec(found.limit(SHOWN)))
 
-def ended(session: Session, *, now: datetime, tracking: Tracking) -> list[Progress]:
-    """Return the campaigns that were sent last."""
-    found = _in([CampaignStatus.SENT]).order_by(col(Campaign.id).desc())
-    return _with_figures(session, session.exec(found.limit(SHOWN)), now, tracking)
+    def ended(self) -> list[Progress]:
+        """Return the campaigns that were sent last."""
+        found = self._in([CampaignStatus.SENT]).order_by(col(Campaign.id).desc())
+        return self._with_figures(self.session.exec(found.limit(SHOWN)))
 
-
-def needs(session: Session, *, now: datetime, tracking: Tracking) -> list[Need]:
-    """Return what a person should look at, what waits first."""
-    waiting = _in(list(STUCK)).order_by(col(Campaign.id).desc())
-    found = [
-        Need(each, each.note or STUCK[each.status], f"/campaigns/{each.id}")
-        for each in session.exec(waiting.limit(SHOWN))
-    ]
-    recent = (
-        select(Campaign)
-        .where(col(Campaign.started_at) > now - LOOKED_AT)
-        .order_by(col(Campaign.id).desc())
-        .limit(CAMPAIGNS)
-    )
-    for each in _with_figures(session, session.exec(recent), now, tracking):
-        path = f"/campaigns/{each.campaign.id}/report"
-        found += [
-            Need(each.campaign, words, f"{path}#{place}")
-            for words, place in concerns(each, now=now)
+    def needs(self) -> list[Need]:
+        """Return what a person should look at, what waits first."""
+        waiting = self._in(list(STUCK)).order_by(col(Campaign.id).desc())
+        found = [
+            Need(each, each.note or STUCK[each.status], f"/campaigns/{each.id}")
+            for each in self.session.exec(waiting.limit(SHOWN))
         ]
-    return found
+        recent = (
+            self._seen()
+            .where(col(Campaign.started_at) > self.now - LOOKED_AT)
+            .order_by(col(Campaign.id).desc())
+            .limit(CAMPAIGNS)
+        )
+        for each in self._with_figures(self.session.exec(recent)):
+            path = f"/campaigns/{each.campaign.id}/report"
+            found += [
+                Need(each.campaign, words, f"{path}#{place}")
+                for words, place in concerns(each, now=self.now)
+            ]
+        return found
+
+    def _seen(self) -> SelectOfScalar[Campaign]:
+        every = select(Campaign)
+        if self.only is None:
+            return every
+        return every.where(col(Campaign.id).in_(self.only))
+
+    def _in(self, statuses: Iterable[CampaignStatus]) -> SelectOfScalar[Campaign]:
+        return self._seen().where(col(Campaign.status).in_(list(statuses)))
+
+    def _with_figures(self, found: Iterable[Campaign]) -> list[Progress]:
+        counted = partial(
+            figures, self.session, part=SUMMARY, now=self.now, tracking=self.tracking
+        )
+        return [Progress(each, counted(each).values) for each in list(found)]
 
 
 def concerns(progress: Progress, *, now: datetime) -> Iterator[tuple[str, str]]:
@@ -127,17 +148,3 @@ def _above(limit: float, n: int, of: int) -> bool:
 
 def _share(n: int, of: int) -> str:
     return f"{100 * n / of:.2g} %"
-
-
-def _in(statuses: Iterable[CampaignStatus]) -> SelectOfScalar[Campaign]:
-    return select(Campaign).where(col(Campaign.status).in_(list(statuses)))
-
-
-def _with_figures(
-    session: Session, found: Iterable[Campaign], now: datetime, tracking: Tracking
-) -> list[Progress]:
-    counted = partial(figures, session)
-    return [
-        Progress(each, counted(each, SUMMARY, now=now, tracking=tracking).values)
-        for each in list(found)
-    ]

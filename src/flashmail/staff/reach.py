@@ -1,11 +1,11 @@
-"""Reach: which drafts somebody limited to topics opens, and keeps."""
+"""Reach: which drafts and campaigns somebody limited to topics opens, and keeps."""
 
 from collections.abc import Iterable
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from flashmail.model import BriefDraft, Staff
+from flashmail.model import BriefDraft, Campaign, Staff
 from flashmail.staff import rights
 from flashmail.staff.second import NotYours
 
@@ -23,6 +23,18 @@ def within(
         if rights.may_open(staff, topics, made=made)
     ]
     return drafts.where(col(BriefDraft.id).in_(theirs))
+
+
+def campaigns(session: Session, staff: Staff | None) -> list[int] | None:
+    """Return the campaigns that somebody may see; None for all of them."""
+    if staff is None or not rights.is_limited(staff):
+        return None
+    rows = session.exec(select(Campaign.id, Campaign.audience, Campaign.topics))
+    return [
+        number
+        for number, audience, topics in rows
+        if number and rights.may_see(staff, rights.reaching(audience, topics))
+    ]
 
 
 def opens(staff: Staff | None, draft: BriefDraft) -> bool:

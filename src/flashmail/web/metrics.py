@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -39,13 +38,13 @@ class Figures(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        asked: dict[str, Any] = {"now": self._now, "tracking": self._tracking}
-        under_way = newsroom.under_way(self._session, **asked)
-        yield from _deliveries(under_way + newsroom.ended(self._session, **asked))
+        seen = newsroom.Newsroom(self._session, self._now, self._tracking)
+        under_way = seen.under_way()
+        yield from _deliveries(under_way + seen.ended())
         yield _gauge(
             "campaigns_under_way", "Campaigns being sent, or paused.", len(under_way)
         )
-        coming = newsroom.coming(self._session)
+        coming = seen.coming()
         yield _gauge("campaigns_scheduled", "Campaigns in the queue.", len(coming))
         late = [self._now - each.send_at for each in coming if each.send_at]
         yield _gauge(
@@ -53,7 +52,7 @@ class Figures(Collector):
             "For how long the campaign that is due first has waited for a worker.",
             max([0.0, *(each.total_seconds() for each in late)]),
         )
-        waiting = newsroom.needs(self._session, **asked)
+        waiting = seen.needs()
         late_digests = missed(self._session, now=self._now)
         yield _gauge(
             "needs_a_person",

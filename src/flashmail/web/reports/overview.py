@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 
 from flashmail.audience.headcount import latest
 from flashmail.model import Crowd, Role, Schedule
-from flashmail.reports import newsroom
 from flashmail.reports.missed import missed
+from flashmail.reports.newsroom import Newsroom
 from flashmail.sending.plan.times import moments, parse_days, parse_time
-from flashmail.settings import Tracking
-from flashmail.web.dependencies import Now, Reading, WhoIsWatched
+from flashmail.staff import reach
+from flashmail.web.dependencies import Me, Now, Reading, WhoIsWatched
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow
 
@@ -34,25 +34,28 @@ class Digest:
 
 
 @router.get("/", **allow(Role.VIEWER))
-def overview(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
+def overview(session: Reading, me: Me, now: Now, tracking: WhoIsWatched) -> Response:
     """Show the newsroom at a glance."""
-    return page("overview", **_glance(session, now, tracking))
+    seen = Newsroom(session, now, tracking, reach.campaigns(session, me))
+    return page("overview", **_glance(seen))
 
 
 @router.get("/overview/live", **allow(Role.VIEWER))
-def live(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
+def live(session: Reading, me: Me, now: Now, tracking: WhoIsWatched) -> Response:
     """Return the parts of the overview that change by themselves."""
-    return part("overview-live", **_glance(session, now, tracking))
+    seen = Newsroom(session, now, tracking, reach.campaigns(session, me))
+    return part("overview-live", **_glance(seen))
 
 
-def _glance(session: Session, now: datetime, tracking: Tracking) -> dict[str, Any]:
+def _glance(seen: Newsroom) -> dict[str, Any]:
+    session, now = seen.session, seen.now
     return {
-        "under_way": newsroom.under_way(session, now=now, tracking=tracking),
-        "campaigns": newsroom.coming(session),
+        "under_way": seen.under_way(),
+        "campaigns": seen.coming(),
         "digests": digests(session, now),
-        "needs": newsroom.needs(session, now=now, tracking=tracking),
+        "needs": seen.needs(),
         "missed": missed(session, now=now),
-        "ended": newsroom.ended(session, now=now, tracking=tracking),
+        "ended": seen.ended(),
         "heads": latest(session, Crowd.STATUS),
     }
 

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func
 from sqlmodel import Session, col, select
 
 from flashmail.model import Campaign, CampaignStatus, Role, Staff
-from flashmail.staff import rights
+from flashmail.staff import reach
 from flashmail.web.dependencies import Me, Reading
 from flashmail.web.lists import Listed, Order, Orders, listed
 from flashmail.web.page import page
@@ -93,16 +93,7 @@ def _filtered(
         statement = statement.where(subject.icontains(q, autoescape=True))
     if status in set(CampaignStatus):
         statement = statement.where(col(Campaign.status) == status)
-    if me is not None and rights.is_limited(me):
-        statement = statement.where(ID.in_(_theirs(session, me)))
+    theirs = reach.campaigns(session, me)
+    if theirs is not None:
+        statement = statement.where(ID.in_(theirs))
     return statement
-
-
-def _theirs(session: Session, me: Staff) -> list[int]:
-    """Return the campaigns that somebody limited to topics may see."""
-    rows = session.execute(select(Campaign.id, Campaign.audience, Campaign.topics))
-    return [
-        number
-        for number, audience, topics in rows
-        if number and rights.may_see(me, rights.reaching(audience, topics))
-    ]
