@@ -9,6 +9,7 @@ from benchmarks import clients
 from benchmarks.measure import Cost, Figure, Goal, Way, by_cpu, by_rate, in_turns
 from benchmarks.run import Run
 from benchmarks.sink import Server, server, sink
+from benchmarks.workers import workers
 
 MAILS, LIBRARY_MAILS = 20_000, 3_000
 
@@ -19,6 +20,7 @@ ROUND_TRIP, FAR_MAILS, FAR_LIBRARY_MAILS = 10, 4_000, 600
 BUSY = 0.9
 
 WORKER, BARE, SOURCE = "worker", "bare", "smtp-source"
+WORKERS = "2 workers"
 ONE, TEN = "smtplib, 1 thread", "smtplib, 10 threads"
 
 
@@ -39,6 +41,8 @@ def _near(run: Run, taker: Server) -> Iterator[Figure]:
     if SOURCE in costs:
         theirs, goal = costs[SOURCE], Goal(ratio=0.95)
         yield by_rate("smtp rate", SOURCE, ours, theirs, goal=goal, remark=remark)
+        two = costs[WORKERS]
+        yield by_rate(f"smtp rate, {WORKERS}", SOURCE, two, theirs, goal=goal)
         # At most 1.25 times its CPU.
         yield by_cpu("smtp CPU", SOURCE, ours, theirs, goal=Goal(ratio=0.8))
     for other in (ONE, TEN):
@@ -57,7 +61,7 @@ def _far(run: Run, taker: Server) -> Iterator[Figure]:
         if SOURCE in ways:
             folder = run.folder / "sink"
             ways[SOURCE] = partial(clients.smtp_source, folder, proxy.port, theirs)
-        del ways[ONE], ways[BARE]
+        del ways[ONE], ways[BARE], ways[WORKERS]
         costs = in_turns(ways, run.rounds)
     name = f"smtp rate at {ROUND_TRIP} ms"
     goal = Goal(ratio=3.5)
@@ -70,6 +74,7 @@ def _ways(run: Run, port: int, mails: int, theirs: int) -> dict[str, Way]:
     engine, home = run.small(mails)
     ways: dict[str, Way] = {
         WORKER: partial(clients.worker, engine, home, port, mails),
+        WORKERS: partial(workers, engine, home, port, mails, 2),
         BARE: partial(clients.transport, engine, port, mails),
         ONE: partial(clients.library, port, theirs, 1),
         TEN: partial(clients.library, port, max(theirs, 10), clients.CONNECTIONS),
