@@ -86,8 +86,10 @@ def test_the_overview_has_it_among_what_needs_a_person(
 ) -> None:
     office.now = datetime.now(UTC) - timedelta(days=3)
     sleep_through(office)
+    office.schedule("In Three Days", at=office.now + timedelta(days=5))
 
     for page in (client.get("/").text, client.get("/overview/live").text):
         assert "Needs a person" in page
+        assert page.index("Digest “Morning”") < page.index("In Three Days")
         assert "The digest “Morning”" in page
         assert "its briefs come with the next one" in page

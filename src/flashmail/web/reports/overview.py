@@ -26,11 +26,13 @@ AHEAD = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Digest:
-    """The next time of a schedule."""
+class Coming:
+    """What goes out next: a campaign, at its path, or a digest, which has none yet."""
 
     name: str
     at: datetime
+    standing: str
+    path: str = ""
 
 
 @router.get("/", **allow(Role.VIEWER))
@@ -51,8 +53,7 @@ def _glance(seen: Newsroom) -> dict[str, Any]:
     session, now = seen.session, seen.now
     return {
         "under_way": seen.under_way(),
-        "campaigns": seen.coming(),
-        "digests": digests(session, now),
+        "coming": coming(seen),
         "needs": seen.needs(),
         "missed": missed(session, now=now),
         "ended": seen.ended(),
@@ -60,13 +61,25 @@ def _glance(seen: Newsroom) -> dict[str, Any]:
     }
 
 
-def digests(session: Session, now: datetime) -> list[Digest]:
-    """Return when each digest goes out next, the earliest first."""
+def coming(seen: Newsroom) -> list[Coming]:
+    """Return what goes out next, the earliest first."""
+    campaigns = [
+        Coming(each.subject, each.send_at, each.status.value, f"/campaigns/{each.id}")
+        for each in seen.coming()
+        if each.send_at
+    ]
+    found = [*campaigns, *digests(seen.session, seen.now)]
+    return sorted(found, key=lambda each: each.at)
+
+
+def digests(session: Session, now: datetime) -> list[Coming]:
+    """Return when each digest goes out next."""
     found = []
     for each in session.exec(select(Schedule).where(col(Schedule.active))):
         days, at = parse_days(each.days), parse_time(each.at)
         times = moments(
             days, at, ZoneInfo(each.time_zone), after=now, until=now + AHEAD
         )
-        found += [Digest(each.name, moment) for moment in list(times)[:1]]
-    return sorted(found, key=lambda each: each.at)
+        name = f"Digest “{each.name}”"
+        found += [Coming(name, moment, "digest") for moment in list(times)[:1]]
+    return found
