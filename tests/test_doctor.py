@@ -206,7 +206,7 @@ def test_links_without_tls_are_wrong(tmp_path: Path) -> None:
 def test_nobody_is_asked_about_mail_that_stays_here(tmp_path: Path) -> None:
     checks = examine(patient(tmp_path, leaves=False), recorded({}))
 
-    assert {each.name for each in checks} == {"home", "links"}
+    assert {each.name for each in checks} == {"home", "links", "digests"}
 
 
 def test_a_mail_server_is_tried_without_sending() -> None:

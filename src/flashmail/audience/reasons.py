@@ -39,6 +39,7 @@ class Reason:
     included: bool
     words: str
     slower: bool = False
+    path: Path | None = None  # by which it comes, where that was asked
 
 
 def why(
@@ -88,7 +89,7 @@ def _timed(
     if path is Path.NONE:
         until = f"{habits.paused_until:%Y-%m-%d}"
         return Reason(False, f"rests until {until}")
-    return Reason(True, f"{verdict.words}; {PATHS[path]}")
+    return Reason(True, f"{verdict.words}; {PATHS[path]}", path=path)
 
 
 def _follows(session: Session, person: Subscriber) -> dict[str, str]:

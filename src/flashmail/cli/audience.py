@@ -1,5 +1,6 @@
 """`flashmail audience` and `flashmail segment`: who would get it, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.reports.person import fate
 from flashmail.sending import stored
+from flashmail.sending.plan.cover import NONE, is_brought
 from flashmail.settings import load
 
 segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
@@ -74,6 +76,8 @@ def why(
             urgent=urgent,
             now=datetime.now(UTC),
         )
+        if not is_brought(session, now.path, address, brief.topics):
+            now = replace(now, words=f"{now.words}, {NONE}")
     if json:
         say.result({"past": past, "included": now.included, "reason": now.words})
         return

@@ -1,7 +1,7 @@
 """`flashmail doctor`: can this installation send, and will its mail be believed?"""
 
 import json as serial
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,9 @@ import typer
 from flashmail import bootstrap
 from flashmail.cli import say
 from flashmail.cli.options import Json
+from flashmail.database import reading
 from flashmail.errors import NeedsDecision
+from flashmail.reports.owed import unscheduled
 from flashmail.settings import load
 
 SIGNS = {"good": "[green]good[/]", "doubtful": "[yellow]doubtful[/]"}
@@ -40,9 +42,13 @@ def doctor(
     from flashmail.doctor.zone import live, recorded
 
     settings = load(context.obj)
-    bootstrap.engine(settings).dispose()
+    engine = bootstrap.engine(settings)
+    with reading(engine) as session:
+        waiting = unscheduled(session)
+    engine.dispose()
     answers = recorded(serial.loads(zone.read_text())) if zone else live
-    checks = examine(bootstrap.patient(settings), answers, tuple(selector or ()))
+    patient = replace(bootstrap.patient(settings), unscheduled=waiting)
+    checks = examine(patient, answers, tuple(selector or ()))
     if json:
         say.result([asdict(check) for check in checks])
     else:

@@ -23,13 +23,14 @@ class Patient:
     base_url: str
     ways: Sequence[Callable[[], Check]]
     leaves: bool  # whether mail leaves this machine at all
+    unscheduled: int = 0  # readers who are owed what no digest will bring
 
 
 def examine(
     patient: Patient, zone: Zone, selectors: tuple[str, ...] = ()
 ) -> list[Check]:
     """Look at everything; what can be asked of others only where mail leaves."""
-    checks = [_home(patient.home), _links(patient)]
+    checks = [_home(patient.home), _links(patient), _digests(patient)]
     checks += [way() for way in patient.ways]
     if patient.leaves:
         checks.append(names.from_address(patient.sender))
@@ -47,6 +48,17 @@ def _home(home: Path) -> Check:
         says = f"{free / 1e6:,.0f} MB are left on the disk"
         return doubtful("home", says, "Make room; a full disk stops sending.")
     return good("home", f"{free / 1e9:,.0f} GB are left on the disk")
+
+
+def _digests(patient: Patient) -> Check:
+    if n := patient.unscheduled:
+        readers = "reader is" if n == 1 else "readers are"
+        return doubtful(
+            "digests",
+            f"{n:,} {readers} owed briefs that no schedule will bring",
+            "Let a schedule be for them: see 'flashmail schedule list'.",
+        )
+    return good("digests", "whoever reads digests gets them")
 
 
 def _links(patient: Patient) -> Check:

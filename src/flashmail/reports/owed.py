@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, distinct, func, select
 
 from flashmail.audience.quiet import zone_of
 from flashmail.model import (
@@ -57,10 +57,21 @@ def fate_of_owed(session: Session, owed: Owed) -> dict[str, str]:
     return {"state": owed.state.value, "reason": f"{way}, which is {stands}"}
 
 
+def unscheduled(session: Session) -> int:
+    """Return how many readers are owed briefs that no schedule will bring.
+
+    Whatever can have a moment is given one by the scheduler, within a second.
+    """
+    waiting = select(func.count(distinct(col(Owed.subscriber_id)))).where(
+        col(Owed.occurrence_id).is_(None), col(Owed.state) == OwedState.WAITING
+    )
+    return session.exec(waiting).one()
+
+
 def _waits(session: Session, owed: Owed) -> str:
     moment = session.get(Occurrence, owed.occurrence_id) if owed.occurrence_id else None
     if moment is None:
-        return f"waits {AWAITED[owed.path]}; none is scheduled yet"
+        return f"waits {AWAITED[owed.path]}, but no schedule brings it"
     reader = session.get(Subscriber, owed.subscriber_id)
     at: datetime = moment.at.astimezone(zone_of(reader.time_zone if reader else ""))
     return f"waits {AWAITED[owed.path]} on {at:%Y-%m-%d at %H:%M %Z}"

@@ -13,6 +13,7 @@ from flashmail.audience.headcount import latest
 from flashmail.model import Crowd, Role, Schedule
 from flashmail.reports.missed import missed
 from flashmail.reports.newsroom import Newsroom
+from flashmail.reports.owed import unscheduled
 from flashmail.sending.plan.times import moments, parse_days, parse_time
 from flashmail.staff import reach
 from flashmail.web.dependencies import Me, Now, Reading, WhoIsWatched
@@ -56,6 +57,7 @@ def _glance(seen: Newsroom) -> dict[str, Any]:
         "coming": coming(seen),
         "needs": seen.needs(),
         "missed": missed(session, now=now),
+        "unscheduled": unscheduled(session),
         "ended": seen.ended(),
         "heads": latest(session, Crowd.STATUS),
     }
