@@ -15,6 +15,7 @@ from flashmail.model import DeliveryState, EventKind, SubscriberStatus, Suppress
 from flashmail.tracking.bounces import read_bounce
 from flashmail.tracking.bounces.believe import event_of
 from flashmail.tracking.record import record
+from flashmail.transports import Outcome
 from office import Office
 from returned import SAMPLES, complaint, dsn, notice, sample
 
@@ -49,6 +50,88 @@ def test_a_hard_bounce_counts_once_and_suppresses(
 
     assert sent.states() == {S.BOUNCED: 1, S.SENT: 1}
     assert sent.get(Suppression, ANNE).reason is SubscriberStatus.BOUNCED
+
+
+@pytest.fixture
+def unknown(office: Office) -> Office:
+    """Nobody knows whether Anne and Bart got a campaign."""
+    office.post.outcome = Outcome.UNKNOWN
+    for name in ("Anne", "Bart"):
+        office.subscribe(name, "Iran")
+    office.schedule()
+    office.send_all()
+    assert office.states() == {S.UNKNOWN: 2}
+    return office
+
+
+def away(token: str, sender: str = "Anne <Anne@Example.org>") -> bytes:
+    """Return a vacation note."""
+    to = f"b-{token}@example.org"
+    head = f"Return-Path: <>\nFrom: {sender}\nTo: {to}\nSubject: Out of office\n"
+    return f"{head}Auto-Submitted: auto-replied\n\nBack on Monday.\n".encode()
+
+
+def arrived(token: str, action: str = "delivered", status: str = "2.0.0") -> bytes:
+    return dsn(action, status, token=token)
+
+
+@pytest.mark.parametrize("action", ["delivered", "relayed"])
+def test_a_notice_of_success_settles_what_was_unknown(
+    unknown: Office, action: str
+) -> None:
+    raw = arrived(unknown.token(Purpose.BOUNCE), action)
+
+    assert (bounce(unknown, raw), bounce(unknown, raw)) == (1, 0)
+
+    assert unknown.states() == {S.SENT: 1, S.UNKNOWN: 1}
+    assert unknown.get(Suppression, ANNE) is None
+
+
+def test_who_is_on_holiday_has_got_it_and_that_is_all(unknown: Office) -> None:
+    assert bounce(unknown, away(unknown.token(Purpose.BOUNCE))) == 1
+
+    assert unknown.states() == {S.SENT: 1, S.UNKNOWN: 1}
+    assert unknown.get(Suppression, ANNE) is None
+    people = unknown.report().people
+    assert {kind for kind, n in people.items() if n} == {E.ACCEPTED}
+
+
+def test_what_is_known_is_not_told_again(sent: Office) -> None:
+    token = sent.token(Purpose.BOUNCE)
+
+    assert [bounce(sent, each) for each in (away(token), arrived(token))] == [0, 0]
+
+    assert sent.states() == {S.SENT: 2}
+
+
+def test_what_bounced_stays_so_whatever_comes_later(sent: Office) -> None:
+    token = sent.token(Purpose.BOUNCE)
+    bounce(sent, dsn(token=token))
+
+    assert [bounce(sent, each) for each in (away(token), arrived(token))] == [0, 0]
+
+    assert sent.states() == {S.BOUNCED: 1, S.SENT: 1}
+
+
+def test_nobody_else_says_that_it_arrived(unknown: Office) -> None:
+    mine = unknown.token(Purpose.BOUNCE)
+    forged = f"{mine[:-1]}{'1' if mine[-1] == '0' else '0'}"
+    for raw in (
+        arrived(forged),
+        away(forged),
+        arrived(""),
+        away("0" * 48),
+        away(unknown.token(Purpose.LEAVE)),
+        away(mine, "bart@example.org"),
+        away(mine, "anne@example.org.uk"),
+        away(mine, ""),
+        dsn("delivered", "2.0.0", address="bart@example.org", token=mine),
+        dsn("delivered", "5.1.1", token=mine),
+        dsn("delayed", "4.4.1", token=mine),
+        dsn("expanded", "2.0.0", token=mine),
+    ):
+        assert bounce(unknown, raw) == 0, raw
+    assert unknown.states() == {S.UNKNOWN: 2}
 
 
 def test_a_complaint_suppresses(sent: Office) -> None:

@@ -37,6 +37,9 @@ def event_of(
     Its key is the mail's own hash: read twice, it is one event.
     """
     kind = EVENTS.get(verdict.kind)
+    if verdict.arrived or verdict.kind is Kind.AUTO_REPLY:
+        # It got there. That settles what nobody knew, and says nothing else.
+        kind = EventKind.ACCEPTED
     delivery = delivery_of(tokens, verdict.token)
     if kind is None or delivery is None:
         return None
@@ -68,6 +71,8 @@ def delivery_of(tokens: Tokens, token: str) -> tuple[int, int] | None:
 def _names(verdict: Verdict, key: str) -> bool:
     """Whether a mail is about this reader; one that names nobody is by its token."""
     address = verdict.address.lower()
+    if verdict.kind is Kind.AUTO_REPLY:
+        return verdict.sender.lower() == key
     if not address or address == key:
         return True
     return verdict.kind is Kind.COMPLAINT and _hides(address, key)

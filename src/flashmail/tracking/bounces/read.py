@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from flashmail.tracking.bounces.addresses import named
 from flashmail.tracking.bounces.feedback import read_feedback
 from flashmail.tracking.bounces.mail import Part, take_apart
 from flashmail.tracking.bounces.prose import comes_from_a_daemon, read_prose
@@ -39,7 +40,9 @@ def _other(mail: Part) -> Verdict:
     if daemon and not absent and (told := read_prose(mail)):
         return told
     if absent or answers_itself(mail) or is_receipt(mail):
-        return Verdict(Kind.AUTO_REPLY, reason=subject)
+        return Verdict(
+            Kind.AUTO_REPLY, reason=subject, sender=named(mail.field("From"))
+        )
     return Verdict(Kind.NONE, reason=subject)
 
 

@@ -13,6 +13,9 @@ TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: OpenSMTPD writes "error" for it.
 FAILED = ("fail", "error")
 
+#: Two are about one that has arrived, or has gone on to where nobody reports.
+ARRIVED = frozenset({"delivered", "relayed"})
+
 MOST_BLOCKS = 200
 
 #: The heavier one of several recipients' fates is the mail's.
@@ -69,9 +72,11 @@ def _told(block: Block) -> Verdict:
     said = block.get("diagnostic-code", "").partition(";")
     words = said[2] or said[0]
     status = status_of(block.get("status", ""), words)
-    kind = _kind(block.get("action", "").lower(), status, words)
+    action = block.get("action", "").lower()
+    kind = _kind(action, status, words)
     reason = printable(words) or f"{block.get('action', '')} {status}".strip()
-    return Verdict(kind, recipient(block), status, reason)
+    arrived = action in ARRIVED and status[:1] in ("", "2")
+    return Verdict(kind, recipient(block), status, reason, arrived=arrived)
 
 
 def _kind(action: str, status: str, said: str) -> Kind:

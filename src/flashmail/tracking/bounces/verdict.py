@@ -23,7 +23,8 @@ class Verdict:
     """What one mail says about one of ours. Only a valid `token` makes it true.
 
     `status` is an enhanced code (RFC 3463) as 5.1.1, or empty; `at` is the moment that
-    the mail itself bears.
+    the mail itself bears. `arrived` is that a mail system did its work; `sender` is who
+    answers.
     """
 
     kind: Kind
@@ -32,6 +33,8 @@ class Verdict:
     reason: str = ""
     token: str = ""
     at: datetime | None = None
+    arrived: bool = False
+    sender: str = ""
 
 
 def printable(text: str, limit: int = REASON_LENGTH) -> str:
