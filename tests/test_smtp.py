@@ -427,6 +427,30 @@ def test_a_worker_that_is_stopped_while_marking_writes_nothing() -> None:
     assert peer.messages == []
 
 
+def test_a_line_that_is_lost_while_a_mail_is_marked_costs_nobody_a_mail() -> None:
+    async def all_of_them(peer: SmtpPeer) -> list[Receipt]:
+        cuts = 0
+
+        async def arm(_: Sequence[int]) -> None:
+            nonlocal cuts
+            cuts += 1
+            if cuts == 1:
+                await asyncio.to_thread(peer.hang_up)
+                await asyncio.sleep(0.05)
+
+        transport = smtp(peer)
+        try:
+            return await transport.send(MESSAGE, READERS, arm)
+        finally:
+            await transport.close()
+
+    with SmtpPeer() as peer:
+        assert outcomes(all_of_them(peer)) == [A, A, A]
+
+    assert sorted(peer.addresses) == [each.address for each in READERS]
+    assert len(peer.talks) == 2
+
+
 # The sender's own trouble.
 
 
