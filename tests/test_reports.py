@@ -342,6 +342,17 @@ def test_the_report_is_a_page(client: TestClient, storm: Office) -> None:
     assert "example.net" in answer.text
 
 
+def test_shares_of_readers_are_ranges_in_the_pages(
+    client: TestClient, storm: Office
+) -> None:
+    happened(storm, EventKind.OPENED, 1, actor=Actor.HUMAN)
+    happened(storm, EventKind.OPENED, 2, actor=Actor.UNKNOWN)
+
+    pages = [client.get(path).text for path in ("/campaigns/1/report", "/")]
+
+    assert all("33.3–66.7 %" in page for page in pages)
+
+
 def test_a_draft_has_a_report_that_says_so(client: TestClient, office: Office) -> None:
     office.draft()
 
