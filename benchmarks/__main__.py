@@ -25,6 +25,7 @@ NAMES = (
     "pixel",
     "webhook",
     "pages",
+    "beside",
 )
 
 

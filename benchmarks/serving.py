@@ -15,6 +15,9 @@ import uvloop
 #: Connections kept open, and requests on the way on each: enough to keep a server busy.
 CONNECTIONS, ON_THE_WAY = 8, 16
 
+#: Seconds between two requests that are made calmly.
+REST = 0.02
+
 #: Seconds that a server may take to begin.
 PATIENCE = 60.0
 
@@ -42,6 +45,11 @@ def call(port: int, requests: Sequence[bytes]) -> None:
     uvloop.run(_call(port, requests))
 
 
+def call_calmly(port: int, requests: Sequence[bytes]) -> list[float]:
+    """Make requests one after the other, with a rest between; return their seconds."""
+    return uvloop.run(_call_calmly(port, requests))
+
+
 def _serve(make: str, about: tuple[Any, ...], port: int) -> None:
     module, _, name = make.partition(":")
     app = getattr(import_module(module), name)(*about)
@@ -63,6 +71,19 @@ def _wait_for(port: int) -> None:
 async def _call(port: int, requests: Sequence[bytes]) -> None:
     shares = [requests[n::CONNECTIONS] for n in range(CONNECTIONS)]
     await asyncio.gather(*(_talk(port, share) for share in shares if share))
+
+
+async def _call_calmly(port: int, requests: Sequence[bytes]) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    seconds = []
+    for each in requests:
+        begun = time.perf_counter()
+        writer.write(each)
+        await _answer(reader)
+        seconds.append(time.perf_counter() - begun)
+        await asyncio.sleep(REST)
+    writer.close()
+    return seconds
 
 
 async def _talk(port: int, requests: Sequence[bytes]) -> None:

@@ -49,10 +49,10 @@ def figures(run: Run) -> Iterator[Figure]:
         stock.fill(engine, size * POSTS)
         addressed(engine, stock.NEWS, batch_size=500)
         url = engine.url.render_as_string(hide_password=False)
-        posts = [_post(n * size, size) for n in range(POSTS)]
-        few = [_post(0, max(2, size // 10))]
+        posts = [post(n * size, size) for n in range(POSTS)]
+        few = [post(0, max(2, size // 10))]
         with (
-            served("benchmarks.webhook:ours", url, str(run.folder), _public()) as mine,
+            served("benchmarks.webhook:ours", url, str(run.folder), public()) as mine,
             served("benchmarks.webhook:naive", url) as simple,
         ):
             ways = {
@@ -93,14 +93,14 @@ def naive(url: str) -> FastAPI:
     return app
 
 
-def _public() -> str:
+def public() -> str:
     der = KEY.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return base64.b64encode(der).decode()
 
 
-def _post(first: int, size: int) -> bytes:
+def post(first: int, size: int) -> bytes:
     """Return a signed post about so many readers, from one on."""
     moment = int(datetime.now(UTC).timestamp())
     told = [
