@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -189,13 +190,19 @@ def _forms(session: Session, occurrence_ids: Sequence[int]) -> dict[int, int]:
     return found
 
 
+@lru_cache(maxsize=256)
+def _read(markdown: str) -> Brief:
+    """The same few briefs are in thousands of parcels."""
+    return briefs.read(markdown)
+
+
 def _groups(session: Session, parts: Sequence[tuple[int, int]]) -> tuple[Group, ...]:
     by_topic: defaultdict[str, list[tuple[Brief, str]]] = defaultdict(list)
     for topic_id, number in parts:
         topic = session.get(Topic, topic_id)
         campaign = session.get_one(Campaign, number)
         stored = session.get_one(StoredBrief, campaign.brief_id)
-        told = briefs.read(stored.markdown), path_of(session, campaign)
+        told = _read(stored.markdown), path_of(session, campaign)
         by_topic[topic.name if topic else ""].append(told)
     return tuple(
         Group(topic, tuple(b for b, _ in told), tuple(path for _, path in told))
