@@ -85,7 +85,9 @@ def explained(engine: Engine, statement: str, values: object) -> str:
 
 def keep(folder: Path, *addresses: str) -> Outbox:
     outbox = Outbox(folder)
-    mail = Message("Storm", "<p>", "anne@example.org was here", (("From", "b@ex.org"),))
+    mail = Message(
+        "Storm", "<p>", "anne@example.org was here", (("From", "b@example.org"),)
+    )
     people = [
         Recipient(n, each, {"address": each, TOKEN: f"{n}abc"})
         for n, each in enumerate(addresses)

@@ -78,7 +78,7 @@ def _issuer(url: str) -> str:
 def _sender(text: str) -> str:
     name, address = parseaddr(text)
     if not name or not address or text.count("@") != 1:
-        raise ValueError("is 'Name <address>', as in 'Flash Briefs <briefs@ex.org>'")
+        raise ValueError("is 'Name <address>', as in 'Briefs <briefs@example.org>'")
     try:
         validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as problem:
