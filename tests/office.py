@@ -259,8 +259,8 @@ class Office:
 
     def own_token(self, subscriber_id: int = 1, *, hours_old: int = 0) -> str:
         """Return the token of a link to what is a reader's own."""
-        hour = int(datetime.now(UTC).timestamp()) // 3600 - hours_old
-        return self.tokens.write(Purpose.OWN, hour, subscriber_id)
+        written = int(datetime.now(UTC).timestamp()) - hours_old * 3600
+        return self.tokens.write(Purpose.OWN, written, subscriber_id)
 
     def hear(self, event: str, subscriber_id: int = 1, **told: Any) -> int:
         """Let SendGrid report something; return how many events were new."""

@@ -154,6 +154,19 @@ def test_an_address_that_gets_no_mail_is_not_told_either(
     assert said in {"[]", "['the address gets no more mail']"}
 
 
+def test_a_link_from_before_a_move_is_good_for_nothing_after_it(
+    client: TestClient, anne: Office
+) -> None:
+    old = f"/me/{anne.own_token(hours_old=1)}"
+    assert client.get(old).status_code == 200
+
+    move(client, anne)
+
+    assert client.get(old).status_code == 404
+    assert client.post(f"{old}/erase", data={"really": "yes"}).status_code == 404
+    assert client.get(f"/me/{anne.own_token()}").status_code == 200
+
+
 def test_whoever_asks_for_an_address_does_not_see_its_letters(
     client: TestClient, anne: Office
 ) -> None:

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from flashmail.links import BadToken, Links, Purpose, Tokens
-from flashmail.model import Letter, Subscriber
+from flashmail.model import Consent, ConsentKind, Letter, Subscriber
 
-#: Such a link is good for so many hours,
-HOURS = 24
+#: Such a link is good for so long, unless the address changes meanwhile,
+GOOD_FOR = timedelta(hours=24)
 #: and another one is written after so long at the earliest.
 AGAIN = timedelta(minutes=10)
 
@@ -37,7 +37,7 @@ def write_own_link(
     if session.exec(latest).first() is not None:
         return
     assert person.id is not None
-    link = links.own(tokens.write(Purpose.OWN, _hour(now), person.id))
+    link = links.own(tokens.write(Purpose.OWN, int(now.timestamp()), person.id))
     session.add(
         Letter(
             address=person.address,
@@ -49,13 +49,23 @@ def write_own_link(
     )
 
 
-def owner(tokens: Tokens, token: str, *, now: datetime) -> int:
-    """Return whose link it is; raise BadToken where it is too old, or none of ours."""
+def owner(session: Session, tokens: Tokens, token: str, *, now: datetime) -> int:
+    """Return whose link it is; raise BadToken where it is too old, or none of ours.
+
+    It is too old as well once the address is another one: it lay in the other mailbox.
+    """
     written, subscriber_id = tokens.read(Purpose.OWN, token)
-    if not 0 <= _hour(now) - written <= HOURS:
+    if not 0 <= int(now.timestamp()) - written <= GOOD_FOR.total_seconds():
         raise BadToken("this link was good for a day: ask for another one")
+    if written < _moved_at(session, subscriber_id):
+        raise BadToken("the address was changed since: ask for another link")
     return subscriber_id
 
 
-def _hour(moment: datetime) -> int:
-    return int(moment.timestamp()) // 3600
+def _moved_at(session: Session, subscriber_id: int) -> int:
+    """Return when somebody's address changed last, in seconds since 1970."""
+    moves = select(func.max(Consent.at)).where(
+        Consent.subscriber_id == subscriber_id, Consent.kind == ConsentKind.ADDRESS
+    )
+    last = session.exec(moves).one()
+    return int(last.timestamp()) if last else 0

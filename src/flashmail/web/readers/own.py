@@ -101,4 +101,4 @@ async def erase_me(
 def _person(
     session: Session, tokens: OurTokens, token: str, now: datetime
 ) -> Subscriber:
-    return person_of(session, owner(tokens, token, now=now))
+    return person_of(session, owner(session, tokens, token, now=now))
