@@ -25,10 +25,10 @@ from flashmail.model import (
 from flashmail.sending import campaigns
 from flashmail.sending.approve.correct import Amended, Fix, correct, retract
 from flashmail.sending.approve.launch import draft_of
-from flashmail.sending.approve.prepare import keep
 from flashmail.sending.approve.rehearsal import rehearse
 from flashmail.sending.campaigns import CampaignMoved
 from flashmail.sending.engine.retry import retry
+from flashmail.sending.stored import keep
 from flashmail.transports import Outcome
 from office import LINKS, PRESS, SENDER, Office
 

@@ -114,17 +114,10 @@ def draft(
         brief_id=brief_id,
         template=what.template,
         priority=what.priority,
-        audience=what.segment.as_json(),
         frequency=what.frequency,
-        topics=list(what.topics),
-        subject=what.message.subject,
-        html=what.message.html,
-        text=what.message.text,
-        headers=[list(header) for header in what.message.headers],
-        envelope_sender=what.message.envelope_sender,
-        message_digest=what.digest,
         created_at=now,
         created_by=who,
+        **said(what),
     )
     session.add(campaign)
     session.flush()
@@ -132,6 +125,20 @@ def draft(
     fix_links(session, campaign.id, what.destinations)
     ask(session, what.destinations, now=now)
     return campaign
+
+
+def said(what: Draft) -> dict[str, Any]:
+    """Return the columns that hold what a campaign says, and to whom."""
+    return {
+        "audience": what.segment.as_json(),
+        "topics": list(what.topics),
+        "subject": what.message.subject,
+        "html": what.message.html,
+        "text": what.message.text,
+        "headers": [list(header) for header in what.message.headers],
+        "envelope_sender": what.message.envelope_sender,
+        "message_digest": what.digest,
+    }
 
 
 def fix_links(session: Session, campaign_id: int, destinations: Iterable[str]) -> None:

@@ -5,7 +5,21 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from flashmail import briefs
+from flashmail.briefs import Brief
 from flashmail.model import Campaign, CampaignStatus, StoredBrief
+
+
+def keep(session: Session, brief: Brief, *, now: datetime) -> int:
+    """Keep a brief as it is sent, once; return its number."""
+    return keep_brief(
+        session,
+        brief.title,
+        brief.date.isoformat(),
+        briefs.write_markdown(brief),
+        embargo=brief.embargo,
+        now=now,
+    )
 
 
 def keep_brief(

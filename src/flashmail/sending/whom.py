@@ -7,10 +7,10 @@ limit for each day) is no part of it: it changes with the hour.
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
-from sqlmodel import Session, col, exists
+from sqlmodel import Session, col
 
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import audience_query
+from flashmail.audience.select import audience_query, mailable
 from flashmail.model import (
     Amends,
     Campaign,
@@ -20,8 +20,6 @@ from flashmail.model import (
     OwedState,
     Priority,
     Subscriber,
-    SubscriberStatus,
-    Suppression,
 )
 
 #: Who got a mail, or may have got it.
@@ -67,10 +65,7 @@ def amended(campaign: Campaign) -> Select[Any]:
     )
     got = first if rest else first.union(_by_digest(campaign))
     return (
-        select(col(Subscriber.id))
-        .where(col(Subscriber.id).in_(got))
-        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
-        .where(~exists().where(col(Suppression.key) == col(Subscriber.key)))
+        select(col(Subscriber.id)).where(col(Subscriber.id).in_(got)).where(*mailable())
     )
 
 

@@ -69,7 +69,7 @@ async def _fields(request: Request) -> FormData:
 
 
 def _who(request: Request) -> str:
-    staff: Staff | None = getattr(request.state, "staff", None)
+    staff = _me(request)
     return sign(staff) if staff else AT_THE_MACHINE
 
 

@@ -26,10 +26,10 @@ from flashmail.model import (
 )
 from flashmail.sending import campaigns
 from flashmail.sending.approve.compose import compose
-from flashmail.sending.approve.prepare import keep
 from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import CampaignMoved, Draft, find, log
 from flashmail.sending.engine.statements import IN_HAND
+from flashmail.sending.stored import keep
 from flashmail.sending.whom import missed
 
 #: A campaign in one of these has told somebody something that can be corrected.

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from flashmail import briefs
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import transaction
@@ -101,14 +100,7 @@ def launch(
     to note about the campaign.
     """
     with transaction(engine) as session:
-        brief_id = stored.keep_brief(
-            session,
-            brief.title,
-            brief.date.isoformat(),
-            briefs.write_markdown(brief),
-            embargo=brief.embargo,
-            now=now,
-        )
+        brief_id = stored.keep(session, brief, now=now)
         campaign = campaigns.draft(session, what, brief_id=brief_id, who=who, now=now)
         assert campaign.id is not None
         also(session, campaign)

@@ -21,9 +21,10 @@ from flashmail.model import (
     Priority,
     Topic,
 )
-from flashmail.sending import campaigns, stored
+from flashmail.sending import campaigns
 from flashmail.sending.approve.press import Press
-from flashmail.sending.campaigns import CampaignMoved, Draft, fix_links, log
+from flashmail.sending.campaigns import CampaignMoved, Draft, fix_links, log, said
+from flashmail.sending.stored import keep
 
 
 class NoSuchDraft(WrongInput):
@@ -128,18 +129,6 @@ def topic_names(session: Session) -> list[str]:
     return list(session.exec(select(Topic.name)))
 
 
-def keep(session: Session, brief: Brief, *, now: datetime) -> int:
-    """Keep a brief as it is sent, once; return its number."""
-    return stored.keep_brief(
-        session,
-        brief.title,
-        brief.date.isoformat(),
-        briefs.write_markdown(brief),
-        embargo=brief.embargo,
-        now=now,
-    )
-
-
 def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, Draft]:
     with reading(engine) as session:
         brief = form_of(session, wish.draft_id, wish.revision)
@@ -176,18 +165,7 @@ def _refreeze(
         update(Campaign)
         .where(col(Campaign.id) == campaign_id)
         .where(col(Campaign.status) == CampaignStatus.DRAFT)
-        .values(
-            brief_id=brief_id,
-            draft_revision=revision,
-            audience=what.segment.as_json(),
-            topics=list(what.topics),
-            subject=what.message.subject,
-            html=what.message.html,
-            text=what.message.text,
-            headers=[list(header) for header in what.message.headers],
-            envelope_sender=what.message.envelope_sender,
-            message_digest=what.digest,
-        )
+        .values(brief_id=brief_id, draft_revision=revision, **said(what))
         .execution_options(synchronize_session="fetch")
     )
     assert isinstance(result, CursorResult)

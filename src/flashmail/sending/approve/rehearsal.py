@@ -12,22 +12,20 @@ from email.utils import format_datetime
 
 import sqlalchemy
 from sqlalchemy import Engine, null
-from sqlmodel import Session, col, exists, func, select
+from sqlmodel import Session, col, func, select
 
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import bringing, count
+from flashmail.audience.select import bringing, count, mailable
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.links import Tokens
-from flashmail.message import Message, fields
+from flashmail.message import Message, used_fields
 from flashmail.message.mime import compiled
 from flashmail.model import (
     Campaign,
     Priority,
     Rehearsal,
     Subscriber,
-    SubscriberStatus,
-    Suppression,
 )
 from flashmail.sending.approve import crowd
 from flashmail.sending.approve.correct import on_their_way
@@ -179,8 +177,7 @@ def _walk(
     advance: Advance,
 ) -> Findings:
     message, found = message_of(campaign), Findings()
-    used = fields(message.html) | fields(message.text)
-    attributes = any(each.startswith(ATTRIBUTE) for each in used)
+    attributes = any(each.startswith(ATTRIBUTE) for each in used_fields(message))
     for begin in range(0, len(ids), AT_A_TIME):
         advance(begin, len(ids))
         some = ids[begin : begin + AT_A_TIME]
@@ -216,8 +213,7 @@ def _readers(
             col(Subscriber.tracking_consent),
         )
         .where(col(Subscriber.id).in_(ids))
-        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE)
-        .where(~exists().where(col(Suppression.key) == col(Subscriber.key))),
+        .where(*mailable()),
         {"topics": list(topics)},
     )
     return tuple(Reader(*row) for row in rows)
