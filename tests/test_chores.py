@@ -25,7 +25,6 @@ from flashmail.model import (
     Letter,
     LetterState,
 )
-from flashmail.sending.engine.instance import fenced
 from flashmail.sending.letters.letters import tell
 from flashmail.settings import load
 from flashmail.tracking.totals import erase
@@ -107,8 +106,6 @@ def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
         for n in range(LETTERS):
             tell(session, ["edna@example.org"], f"No. {n}", "!", who="us", now=now)
         session.add(Knock(address="z@example.org", key="z@example.org", at=now))
-    with fenced(engine, home.folder):
-        """Let the home be known: of two that begin in a new one, one would refuse."""
     command = [sys.executable, "-m", "flashmail", "--home", str(home.folder), "worker"]
     workers = [
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)

@@ -3,8 +3,10 @@
 import resource
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine
@@ -53,6 +55,24 @@ def test_a_first_home_may_send(engine: Engine, home: Path) -> None:
 
     with Session(engine) as session:
         assert session.exec(select(Instance)).one().claims == 2
+
+
+def test_of_workers_that_begin_at_once_in_a_new_home_all_may_send(
+    engine: Engine, home: Path
+) -> None:
+    together = Barrier(8)
+
+    def begin(_: int) -> None:
+        mine = open_database(home)
+        together.wait()
+        claim_once(mine, home)
+        mine.dispose()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(begin, range(8)))
+
+    with Session(engine) as session:
+        assert session.exec(select(Instance)).one().claims == 8
 
 
 def test_a_home_cut_short_at_its_first_claim_may_try_again(

@@ -11,6 +11,7 @@ file is written and synced after each claim, before anything is handed over.
 In both cases nothing is sent until a person has looked and said `flashmail adopt`.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -64,7 +65,9 @@ class InstanceFence:
 
     def open(self) -> None:
         """Raise NotThisInstance unless this home may send; a first one may."""
-        with transaction(self._engine) as session:
+        # One worker of a home after the other: the transaction begins only with its
+        # first statement, so a second one would see neither file nor lock yet.
+        with _alone(self._path.parent), transaction(self._engine) as session:
             if not self._path.exists() or self._was_cut_short(session):
                 self._begin(session)
             token, claims = _read(self._path)
@@ -88,7 +91,7 @@ class InstanceFence:
 
         `beside` others that go on sending, nothing is stopped.
         """
-        with transaction(self._engine) as session:
+        with _alone(self._path.parent), transaction(self._engine) as session:
             paused = [] if beside else _stop_all(session)
             self._path.unlink(missing_ok=True)
             _register(session, self._path)
@@ -123,6 +126,17 @@ def fenced(engine: Engine, home: Path) -> Iterator[InstanceFence]:
         yield fence
     finally:
         fence.close()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep other processes, and other threads, from looking at the home meanwhile."""
+    handle = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _register(session: Session, path: Path) -> None:
