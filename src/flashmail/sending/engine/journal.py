@@ -22,27 +22,27 @@ import asyncio
 import errno
 import fcntl
 import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from struct import Struct
 
+from flashmail.sending.engine.marks import (
+    ACCEPTED,
+    AHEAD,
+    ARMED,
+    CLAIM,
+    MARK,
+    Claimed,
+    found_in,
+    packed,
+    this_boot,
+)
 from flashmail.transports import Fenced
-
-#: Batch, fence, subscriber, and the three of them folded together as a check.
-MARK = Struct(">IIII")
-
-#: What the marks of one claim begin with.
-CLAIM = Struct(">II")
 
 #: Written ahead, so that a sync has no new length of the file to sync as well.
 SIZE = 1 << 20
-
-#: The kinds of marks differ in their checks.
-AHEAD, ARMED, ACCEPTED = 0x666D6168, 0x666D6A6C, 0x666D6163
 
 #: So many readers of a batch get a synced mark at once. After a power cut that many
 #: mails of each batch in hand may be unknown.
@@ -53,19 +53,6 @@ SOON = 0.05
 
 #: After a journal's name: the claims that its worker has lost.
 SHUT_OUT = ".shut-out"
-
-#: A batch and the fence number of the claim on it.
-Claimed = tuple[int, int]
-
-
-def this_boot() -> bytes:
-    """Return sixteen bytes that are others once this machine has started again."""
-    try:
-        text = Path("/proc/sys/kernel/random/boot_id").read_text()
-    except OSError:
-        # Who cannot tell takes every start of a worker for one.
-        return uuid.uuid4().bytes
-    return uuid.UUID(text.strip()).bytes
 
 
 @dataclass
@@ -139,7 +126,7 @@ class Journal:
         It is written with the next marks, before the line that carried such a mail can
         carry another one: for each line, one mail at most is unknown if we die.
         """
-        self._accepted += _marks((batch_id, fence), ACCEPTED, subscriber_ids)
+        self._accepted += packed((batch_id, fence), ACCEPTED, subscriber_ids)
         if not self._flushes:
             self._flushes = True
             asyncio.get_running_loop().call_later(SOON, self._flush)
@@ -152,7 +139,7 @@ class Journal:
         claimed = batch_id, fence
         readers = self._claims.setdefault(claimed, _Readers())
         ahead = readers.take(subscriber_ids)
-        marks = _marks(claimed, AHEAD, ahead) + _marks(claimed, ARMED, subscriber_ids)
+        marks = packed(claimed, AHEAD, ahead) + packed(claimed, ARMED, subscriber_ids)
         try:
             self._keep(marks, sync=bool(ahead))
         except OSError as problem:
@@ -244,8 +231,8 @@ def read(
         return None, []
     claim = CLAIM.pack(batch_id, fence)
     same_boot = marks[: MARK.size] == this_boot()
-    armed = _marked(marks, claim, ARMED if same_boot else AHEAD)
-    return armed, _marked(marks, claim, ACCEPTED)
+    armed = found_in(marks, claim, ARMED if same_boot else AHEAD)
+    return armed, found_in(marks, claim, ACCEPTED)
 
 
 @contextmanager
@@ -280,29 +267,6 @@ def _unlink(path: Path) -> None:
     """Remove a journal, and what shut its worker out of claims."""
     _shut_out(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
-
-
-def _marks(claimed: Claimed, kind: int, subscriber_ids: Iterable[int]) -> list[bytes]:
-    batch_id, fence = claimed
-    check = batch_id ^ fence ^ kind
-    return [MARK.pack(batch_id, fence, each, check ^ each) for each in subscriber_ids]
-
-
-def _marked(marks: bytes, claim: bytes, kind: int) -> list[int]:
-    """Return the subscribers in a claim's marks of a kind.
-
-    The claim is looked for, not each mark unpacked: there may be millions.
-    """
-    found = []
-    at = marks.find(claim)
-    while at >= 0:
-        whole = at % MARK.size == 0 and at + MARK.size <= len(marks)
-        if whole:
-            batch_id, fence, subscriber_id, check = MARK.unpack_from(marks, at)
-            if check == batch_id ^ fence ^ subscriber_id ^ kind:
-                found.append(subscriber_id)
-        at = marks.find(claim, at + (MARK.size if whole else 1))
-    return found
 
 
 def _path(folder: Path, worker: str) -> Path:
