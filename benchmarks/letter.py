@@ -7,7 +7,7 @@ from flashmail.message import LEAVE, WATCH, Message, mark
 from flashmail.model import Priority
 from flashmail.rendering.watching import watched
 from flashmail.sending.approve.compose import Sender, compose
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 
 LINKS = Links("https://mail.example.org")
 TOKENS = Tokens.of(["k" * 32])
@@ -31,7 +31,7 @@ def text(name: str) -> str:
     return f"Dear {name},\n\n" + "What happened.\n" * 180
 
 
-def draft(*topics: str, priority: Priority = Priority.NORMAL) -> Draft:
+def draft(*topics: str, priority: Priority = Priority.NORMAL) -> CampaignContent:
     """Return the mail as a campaign to the followers of these topics."""
     reader, because = mark("name", "reader"), mark("because", "our briefs")
     return compose(

@@ -21,7 +21,7 @@ from flashmail.model import (
 )
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve.compose import compose
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.plan.digests import run_due
 from flashmail.sending.plan.parcels import Digest
 from office import LINKS, SENDER, Office
@@ -29,7 +29,7 @@ from office import LINKS, SENDER, Office
 GRACE = timedelta(minutes=15)
 
 
-def make(digest: Digest) -> Draft:
+def make(digest: Digest) -> CampaignContent:
     """A digest whose subject names its briefs."""
     every = [each.title for group in digest.groups for each in group.briefs]
     topics = tuple(group.topic for group in digest.groups if group.topic)

@@ -26,7 +26,7 @@ from flashmail.model import (
 )
 from flashmail.rendering import Renderer, Site
 from flashmail.sending.approve.launch import digest_of
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.plan.digests import run_due
 from flashmail.sending.plan.parcels import Digest, Group
 from office import LINKS, SENDER, Office, Post
@@ -147,7 +147,7 @@ def test_a_digest_is_approved_by_who_set_it_up(office: Office) -> None:
 
 
 def test_a_digest_that_cannot_be_made_stops_nothing_else(office: Office) -> None:
-    def broken(*_: object) -> Draft:
+    def broken(*_: object) -> CampaignContent:
         raise WrongInput("the template is broken")
 
     reads(office, "Bart", DAILY)
@@ -289,7 +289,7 @@ def test_a_digest_is_grouped_by_the_topics_that_the_reader_follows(
 ) -> None:
     seen: list[Digest] = []
 
-    def notice(digest: Digest) -> Draft:
+    def notice(digest: Digest) -> CampaignContent:
         seen.append(digest)
         return make(digest)
 

@@ -12,8 +12,9 @@ from flashmail.briefs import Brief, Quote
 from flashmail.database import reading, transaction
 from flashmail.drafts import approvals, desk, history
 from flashmail.drafts.difference import difference
-from flashmail.drafts.errors import FormError, NoSuchDraft
+from flashmail.drafts.errors import FormError
 from flashmail.drafts.form import Form, form_from, form_of, markdown_of
+from flashmail.errors import NoSuchDraft
 from flashmail.model import AuditEntry, BriefDraft
 from flashmail.rendering.sample import RICH
 from office import NOON, Office

@@ -10,7 +10,7 @@ from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Frequency, Schedule
 from flashmail.reports.missed import MissedDigest, missed
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.plan.digests import run_due
 from office import Office
 from planning import GRACE, at, look, reads, schedule, tell
@@ -61,7 +61,7 @@ def test_two_weeks_later_neither(late: Office) -> None:
 
 
 def test_a_digest_that_could_not_be_made_is_told_as_well(office: Office) -> None:
-    def broken(*_: object) -> Draft:
+    def broken(*_: object) -> CampaignContent:
         raise WrongInput("the template is broken")
 
     reads(office, "Bart", Frequency.DAILY)

@@ -28,7 +28,7 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.plan.digests import run_due
 from flashmail.sending.plan.parcels import Digest
 from office import Office, Post
@@ -160,7 +160,7 @@ class Scene:
         """Kill the scheduler after it has made so many digests."""
         left = [after]
 
-        def fragile(digest: Digest) -> Draft:
+        def fragile(digest: Digest) -> CampaignContent:
             if not left[0]:
                 raise Died
             left[0] -= 1

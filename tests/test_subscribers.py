@@ -213,7 +213,9 @@ def test_who_left_is_not_added(client: TestClient, staff: Office) -> None:
 
 def stop(staff: Office, address: str = "anne@example.org", words: str = "rang") -> int:
     with transaction(staff.engine) as session:
-        return suppress.suppress(session, address, words, who=WHO, now=staff.now)
+        return suppress.suppress_by_hand(
+            session, address, words, who=WHO, now=staff.now
+        )
 
 
 def lift(staff: Office, address: str, *, admin: bool, words: str = "wrote") -> None:

@@ -11,3 +11,7 @@ class WrongInput(FlashmailError):
 
 class NeedsDecision(FlashmailError):
     """A person has to decide before this can go on; the text says what about."""
+
+
+class NoSuchDraft(WrongInput):
+    """There is no draft of this number, or not this form of it."""

@@ -26,7 +26,7 @@ class NeedsAdmin(WrongInput):
     """Only an admin may do this."""
 
 
-def suppress(
+def suppress_by_hand(
     session: Session, address: str, words: str, *, who: str, now: datetime
 ) -> int:
     """See to it that an address gets no more mail, whether it is a subscriber or not.

@@ -6,7 +6,7 @@ from flashmail.briefs import marks, names
 from flashmail.briefs.brief import Related
 
 #: No title with its authors is longer.
-LONGEST = 500
+LONGEST_RELATED = 500
 LONGEST_TITLE = 200
 
 #: "Jr." ends a name; a longer word with a full stop ends a sentence.
@@ -24,11 +24,11 @@ def read_related(text: str, *, strict: bool) -> Related | None:
     Strict is what stands anywhere: a quote mark, 'by', and names. Else the mark may be
     missing, and so may 'by' where the whole line is quoted or links somewhere.
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_RELATED:
         return None
     line, url = _without_address(text)
     for pattern in (BY_AFTER_MARK,) if strict else (BY_AFTER_MARK, BY):
-        if found := _cut_at(pattern, line, url):
+        if found := _cut_title_at(pattern, line, url):
             return found
     return None if strict else _without_authors(line, url)
 
@@ -41,7 +41,7 @@ def clean_title(text: str) -> str:
     return marks.bare(title).rstrip(",").strip()
 
 
-def _cut_at(pattern: re.Pattern[str], line: str, url: str) -> Related | None:
+def _cut_title_at(pattern: re.Pattern[str], line: str, url: str) -> Related | None:
     for match in reversed(list(pattern.finditer(line))):
         authors = names.people(line[match.end() :])
         title = clean_title(line[: match.start() + 1])

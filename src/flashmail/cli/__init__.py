@@ -41,18 +41,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Flash Briefs, by email, to those who follow their topics.",
 )
-app.add_typer(brief.app, name="brief")
+app.add_typer(brief.brief_app, name="brief")
 app.add_typer(draft.app, name="draft")
-app.add_typer(template.app, name="template")
+app.add_typer(template.template_app, name="template")
 app.add_typer(subscribers.app, name="subscribers")
 app.add_typer(audience.segments, name="segment")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(staff.app, name="staff")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(bounces.app, name="bounces")
-app.add_typer(events.app, name="events")
-app.add_typer(unknown.app, name="unknown")
-app.add_typer(seeds.app, name="seeds")
+app.add_typer(events.events_app, name="events")
+app.add_typer(unknown.unknown_app, name="unknown")
+app.add_typer(seeds.seeds_app, name="seeds")
 for each in (correct.prepare, correct.rehearse, correct.correct, correct.retract):
     campaign.app.command()(each)
 app.command("audience")(audience.audience)

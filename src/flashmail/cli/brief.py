@@ -13,7 +13,7 @@ from flashmail.cli import say
 from flashmail.cli.options import Json
 from flashmail.sending.approve import preview
 
-app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
+brief_app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
 
 File = Annotated[
     Path, typer.Argument(dir_okay=False, help="A brief: published text or Markdown.")
@@ -49,7 +49,7 @@ def show_doubts(brief: Brief) -> None:
         say.note(f"warning: {where}{doubt.message}")
 
 
-@app.command()
+@brief_app.command()
 def show(
     context: typer.Context,
     file: File,
@@ -64,7 +64,7 @@ def show(
     say.out.print(briefs.write_markdown(brief), markup=False)
 
 
-@app.command()
+@brief_app.command()
 def render(
     context: typer.Context,
     file: File,

@@ -16,7 +16,7 @@ from flashmail.cli.despite import Codes, Reason, require_passed, tell
 from flashmail.cli.options import Json, Number
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
-from flashmail.errors import NeedsDecision
+from flashmail.errors import NeedsDecision, NoSuchDraft
 from flashmail.model import BriefDraft, Rehearsal
 from flashmail.sending import campaigns
 from flashmail.sending.approve import rehearsal as rehearsing
@@ -24,7 +24,7 @@ from flashmail.sending.approve.correct import Amended, Fix
 from flashmail.sending.approve.correct import correct as corrected
 from flashmail.sending.approve.correct import retract as retracted
 from flashmail.sending.approve.preflight import preflight
-from flashmail.sending.approve.prepare import NoSuchDraft, Wish
+from flashmail.sending.approve.prepare import Wish
 from flashmail.sending.approve.prepare import prepare as prepared
 from flashmail.sending.approve.press import Press
 from flashmail.settings import load

@@ -14,7 +14,7 @@ from flashmail.links import Links
 from flashmail.model import Campaign
 from flashmail.rendering.finding import Finding
 from flashmail.sending.approve import lone
-from flashmail.sending.campaigns import log
+from flashmail.sending.campaigns import log_campaign
 from flashmail.staff import people
 from flashmail.staff.second import SHORTEST_REASON
 
@@ -53,7 +53,9 @@ class Passed:
             return
         assert campaign.id is not None
         codes, why = list(self.codes), self.reason
-        log(session, campaign.id, "despite", who=who, now=now, codes=codes, reason=why)
+        log_campaign(
+            session, campaign.id, "despite", who=who, now=now, codes=codes, reason=why
+        )
         lone.note(
             session,
             campaign,

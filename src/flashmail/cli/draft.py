@@ -20,7 +20,6 @@ from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Briefs that are being written.")
 
-Json = Json
 Number = Annotated[int, typer.Argument(help="The draft's number.")]
 
 

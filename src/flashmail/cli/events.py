@@ -13,12 +13,10 @@ from flashmail.settings import load
 from flashmail.tracking.judge import relabel as judge_anew
 from flashmail.tracking.totals import erase as erase_past
 
-app = typer.Typer(no_args_is_help=True, help="Judge or erase what readers did.")
-
-Json = Json
+events_app = typer.Typer(no_args_is_help=True, help="Judge or erase what readers did.")
 
 
-@app.command()
+@events_app.command()
 def relabel(
     context: typer.Context,
     campaign: Annotated[int | None, typer.Argument(help="All, if not given.")] = None,
@@ -36,7 +34,7 @@ def relabel(
     say.out.print(f"{events:,} opens and clicks, {changed:,} judged otherwise")
 
 
-@app.command()
+@events_app.command()
 def erase(
     context: typer.Context,
     days: Annotated[

@@ -12,15 +12,15 @@ from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.settings import load
 from flashmail.tracking.seeds import witnesses
 
-app = typer.Typer(no_args_is_help=True, help="Witnesses of urgent mail.")
+seeds_app = typer.Typer(no_args_is_help=True, help="Witnesses of urgent mail.")
 
 
-@app.callback()
+@seeds_app.callback()
 def options() -> None:
     """Witnesses of urgent mail."""
 
 
-@app.command()
+@seeds_app.command()
 def check(
     context: typer.Context,
     json: Json = False,

@@ -26,7 +26,7 @@ from flashmail.model import Priority
 from flashmail.sending.approve.launch import launch
 from flashmail.sending.approve.moment import parse_moment
 from flashmail.sending.approve.preflight import Surroundings, foresee
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.settings import load
 
 #: Who approves with --yes, in the audit log.
@@ -103,7 +103,7 @@ def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
     return Segment(any=brief.topics)
 
 
-def _count(engine: Engine, what: Draft, *, urgent: bool) -> AudienceCount:
+def _count(engine: Engine, what: CampaignContent, *, urgent: bool) -> AudienceCount:
     with reading(engine) as session:
         counted = count(session, what.segment, urgent=urgent)
     if counted.total == 0:
@@ -112,7 +112,7 @@ def _count(engine: Engine, what: Draft, *, urgent: bool) -> AudienceCount:
 
 
 def _confirm(
-    what: Draft, counted: AudienceCount, at: datetime | None, *, yes: bool
+    what: CampaignContent, counted: AudienceCount, at: datetime | None, *, yes: bool
 ) -> None:
     say.note(f"{what.message.subject}")
     when = f"at {at:%A, %Y-%m-%d %H:%M} UTC" if at else "now"

@@ -9,10 +9,10 @@ from flashmail.cli import say
 from flashmail.cli.options import Json
 from flashmail.errors import WrongInput
 
-app = typer.Typer(no_args_is_help=True, help="Look after the templates.")
+template_app = typer.Typer(no_args_is_help=True, help="Look after the templates.")
 
 
-@app.command("list")
+@template_app.command("list")
 def list_all(context: typer.Context) -> None:
     """Name the templates that can be used."""
     renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))
@@ -20,7 +20,7 @@ def list_all(context: typer.Context) -> None:
         say.out.print(name)
 
 
-@app.command()
+@template_app.command()
 def check(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(help="All, if none.")] = None,

@@ -19,15 +19,14 @@ from flashmail.settings import load
 from flashmail.tracking.record import record
 from flashmail.tracking.sendgrid_activity import Activity, Sought
 
-app = typer.Typer(no_args_is_help=True, help="Mails of which nobody knows.")
+unknown_app = typer.Typer(no_args_is_help=True, help="Mails of which nobody knows.")
 
-Json = Json
 Hours = Annotated[int, typer.Option(min=0, help="Unknown for so long at least.")]
 
 HOURS = int(ASKS_AFTER / timedelta(hours=1))
 
 
-@app.command("list")
+@unknown_app.command("list")
 def list_(context: typer.Context, hours: Hours = HOURS, json: Json = False) -> None:
     """List what has been unknown for so long that a person is asked.
 
@@ -50,7 +49,7 @@ def list_(context: typer.Context, hours: Hours = HOURS, json: Json = False) -> N
     say.listing(rows, json=json, empty="nothing has been unknown for so long")
 
 
-@app.command()
+@unknown_app.command()
 def ask(context: typer.Context, hours: Hours = 0, json: Json = False) -> None:
     """Ask SendGrid what became of each unknown mail, and believe what it tells.
 
@@ -79,7 +78,7 @@ def ask(context: typer.Context, hours: Hours = 0, json: Json = False) -> None:
     say.out.print(f"{len(found):,} asked for, {settled:,} known now")
 
 
-@app.command()
+@unknown_app.command()
 def settle(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="CAMPAIGN")],

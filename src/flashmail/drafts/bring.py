@@ -15,7 +15,7 @@ from flashmail.drafts.hypertext import text_of_page
 from flashmail.fetch import CannotFetch, Fetcher, guarded
 
 #: What an uploaded file may weigh, in bytes.
-LARGEST = 5_000_000
+LARGEST_PAGE = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Source:
 
     def with_file(self, name: str, data: bytes) -> "Source":
         """Return the source with an uploaded file in it."""
-        if len(data) > LARGEST:
-            most = f"{LARGEST // 1_000_000} MB"
+        if len(data) > LARGEST_PAGE:
+            most = f"{LARGEST_PAGE // 1_000_000} MB"
             raise CannotBring(f"{name} is larger than {most}: leave its pictures out")
         return replace(self, name=name, data=data)
 

@@ -12,7 +12,7 @@ from flashmail import briefs
 from flashmail.audience.topics import topic_ids
 from flashmail.briefs import Brief, BriefError, Doubt
 from flashmail.drafts import history
-from flashmail.drafts.errors import NoSuchDraft
+from flashmail.errors import NoSuchDraft
 from flashmail.model import AuditEntry, BriefDraft, Campaign
 
 

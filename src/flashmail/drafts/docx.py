@@ -10,7 +10,7 @@ from flashmail.drafts.hypertext import text_of_html
 
 #: What a document's text may be when it is unpacked, in bytes, and how many parts it
 #: may have. Its pictures are never unpacked.
-LARGEST, MOST_PARTS = 3_000_000, 2_000
+LARGEST_DOCX, MOST_PARTS = 3_000_000, 2_000
 TEXT = (".xml", ".rels")
 
 #: Styles of Word that mammoth does not know by itself.
@@ -47,7 +47,7 @@ def _refuse_bombs(data: bytes) -> None:
             parts = whole.infolist()
             texts = [each for each in parts if each.filename.endswith(TEXT)]
             size = sum(each.file_size for each in texts)
-            if size > LARGEST or len(parts) > MOST_PARTS:
+            if size > LARGEST_DOCX or len(parts) > MOST_PARTS:
                 raise CannotBring("This Word document is too large: shorten it.")
             for each in texts:
                 _refuse_entities(whole.read(each))

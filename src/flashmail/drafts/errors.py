@@ -3,10 +3,6 @@
 from flashmail.errors import WrongInput
 
 
-class NoSuchDraft(WrongInput):
-    """There is no draft of this number, or not this form of it."""
-
-
 class CannotBring(WrongInput):
     """What was to become a draft cannot be read; the text says what to do instead."""
 

@@ -6,7 +6,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from flashmail.drafts.errors import NoSuchDraft
+from flashmail.errors import NoSuchDraft
 from flashmail.model import BriefDraft, BriefRevision
 
 TYPED = "while typing"

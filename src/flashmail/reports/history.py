@@ -52,7 +52,7 @@ def history(
     newest = _begun(session, before)
     oldest = _begun(session, mails[-1][0].id) if more else None
     moments = [
-        *_told(session, mails),
+        *_history_entry(session, mails),
         *(
             each
             for each in _changes(session, person)
@@ -86,7 +86,7 @@ def _begun(session: Session, campaign_id: int | None) -> datetime | None:
     return (campaign.started_at or campaign.created_at) if campaign else None
 
 
-def _told(
+def _history_entry(
     session: Session, mails: Sequence[tuple[Campaign, Delivery]]
 ) -> Iterator[Moment]:
     for campaign, mail in mails:

@@ -36,12 +36,14 @@ def latest_briefs(session: Session, person: Subscriber, *, limit: int) -> list[T
         .limit(limit)
     )
     return [
-        _told(session, person, campaign, title)
+        _outcome(session, person, campaign, title)
         for campaign, title in session.exec(sent)
     ]
 
 
-def _told(session: Session, person: Subscriber, campaign: Campaign, title: str) -> Told:
+def _outcome(
+    session: Session, person: Subscriber, campaign: Campaign, title: str
+) -> Told:
     assert campaign.started_at is not None
     found = fate(session, campaign, person.address)
     state, reason = str(found["state"]), str(found["reason"])

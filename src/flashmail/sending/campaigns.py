@@ -69,7 +69,7 @@ class NotWhatWasApproved(FlashmailError):
 
 
 @dataclass(frozen=True)
-class Draft:
+class CampaignContent:
     """Everything that a campaign will say, and to whom.
 
     `destinations` are where its links lead, in the order of their numbers from 1.
@@ -103,7 +103,7 @@ class Draft:
 
 def draft(
     session: Session,
-    what: Draft,
+    what: CampaignContent,
     *,
     brief_id: int | None,
     who: str = "",
@@ -127,7 +127,7 @@ def draft(
     return campaign
 
 
-def said(what: Draft) -> dict[str, Any]:
+def said(what: CampaignContent) -> dict[str, Any]:
     """Return the columns that hold what a campaign says, and to whom."""
     return {
         "audience": what.segment.as_json(),
@@ -146,11 +146,11 @@ def fix_links(session: Session, campaign_id: int, destinations: Iterable[str]) -
         session.add(Link(campaign_id=campaign_id, number=number, url=url))
 
 
-def frozen(session: Session, campaign: Campaign) -> Draft:
+def frozen(session: Session, campaign: Campaign) -> CampaignContent:
     """Return what a campaign says, as it stands in the tables."""
     links = select(Link).where(Link.campaign_id == campaign.id)
     urls = [each.url for each in session.exec(links.order_by(col(Link.number)))]
-    return Draft(
+    return CampaignContent(
         message=message_of(campaign),
         segment=Segment.from_json(campaign.audience),
         topics=tuple(campaign.topics),
@@ -188,7 +188,7 @@ def approve(
         approved_at=now,
         approved_digest=digest,
     )
-    log(session, campaign_id, "approve", who=who, now=now, digest=digest)
+    log_campaign(session, campaign_id, "approve", who=who, now=now, digest=digest)
 
 
 def schedule(
@@ -199,7 +199,7 @@ def schedule(
     require_lifted(embargo_of(session, campaign), at=at)
     require_fresh_approval(campaign, now=now)
     moved(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
-    log(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
+    log_campaign(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
 
 
 def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
@@ -215,7 +215,7 @@ def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) ->
         send_at=None,
         note="",
     )
-    log(session, campaign_id, "take back", who=who, now=now)
+    log_campaign(session, campaign_id, "take back", who=who, now=now)
 
 
 def pause(
@@ -223,14 +223,14 @@ def pause(
 ) -> None:
     """Stop after the batches in hand."""
     moved(session, campaign_id, CampaignStatus.PAUSED, note=note)
-    log(session, campaign_id, "pause", who=who, now=now, note=note)
+    log_campaign(session, campaign_id, "pause", who=who, now=now, note=note)
 
 
 def resume(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
     """Go on where a paused campaign stopped."""
     _require(session, campaign_id, CampaignStatus.PAUSED, "resume")
     moved(session, campaign_id, CampaignStatus.SENDING, note="")
-    log(session, campaign_id, "resume", who=who, now=now)
+    log_campaign(session, campaign_id, "resume", who=who, now=now)
 
 
 def cancel(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
@@ -242,7 +242,7 @@ def cancel(session: Session, campaign_id: int, *, who: str, now: datetime) -> No
         .where(col(Delivery.state) == DeliveryState.QUEUED)
         .values(state=DeliveryState.CANCELLED, at=now, reason=f"cancelled by {who}")
     )
-    log(session, campaign_id, "cancel", who=who, now=now)
+    log_campaign(session, campaign_id, "cancel", who=who, now=now)
 
 
 def find(session: Session, campaign_id: int) -> Campaign:
@@ -273,7 +273,7 @@ def moved(
         )
 
 
-def log(
+def log_campaign(
     session: Session,
     campaign_id: int,
     action: str,

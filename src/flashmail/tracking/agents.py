@@ -6,7 +6,7 @@ from functools import lru_cache
 from ua_parser import parse
 
 #: How much of a stranger's words is looked at, and kept.
-LONGEST, KEPT = 300, 60
+LONGEST, AGENTS_KEPT = 300, 60
 
 #: Begins the family of a program that reads for nobody.
 MACHINE = "machine: "
@@ -19,7 +19,7 @@ PROXIES = {
 
 #: Apple's privacy protection fetches every picture when a mail arrives, and says no
 #: more than this.
-APPLE = "Apple's privacy proxy"
+APPLE_AGENT = "Apple's privacy proxy"
 APPLE_SAYS = "Mozilla/5.0"
 
 #: Words of scanners, preview makers and libraries. A browser has none of them.
@@ -75,7 +75,7 @@ def family(says: str) -> str:
     if not says:
         return ""
     if says == APPLE_SAYS:
-        return APPLE
+        return APPLE_AGENT
     for word, name in PROXIES.items():
         if word in lower:
             return name
@@ -96,7 +96,7 @@ def _parsed(says: str) -> str:
     known = parse(says)
     name = known.user_agent.family if known.user_agent else ""
     spider = known.device is not None and known.device.family == "Spider"
-    name = "".join(c for c in name if c.isprintable())[:KEPT]
+    name = "".join(c for c in name if c.isprintable())[:AGENTS_KEPT]
     if spider or BOT.search(says):
         return f"{MACHINE}{name or 'bot'}"
     return name

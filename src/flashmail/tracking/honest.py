@@ -72,16 +72,16 @@ def _says_machine(event: Deed, _: Context) -> Label | None:
 
 
 def _from_apple(event: Deed, _: Context) -> Label | None:
-    apple = networks.whose(event.network) == networks.APPLE
+    apple = networks.whose(event.network) == networks.APPLE_NETWORK
     opened = event.kind is EventKind.OPENED
-    if opened and (apple or event.agent == agents.APPLE):
+    if opened and (apple or event.agent == agents.APPLE_AGENT):
         return Actor.MACHINE, "Apple's proxy fetches every mail's pictures"
     return None
 
 
 def _from_scanners(event: Deed, _: Context) -> Label | None:
     owner = networks.whose(event.network)
-    if owner and owner != networks.APPLE:
+    if owner and owner != networks.APPLE_NETWORK:
         return Actor.MACHINE, f"it comes from the network of {owner}"
     return None
 
@@ -111,7 +111,7 @@ def _by_proxy(event: Deed, _: Context) -> Label | None:
 
 
 def _by_program(event: Deed, _: Context) -> Label | None:
-    if event.agent and event.agent != agents.APPLE:
+    if event.agent and event.agent != agents.APPLE_AGENT:
         return Actor.HUMAN, f"a reader's program: {event.agent}"
     return None
 

@@ -7,13 +7,13 @@ Network = IPv4Network | IPv6Network
 
 #: So many bits of an address are kept: enough to know a company by, too few for one
 #: person.
-KEPT = {4: 24, 6: 48}
+PREFIX_KEPT = {4: 24, 6: 48}
 
-APPLE = "Apple"
+APPLE_NETWORK = "Apple"
 
 #: Where scanners call from, as their makers publish it for firewalls.
 RANGES: dict[str, tuple[str, ...]] = {
-    APPLE: ("17.0.0.0/8", "2620:149::/32"),
+    APPLE_NETWORK: ("17.0.0.0/8", "2620:149::/32"),
     "Microsoft Defender": (
         "40.92.0.0/15",
         "40.94.0.0/16",
@@ -50,7 +50,7 @@ def prefix(address: str) -> str:
         return ""
     if known.version == 6 and known.ipv4_mapped:
         known = known.ipv4_mapped
-    return str(ip_network(f"{known}/{KEPT[known.version]}", strict=False))
+    return str(ip_network(f"{known}/{PREFIX_KEPT[known.version]}", strict=False))
 
 
 @lru_cache(1 << 12)

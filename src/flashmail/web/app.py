@@ -19,8 +19,7 @@ from flashmail.audience.change import NoSuchSubscriber
 from flashmail.audience.knocks import KnockGone
 from flashmail.audience.roster.upload import NoSuchUpload
 from flashmail.audience.segments import NoSuchSegment
-from flashmail.drafts.errors import NoSuchDraft
-from flashmail.errors import FlashmailError
+from flashmail.errors import FlashmailError, NoSuchDraft
 from flashmail.links import BadToken, Tokens
 from flashmail.sending.approve.press import Press
 from flashmail.sending.campaigns import NoSuchCampaign
@@ -72,14 +71,28 @@ ALWAYS = {
 
 #: Whatever has routes; writing first: others would take its words for a number.
 PAGES = (
-    *(writing, editor, previews, versions),
-    *(preparing, approving, trying),
-    *(listing, campaigns, correcting, outbox_pages),
-    *(subscribers, segments, topics, suppressions, imports, personal),
-    *(overview, campaign, metrics, task_pages),
-    *(login, oidc, account, members, audit),
-    *(archive, joining, leave, mail, own, preferences),
-    webhooks,
+    *(writing.router, editor.router, previews.router, versions.router),
+    *(preparing.router, approving.router, trying.router),
+    *(listing.router, campaigns.router, correcting.router, outbox_pages.router),
+    *(
+        subscribers.router,
+        segments.router,
+        topics.router,
+        suppressions.router,
+        imports.router,
+        personal.router,
+    ),
+    *(overview.router, campaign.router, metrics.router, task_pages.router),
+    *(login.router, oidc.router, account.router, members.router, audit.router),
+    *(
+        archive.router,
+        joining.router,
+        leave.router,
+        mail.router,
+        own.router,
+        preferences.router,
+    ),
+    webhooks.router,
 )
 
 #: What there is none of is a page that is not there.
@@ -139,8 +152,8 @@ def create_app(
     app.state.spool = Spool(engine, tokens, home)
     app.state.gate = Gate(tokens)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for each in PAGES:
-        app.include_router(each.router)
+    for router in PAGES:
+        app.include_router(router)
     app.add_api_route("/healthz", _healthy, **allow(EVERYONE))
     app.add_middleware(_Always)
     app.add_exception_handler(SignInFirst, _sign_in)

@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from flashmail.audience.roster.guard import guarded
 
 #: Rows that are written together.
-ROWS = 500
+ROWS_PER_CHUNK = 500
 
 
 def as_csv(
@@ -29,7 +29,7 @@ def _lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator
     writer.writerow(columns)
     for count, row in enumerate(rows, start=1):
         writer.writerow([guarded(str(cell)) for cell in row])
-        if count % ROWS == 0:
+        if count % ROWS_PER_CHUNK == 0:
             yield _taken(out)
     yield _taken(out)
 

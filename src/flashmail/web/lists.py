@@ -15,7 +15,7 @@ from sqlmodel import Session
 Row = TypeVar("Row")
 
 #: How many rows stand on a page.
-ROWS = 50
+ROWS_PER_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def listed(
     cursor: str = "",
     *,
     place: Callable[[Any], tuple[Any, Any]],
-    size: int = ROWS,
+    size: int = ROWS_PER_PAGE,
 ) -> Listed[Any]:
     """Return one page of what a statement selects.
 

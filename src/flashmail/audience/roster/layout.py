@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from flashmail.audience.addresses import BadAddress, parse_address
 from flashmail.audience.roster.columns import plain_name, titles
-from flashmail.audience.roster.formats import PLAIN, Format, recognise
+from flashmail.audience.roster.formats import PLAIN, ProviderFormat, recognise
 from flashmail.audience.roster.formats.plain import ALIASES, NAMES
 from flashmail.errors import WrongInput
 from flashmail.model import SubscriberStatus
@@ -35,7 +35,7 @@ class Layout:
     several of them on a line.
     """
 
-    format: Format
+    format: ProviderFormat
     names: tuple[str, ...]
     fields: tuple[str, ...]
     everybody: SubscriberStatus | None = None
@@ -78,7 +78,9 @@ def require_address(layout: Layout) -> None:
         raise WrongInput(f"there is no column 'address'; the header has {found}")
 
 
-def _fields(names: Sequence[str], form: Format, mapped: Mapped) -> tuple[str, ...]:
+def _fields(
+    names: Sequence[str], form: ProviderFormat, mapped: Mapped
+) -> tuple[str, ...]:
     words = {plain_name(title): _word(word) for title, word in mapped.items()}
     fields = [form.fields.get(name, KEEP) for name in names]
     if fields.count("address") == 2 and "address" in names and form is PLAIN:
@@ -114,7 +116,7 @@ def _word(word: str) -> str:
 
 
 def _everybody(
-    form: Format, names: Sequence[str], file: str
+    form: ProviderFormat, names: Sequence[str], file: str
 ) -> SubscriberStatus | None:
     """Return the status that a whole file has, by its name or else by its columns."""
     name = PurePath(file).name.lower()

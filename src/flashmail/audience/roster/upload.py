@@ -15,7 +15,7 @@ from flashmail.errors import WrongInput
 
 #: A million people with a dozen columns are some 200 MB.
 SIZE_LIMIT = 500_000_000
-CHUNK = 1 << 20
+UPLOAD_CHUNK = 1 << 20
 
 #: An upload that nobody came back to goes after so long.
 KEPT = timedelta(days=7)
@@ -37,7 +37,7 @@ def keep(folder: Path, name: str, file: BinaryIO, *, now: datetime) -> str:
     inside.mkdir(parents=True, mode=0o700)
     size = 0
     with (inside / plain(name)).open("wb") as out:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(UPLOAD_CHUNK):
             size += len(chunk)
             if size > SIZE_LIMIT:
                 break

@@ -25,14 +25,14 @@ __all__ = ["Facts", "Finding", "LinkFact", "examine"]
 
 #: Each looks at one side of a mail.
 RULES: tuple[Callable[[Facts, Document], Iterable[Finding]], ...] = (
-    mail.findings,
-    wording.findings,
-    dates.findings,
-    circumstances.findings,
-    spam.findings,
-    reading.findings,
-    support.findings,
-    contrast.findings,
+    mail.requirement_findings,
+    wording.wording_findings,
+    dates.date_findings,
+    circumstances.circumstance_findings,
+    spam.spam_findings,
+    reading.reading_findings,
+    support.support_findings,
+    contrast.contrast_findings,
 )
 
 

@@ -26,7 +26,7 @@ FREE_MAIL = (
 )
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def circumstance_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield what stands against sending this now, to these, from this address."""
     yield from _quotes(facts)
     yield from _embargo(facts)

@@ -49,7 +49,7 @@ class _Look(NamedTuple):
 DAY = _Look((0, 0, 0), (255, 255, 255))
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def contrast_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield the words that can hardly be read, by day and at night."""
     sheet = list(css.rules("\n".join(_Sheets(facts.page).found)))
     plain = [rule for rule in sheet if not rule.media]

@@ -27,7 +27,7 @@ WRITTEN = re.compile(
 LEAP_YEAR = 2024
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def date_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield what is wrong with the brief's own date and with those in its text."""
     if facts.brief is None:
         return

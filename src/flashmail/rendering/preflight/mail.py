@@ -19,7 +19,7 @@ TEXT_PER_PICTURE = 300
 NOT_CHECKED = LinkFact(LinkState.ASKED)
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def requirement_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield what the mail itself lacks or has too much of."""
     yield from _ways_out(facts, document)
     yield from _postal(facts, document)

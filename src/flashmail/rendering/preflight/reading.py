@@ -14,7 +14,7 @@ SPEED = 238
 LONGEST = 5
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def reading_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield a word when the mail is longer than its readers' time."""
     minutes = math.ceil(len(document.text.split()) / SPEED)
     if minutes > LONGEST:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).parent / "data" / "caniemail.json"
+from flashmail.rendering.preflight.support import DATA
 
 #: The programs that mails of an institute are read in.
 CLIENTS = {

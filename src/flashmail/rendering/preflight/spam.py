@@ -31,7 +31,7 @@ LURES = re.compile(
 )
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def spam_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield hints; none of them keeps a mail from going out."""
     yield from _subject(facts.message.subject)
     words = document.text

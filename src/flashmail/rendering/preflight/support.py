@@ -60,7 +60,7 @@ ENDING = re.compile(r"\.([a-z]{3,4})(?:$|[?#])")
 SHOWN = 3
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def support_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield each feature that some program lacks and readers would miss."""
     known = features()
     for key in sorted(set(used(facts.page)) & known.keys() - GRACEFUL):

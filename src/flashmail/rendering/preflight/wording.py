@@ -36,7 +36,7 @@ FOREIGN_FIELD = re.compile(
 MOST = 20
 
 
-def findings(facts: Facts, document: Document) -> Iterator[Finding]:
+def wording_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     """Yield what was left to be filled in, once for each place."""
     seen: set[tuple[str, str]] = set()
     for where, text in _texts(facts):

@@ -25,7 +25,7 @@ from flashmail.sending import campaigns
 from flashmail.sending.approve import crowd
 from flashmail.sending.approve.fresh import require_fresh_rehearsal
 from flashmail.sending.approve.rehearsal import meant
-from flashmail.sending.campaigns import NotWhatWasApproved, find, log
+from flashmail.sending.campaigns import NotWhatWasApproved, find, log_campaign
 from flashmail.sending.engine.claim import changed
 from flashmail.sending.engine.retry import reopen, require_open
 
@@ -112,7 +112,7 @@ def approve(
     detail = {"meant": rehearsal.meant, "audience": rehearsal.audience_digest}
     action = "approve alone" if alone_because else "approve the audience"
     reason = {"reason": alone_because} if alone_because else {}
-    log(session, campaign_id, action, who=who, now=now, **detail, **reason)
+    log_campaign(session, campaign_id, action, who=who, now=now, **detail, **reason)
 
 
 def difference(
@@ -170,7 +170,7 @@ def include(session: Session, campaign_id: int, *, who: str, now: datetime) -> i
     count = changed(queued)
     if count:
         reopen(session, campaign_id, now=now)
-        log(session, campaign_id, "include", who=who, now=now, queued=count)
+        log_campaign(session, campaign_id, "include", who=who, now=now, queued=count)
     return count
 
 

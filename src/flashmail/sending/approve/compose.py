@@ -6,7 +6,7 @@ from flashmail.audience.segment import Segment
 from flashmail.links import Links, envelope_sender
 from flashmail.message import TOKEN, Message, mark
 from flashmail.model import Frequency, Priority
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ def compose(
     sender: Sender,
     links: Links,
     frequency: Frequency = Frequency.INSTANT,
-) -> Draft:
+) -> CampaignContent:
     """Return a draft of the whole mail, headers and all, ready to be approved."""
-    return Draft(
+    return CampaignContent(
         message=replace(
             message,
             headers=_headers(sender, links),

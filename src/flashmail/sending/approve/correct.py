@@ -27,7 +27,12 @@ from flashmail.model import (
 from flashmail.sending import campaigns
 from flashmail.sending.approve.compose import compose
 from flashmail.sending.approve.press import Press
-from flashmail.sending.campaigns import CampaignMoved, Draft, find, log
+from flashmail.sending.campaigns import (
+    CampaignContent,
+    CampaignMoved,
+    find,
+    log_campaign,
+)
 from flashmail.sending.engine.statements import IN_HAND
 from flashmail.sending.stored import keep
 from flashmail.sending.whom import missed
@@ -162,7 +167,7 @@ def _some_missed(campaign: Campaign, session: Session) -> bool:
     return bool(session.scalar(select(ours)))
 
 
-def _again(press: Press, first: Campaign, brief: Brief) -> Draft:
+def _again(press: Press, first: Campaign, brief: Brief) -> CampaignContent:
     return press.draft(
         brief,
         Segment.from_json(first.audience),
@@ -173,7 +178,7 @@ def _again(press: Press, first: Campaign, brief: Brief) -> Draft:
 
 def _note(
     press: Press, first: Campaign, brief: Brief, words: str, amends: Amends
-) -> Draft:
+) -> CampaignContent:
     """Render a correction or retraction, as an answer to each reader's first mail."""
     if not words.strip():
         raise WrongInput("say what was wrong: it stands at the head of the mail")
@@ -213,7 +218,7 @@ class _Adding:
     who: str
     now: datetime
 
-    def __call__(self, what: Draft, amends: Amends) -> int:
+    def __call__(self, what: CampaignContent, amends: Amends) -> int:
         campaign = campaigns.draft(
             self.session, what, brief_id=self.brief_id, who=self.who, now=self.now
         )
@@ -222,7 +227,7 @@ class _Adding:
         campaign.amendment = self.fix.words
         campaign.draft_id = self.fix.draft_id
         campaign.draft_revision = self.fix.revision
-        log(
+        log_campaign(
             self.session,
             self.first,
             f"draft the {amends}",

@@ -14,7 +14,7 @@ from flashmail.model import Campaign, Priority
 from flashmail.rendering import Renderer
 from flashmail.sending import campaigns, stored
 from flashmail.sending.approve.compose import Sender, compose
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.plan.parcels import Digest
 
 #: Which template a brief is sent in, unless another one is named.
@@ -30,7 +30,7 @@ def draft_of(
     links: Links,
     priority: Priority,
     template: str = "",
-) -> Draft:
+) -> CampaignContent:
     """Render a brief into everything that a campaign will say, and to whom."""
     template = template or TEMPLATES[priority]
     rendered = renderer.render(brief, template)
@@ -52,7 +52,7 @@ def digest_of(
     renderer: Renderer,
     sender: Sender,
     links: Links,
-) -> Draft:
+) -> CampaignContent:
     """Render a digest of briefs into everything that its campaign will say."""
     every = tuple(each for group in digest.groups for each in group.briefs)
     groups = tuple(
@@ -87,7 +87,7 @@ def digest_of(
 def launch(
     engine: Engine,
     brief: Brief,
-    what: Draft,
+    what: CampaignContent,
     moment: datetime,
     *,
     also: Callable[[Session, Campaign], None] = lambda session, campaign: None,

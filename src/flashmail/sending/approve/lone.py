@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from flashmail.errors import WrongInput
 from flashmail.links import Links
 from flashmail.model import Campaign, LoneApproval
-from flashmail.sending.campaigns import log
+from flashmail.sending.campaigns import log_campaign
 from flashmail.sending.letters import letters
 
 TOLD = """{who} approved this campaign without a second person:
@@ -89,4 +89,4 @@ def review(
     if result.rowcount != 1:
         raise AlreadyReviewed("it was looked at already, or is your own")
     approval = session.get_one(LoneApproval, approval_id)
-    log(session, approval.campaign_id, "review", who=who, now=now)
+    log_campaign(session, approval.campaign_id, "review", who=who, now=now)

@@ -32,7 +32,7 @@ from flashmail.sending import campaigns, stored
 from flashmail.sending.approve import quotes
 from flashmail.sending.approve.link_checks import ask
 from flashmail.sending.approve.press import Press
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 
 #: How many campaigns say what an audience usually is; of fewer, nothing is usual.
 COMPARED, FEWEST = 20, 3
@@ -161,7 +161,7 @@ def have_links_followed(
 
 def foresee(
     session: Session,
-    what: Draft,
+    what: CampaignContent,
     brief: Brief | None,
     around: Surroundings,
     *,
@@ -212,7 +212,9 @@ def link_facts(
     return {each.url: _fact(each, now) for each in rows}
 
 
-def usual_audience(session: Session, what: Draft, *, own: int = 0) -> int | None:
+def usual_audience(
+    session: Session, what: CampaignContent, *, own: int = 0
+) -> int | None:
     """Return the median audience of the last comparable campaigns, if there are enough.
 
     Comparable are those with a topic in common; where they are few, all of the same
@@ -234,7 +236,7 @@ def usual_audience(session: Session, what: Draft, *, own: int = 0) -> int | None
     return int(median(chosen[:COMPARED]))
 
 
-def _attributes(what: Draft) -> tuple[frozenset[str], frozenset[str]]:
+def _attributes(what: CampaignContent) -> tuple[frozenset[str], frozenset[str]]:
     """Return the attributes that a mail shows, and those that its segment goes by."""
     used = fields(what.message.html) | fields(what.message.text)
     shown = [name for name in used if name.startswith(ATTRIBUTE)]
@@ -250,7 +252,7 @@ def _fact(check: LinkCheck, now: datetime) -> LinkFact:
     return LinkFact(check.state, check.note, check.checked_at)
 
 
-def _people(session: Session, what: Draft) -> int:
+def _people(session: Session, what: CampaignContent) -> int:
     urgent = what.priority is Priority.URGENT
     meant = audience_query(session, what.segment, urgent=urgent)
     counted = select(func.count()).select_from(meant.subquery())

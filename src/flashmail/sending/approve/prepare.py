@@ -11,7 +11,7 @@ from flashmail import briefs
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.database import reading, transaction
-from flashmail.errors import WrongInput
+from flashmail.errors import NoSuchDraft, WrongInput
 from flashmail.model import (
     BriefDraft,
     BriefRevision,
@@ -23,12 +23,14 @@ from flashmail.model import (
 )
 from flashmail.sending import campaigns
 from flashmail.sending.approve.press import Press
-from flashmail.sending.campaigns import CampaignMoved, Draft, fix_links, log, said
+from flashmail.sending.campaigns import (
+    CampaignContent,
+    CampaignMoved,
+    fix_links,
+    log_campaign,
+    said,
+)
 from flashmail.sending.stored import keep
-
-
-class NoSuchDraft(WrongInput):
-    """There is no draft of this number."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def prepare(
         assert campaign.id is not None
         check(campaign)
         campaign.draft_id, campaign.draft_revision = wish.draft_id, wish.revision
-        log(session, campaign.id, "prepare", who=who, now=now, digest=what.digest)
+        log_campaign(
+            session, campaign.id, "prepare", who=who, now=now, digest=what.digest
+        )
         return campaign.id
 
 
@@ -89,7 +93,9 @@ def renew(
         brief_id = keep(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.revision)
         check(campaigns.find(session, campaign_id))
-        log(session, campaign_id, "renew", who=who, now=now, digest=what.digest)
+        log_campaign(
+            session, campaign_id, "renew", who=who, now=now, digest=what.digest
+        )
 
 
 def changed_since(session: Session, campaign: Campaign) -> int | None:
@@ -129,7 +135,7 @@ def topic_names(session: Session) -> list[str]:
     return list(session.exec(select(Topic.name)))
 
 
-def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, Draft]:
+def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, CampaignContent]:
     with reading(engine) as session:
         brief = form_of(session, wish.draft_id, wish.revision)
         segment = segment_of(brief, topic_names(session), wish.segment)
@@ -158,7 +164,11 @@ def _same_again(session: Session, campaign: Campaign) -> Wish:
 
 
 def _refreeze(
-    session: Session, campaign_id: int, what: Draft, brief_id: int, revision: int
+    session: Session,
+    campaign_id: int,
+    what: CampaignContent,
+    brief_id: int,
+    revision: int,
 ) -> None:
     """Put other content into a campaign, as long as it is a draft."""
     result = session.execute(

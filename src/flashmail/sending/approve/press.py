@@ -9,7 +9,7 @@ from flashmail.model import Priority
 from flashmail.rendering import Renderer
 from flashmail.sending.approve.compose import Sender
 from flashmail.sending.approve.launch import draft_of
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Press:
         *,
         priority: Priority = Priority.NORMAL,
         template: str = "",
-    ) -> Draft:
+    ) -> CampaignContent:
         """Render a brief into everything that a campaign will say, and to whom."""
         return draft_of(
             brief,

@@ -17,9 +17,9 @@ from flashmail.message import BOUNCE, LEAVE, PIXEL, TOKEN, TOKEN_WIDTH, WATCH, f
 from flashmail.message.mime import Compiled
 from flashmail.model import Priority, Subscriber
 from flashmail.rendering import Rendered
+from flashmail.rendering.plain import list_in_words
 from flashmail.sending.approve.compose import Sender, compose
 from flashmail.sending.engine.claim import ATTRIBUTE
-from flashmail.sending.engine.recipients import list_in_words
 
 SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
 

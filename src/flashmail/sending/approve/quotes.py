@@ -7,7 +7,7 @@ from flashmail.briefs import Brief, BriefError
 from flashmail.model import BriefDraft, QuoteApproval
 
 #: Among so many of the latest drafts the same words are looked for.
-LOOKED_AT = 100
+QUOTES_LOOKED_AT = 100
 
 
 def approved(session: Session, brief: Brief | None) -> frozenset[str]:
@@ -39,7 +39,7 @@ def _in_drafts(session: Session, people: list[str]) -> frozenset[str]:
         select(BriefDraft.markdown)
         .where(col(BriefDraft.discarded_at).is_(None), or_(*named))
         .order_by(col(BriefDraft.changed_at).desc())
-        .limit(LOOKED_AT)
+        .limit(QUOTES_LOOKED_AT)
     )
     return frozenset(digest for text in texts for digest in _digests(text))
 

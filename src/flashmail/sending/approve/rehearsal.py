@@ -30,7 +30,7 @@ from flashmail.model import (
 from flashmail.sending.approve import crowd
 from flashmail.sending.approve.correct import on_their_way
 from flashmail.sending.approve.preflight import usual_audience
-from flashmail.sending.campaigns import find, frozen, log, message_of
+from flashmail.sending.campaigns import find, frozen, log_campaign, message_of
 from flashmail.sending.engine.claim import ATTRIBUTE, Claim, Reader
 from flashmail.sending.engine.recipients import recipients
 from flashmail.sending.engine.statements import topics_followed
@@ -134,7 +134,7 @@ def _keep(engine: Engine, rehearsal: Rehearsal) -> int:
     with transaction(engine) as session:
         session.add(rehearsal)
         session.flush()
-        log(
+        log_campaign(
             session,
             rehearsal.campaign_id,
             "rehearse",

@@ -13,12 +13,10 @@ from flashmail.message import (
     Message,
     used_fields,
 )
+from flashmail.rendering.plain import list_in_words
 from flashmail.sending.engine.claim import ATTRIBUTE, BECAUSE, Claim, Reader
 from flashmail.settings import Tracking
 from flashmail.transports import Recipient
-
-#: What to say to somebody whom a segment meant without following a topic of the brief.
-NO_TOPIC = ""
 
 #: Tokens of a delivery that stand in every mail, whatever its message marks.
 PURPOSES = {
@@ -60,12 +58,6 @@ def recipients(
         Recipient(reader.subscriber_id, reader.address, dict(zip(names, row)))  # noqa: B905 - strict costs as much again
         for reader, row in zip(held.readers, rows, strict=True)
     ]
-
-
-def list_in_words(names: Sequence[str]) -> str:
-    """Return `A`, `A and B` or `A, B and C`."""
-    *others, last = names or [NO_TOPIC]
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def may_be_watched(consent: bool | None, tracking: Tracking) -> bool:

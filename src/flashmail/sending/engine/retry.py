@@ -13,7 +13,7 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
-from flashmail.sending.campaigns import CampaignMoved, find, log, moved
+from flashmail.sending.campaigns import CampaignMoved, find, log_campaign, moved
 from flashmail.sending.engine.claim import changed
 
 
@@ -31,7 +31,7 @@ def retry(
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
     if count:
         reopen(session, campaign_id, now=now)
-        log(
+        log_campaign(
             session,
             campaign_id,
             "retry",

@@ -7,7 +7,7 @@ from sqlmodel import Session, col
 
 from flashmail.errors import WrongInput
 from flashmail.model import Delivery, DeliveryState
-from flashmail.sending.campaigns import find, log
+from flashmail.sending.campaigns import find, log_campaign
 from flashmail.sending.engine.claim import changed
 
 #: What a person may say became of them.
@@ -33,5 +33,7 @@ def settle(
     )
     count = changed(settled)
     if count:
-        log(session, campaign_id, "settle", who=who, now=now, state=state, mails=count)
+        log_campaign(
+            session, campaign_id, "settle", who=who, now=now, state=state, mails=count
+        )
     return count

@@ -15,7 +15,7 @@ from flashmail.message import TOKEN, Message, mark
 from flashmail.model import MOVE, Campaign, Letter, LetterState
 from flashmail.sending.approve.compose import Sender
 from flashmail.sending.approve.preview import SAMPLE
-from flashmail.sending.campaigns import find, log, message_of
+from flashmail.sending.campaigns import find, log_campaign, message_of
 from flashmail.sending.letters.moved import may_be_told
 from flashmail.sending.letters.single import hand_over
 from flashmail.transports import Outcome, Receipt, Transport
@@ -63,7 +63,7 @@ def ask_for_test(
     for each in wanted:
         letter = Letter(address=each, campaign_id=campaign_id, asked_by=who, at=now)
         session.add(letter)
-    log(session, campaign_id, "test", who=who, now=now, to=wanted)
+    log_campaign(session, campaign_id, "test", who=who, now=now, to=wanted)
     return len(wanted)
 
 

@@ -10,9 +10,9 @@ from flashmail.audience.knocks import OPEN_FOR
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.model import MOVE, Knock, Letter, Suppression
 
-SUBJECT = "Your address was changed"
+ADDRESS_CHANGED_SUBJECT = "Your address was changed"
 
-TEXT = """\
+ADDRESS_CHANGED_TEXT = """\
 The briefs that came to this address go to {address} from now on: somebody with
 a link of yours asked for that, most likely you. Then there is nothing to do.
 
@@ -33,11 +33,13 @@ def tell_old_address(
     """Have the old address told, at once; of the new one only as much as one needs."""
     assert way_back.id is not None
     link = links.confirm(tokens.write(Purpose.CONFIRM, 0, way_back.id))
-    text = TEXT.format(address=masked(move.address), days=OPEN_FOR.days, link=link)
+    text = ADDRESS_CHANGED_TEXT.format(
+        address=masked(move.address), days=OPEN_FOR.days, link=link
+    )
     session.add(
         Letter(
             address=way_back.address,
-            subject=SUBJECT,
+            subject=ADDRESS_CHANGED_SUBJECT,
             text=text,
             asked_by=MOVE,
             at=now,

@@ -14,9 +14,9 @@ AGAIN = timedelta(minutes=10)
 
 READER = "a reader"
 
-SUBJECT = "Your link"
+DATA_LINK_SUBJECT = "Your link"
 
-TEXT = """\
+DATA_LINK_TEXT = """\
 Somebody with one of your mails asked for this link, most likely you. For a day it
 lets you take your data along, change your address, or be erased:
 
@@ -41,8 +41,8 @@ def write_own_link(
     session.add(
         Letter(
             address=person.address,
-            subject=SUBJECT,
-            text=TEXT.format(link=link),
+            subject=DATA_LINK_SUBJECT,
+            text=DATA_LINK_TEXT.format(link=link),
             asked_by=READER,
             at=now,
         )

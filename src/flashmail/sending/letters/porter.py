@@ -34,10 +34,10 @@ from flashmail.model import (
     Subscription,
     Topic,
 )
+from flashmail.rendering.plain import list_in_words
 from flashmail.sending.approve.compose import compose
 from flashmail.sending.approve.press import Press
 from flashmail.sending.approve.story import TOLD, latest
-from flashmail.sending.engine.recipients import list_in_words
 from flashmail.sending.letters.single import hand_over
 from flashmail.sending.stored import embargo_of
 from flashmail.transports import Outcome, Receipt, Transport

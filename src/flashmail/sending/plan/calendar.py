@@ -11,7 +11,7 @@ from flashmail.errors import FlashmailError
 from flashmail.model import Campaign, CampaignStatus
 from flashmail.sending.approve.approval import leave_out
 from flashmail.sending.approve.correct import on_their_way
-from flashmail.sending.campaigns import log, moved
+from flashmail.sending.campaigns import log_campaign, moved
 from flashmail.sending.engine.address import address
 from flashmail.sending.stored import embargo_of
 
@@ -41,7 +41,7 @@ def begin_due(
 def _set_aside(engine: Engine, campaign_id: int, note: str, now: datetime) -> None:
     with transaction(engine) as session:
         moved(session, campaign_id, CampaignStatus.MISSED, note=note)
-        log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
+        log_campaign(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
 
 
 def _due(engine: Engine, now: datetime) -> list[int]:
@@ -71,7 +71,7 @@ def _begin(
                 f"nobody was there to send it at {campaign.send_at:%Y-%m-%d %H:%M} UTC"
             )
             moved(session, campaign_id, CampaignStatus.MISSED, note=note)
-            log(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
+            log_campaign(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
             return False
         if campaign.corrects and on_their_way(session, campaign.corrects):
             return False  # whom it is for is not known before the first one has landed
@@ -81,5 +81,5 @@ def _begin(
         campaign.addressed = count
         later = leave_out(session, campaign, now=now)
         detail = {"addressed": count, "joined_later": later}
-        log(session, campaign_id, "begin", who=SYSTEM, now=now, **detail)
+        log_campaign(session, campaign_id, "begin", who=SYSTEM, now=now, **detail)
         return True

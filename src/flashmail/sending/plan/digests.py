@@ -21,7 +21,7 @@ from flashmail.model import (
     Path,
 )
 from flashmail.sending import campaigns
-from flashmail.sending.campaigns import Draft
+from flashmail.sending.campaigns import CampaignContent
 from flashmail.sending.engine.claim import changed
 from flashmail.sending.plan.parcels import Digest, Parcel, content, parcels
 from flashmail.sending.plan.seats import seat, unseat
@@ -30,7 +30,7 @@ from flashmail.sending.plan.sift import sift
 logger = logging.getLogger(__name__)
 
 #: Makes the mail of a digest out of its briefs.
-Make = Callable[[Digest], Draft]
+Make = Callable[[Digest], CampaignContent]
 
 #: What was held back for a night is still news some hours later; a digest that is late
 #: waits for the next one.
@@ -123,7 +123,7 @@ def _keep(
     engine: Engine,
     parcel: Parcel,
     digest: Digest,
-    what: Draft,
+    what: CampaignContent,
     due: Sequence[int],
     now: datetime,
 ) -> int:

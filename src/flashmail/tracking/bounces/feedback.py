@@ -20,13 +20,13 @@ def read_feedback(mail: Part) -> Verdict | None:
     reports = [part.text for part in leaves(mail) if part.type == TYPE]
     if reports:
         fields = next(blocks(reports[0].lstrip()), {})
-        return _told(fields, _recipient(fields) or _theirs(mail))
+        return _from_report(fields, _recipient(fields) or _theirs(mail))
     if mail.field("Subject").lower().startswith(HOTMAIL) and (address := _theirs(mail)):
         return Verdict(Kind.COMPLAINT, address, reason="complaint by feedback loop")
     return None
 
 
-def _told(fields: Block, address: str) -> Verdict:
+def _from_report(fields: Block, address: str) -> Verdict:
     kind = fields.get("feedback-type", "").lower().partition(" ")[0]
     if not kind or kind in NO_COMPLAINTS:
         return Verdict(Kind.NONE, address, reason=printable(f"report: {kind}"))

@@ -32,7 +32,7 @@ def read_status(mail: Part) -> Verdict | None:
 
 def verdict_of(text: str) -> Verdict | None:
     """Return what the fields of a notification say; None if there are none."""
-    told = [_told(block) for block in blocks(text) if "final-recipient" in block]
+    told = [_from_dsn(block) for block in blocks(text) if "final-recipient" in block]
     return max(told, key=lambda each: RANK.index(each.kind), default=None)
 
 
@@ -68,7 +68,7 @@ def recipient(block: Block) -> str:
     return ""
 
 
-def _told(block: Block) -> Verdict:
+def _from_dsn(block: Block) -> Verdict:
     said = block.get("diagnostic-code", "").partition(";")
     words = said[2] or said[0]
     status = status_of(block.get("status", ""), words)

@@ -15,10 +15,10 @@ from flashmail.web.dependencies import Now, Reading, TheOutbox, Who, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
-router = APIRouter(prefix="/subscribers/{subscriber_id}")
+router = APIRouter()
 
 
-@router.get("/takeout.json", **allow(Role.LIST_MANAGER))
+@router.get("/subscribers/{subscriber_id}/takeout.json", **allow(Role.LIST_MANAGER))
 def take_along(subscriber_id: int, session: Reading) -> Response:
     """Return everything that is kept of a person, for them to have."""
     person = change.find(session, subscriber_id)
@@ -30,13 +30,13 @@ def take_along(subscriber_id: int, session: Reading) -> Response:
     )
 
 
-@router.get("/erase", **allow(Role.LIST_MANAGER))
+@router.get("/subscribers/{subscriber_id}/erase", **allow(Role.LIST_MANAGER))
 def ask(subscriber_id: int, session: Reading) -> Response:
     """Say what erasing means, and ask for the address."""
     return page("subscriber-erase", person=change.find(session, subscriber_id))
 
 
-@router.post("/erase", **allow(Role.LIST_MANAGER))
+@router.post("/subscribers/{subscriber_id}/erase", **allow(Role.LIST_MANAGER))
 def erase_them(
     subscriber_id: int,
     session: Writing,

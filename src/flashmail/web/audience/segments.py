@@ -29,10 +29,10 @@ from flashmail.web.dependencies import (
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
 
-router = APIRouter(prefix="/segments")
+router = APIRouter()
 
 
-@router.get("", **allow(Role.VIEWER))
+@router.get("/segments", **allow(Role.VIEWER))
 def listing(
     session: Reading,
     of_file: FileSegments,
@@ -65,7 +65,7 @@ def _common(
     return look.overlap(session, known[one], known[other])
 
 
-@router.get("/one", **allow(Role.VIEWER))
+@router.get("/segments/one", **allow(Role.VIEWER))
 def show(
     session: Reading, of_file: FileSegments, now: Now, me: Me, name: str, who: str = ""
 ) -> Response:
@@ -83,14 +83,14 @@ def show(
     )
 
 
-@router.get("/one/people", **allow(Role.VIEWER))
+@router.get("/segments/one/people", **allow(Role.VIEWER))
 def readers(session: Reading, of_file: FileSegments, name: str) -> Response:
     """Return how many people a segment means now, and some of them."""
     segment = segments.named(session, of_file, name)
     return part("segment-people", wrong="", **_look(session, segment))
 
 
-@router.get("/count", **allow(Role.VIEWER))
+@router.get("/segments/count", **allow(Role.VIEWER))
 def count(session: Reading, request: Request) -> Response:
     """Return the same for the segment that a form describes so far."""
     try:
@@ -100,19 +100,19 @@ def count(session: Reading, request: Request) -> Response:
     return part("segment-people", wrong="", **found)
 
 
-@router.get("/row", **allow(Role.LIST_MANAGER))
+@router.get("/segments/row", **allow(Role.LIST_MANAGER))
 def row() -> Response:
     """Return one more empty row for the form."""
     return part("segment-row", each=None, operators=OPERATORS)
 
 
-@router.get("/new", **allow(Role.LIST_MANAGER))
+@router.get("/segments/new", **allow(Role.LIST_MANAGER))
 def new(session: Reading) -> Response:
     """Show the form for a new segment."""
     return page("segment-edit", **_form(session, Segment(), None))
 
 
-@router.post("", **allow(Role.LIST_MANAGER))
+@router.post("/segments", **allow(Role.LIST_MANAGER))
 def make(
     session: Writing, of_file: FileSegments, wanted: WantedSegment, who: Who, now: Now
 ) -> Response:
@@ -121,14 +121,14 @@ def make(
     return done(_path(kept.name), f"The segment “{kept.name}” is there.")
 
 
-@router.get("/{segment_id}/edit", **allow(Role.LIST_MANAGER))
+@router.get("/segments/{segment_id}/edit", **allow(Role.LIST_MANAGER))
 def edit(segment_id: int, session: Reading) -> Response:
     """Show the form for a segment that was made here."""
     kept = segments.find(session, segment_id)
     return page("segment-edit", **_form(session, segments.segment_of(kept), kept.id))
 
 
-@router.post("/{segment_id}", **allow(Role.LIST_MANAGER))
+@router.post("/segments/{segment_id}", **allow(Role.LIST_MANAGER))
 def save(
     segment_id: int,
     session: Writing,
@@ -144,7 +144,7 @@ def save(
     return done(_path(kept.name), "It is changed.")
 
 
-@router.post("/{segment_id}/delete", **allow(Role.LIST_MANAGER))
+@router.post("/segments/{segment_id}/delete", **allow(Role.LIST_MANAGER))
 def delete(segment_id: int, session: Writing, who: Who, now: Now) -> Response:
     """Delete a segment that was made here; it can be restored."""
     segments.delete(session, segment_id, who=who, now=now)
@@ -152,7 +152,7 @@ def delete(segment_id: int, session: Writing, who: Who, now: Now) -> Response:
     return done("/segments", "The segment is deleted.", undo=undo)
 
 
-@router.post("/{segment_id}/restore", **allow(Role.LIST_MANAGER))
+@router.post("/segments/{segment_id}/restore", **allow(Role.LIST_MANAGER))
 def restore(
     segment_id: int, session: Writing, of_file: FileSegments, who: Who, now: Now
 ) -> Response:

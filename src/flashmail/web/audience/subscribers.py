@@ -42,7 +42,7 @@ from flashmail.web.lists import Listed, Order, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
-router = APIRouter(prefix="/subscribers")
+router = APIRouter()
 
 BY_ADDRESS = Order(col(Subscriber.key), col(Subscriber.id))
 BY_NAME = Order(col(Subscriber.name_key), col(Subscriber.id))
@@ -54,7 +54,7 @@ NAMESAKES = 10
 Field = Annotated[str, Form(max_length=4000)]
 
 
-@router.get("", **allow(Role.VIEWER))
+@router.get("/subscribers", **allow(Role.VIEWER))
 def subscribers(
     session: Reading,
     me: Me,
@@ -128,7 +128,7 @@ def _path(wanted: Wanted, sort: str) -> str:
     return f"/subscribers?{query}" if query else "/subscribers"
 
 
-@router.get("/export.csv", **allow(Role.LIST_MANAGER))
+@router.get("/subscribers/export.csv", **allow(Role.LIST_MANAGER))
 def export(
     request: Request, of_file: FileSegments, who: Who, now: Now, segment: str = ""
 ) -> Response:
@@ -148,13 +148,13 @@ def _rows(engine: Engine, segment: Segment | None) -> Iterator[list[str]]:
         yield from rows
 
 
-@router.get("/new", **allow(Role.LIST_MANAGER))
+@router.get("/subscribers/new", **allow(Role.LIST_MANAGER))
 def new(session: Reading) -> Response:
     """Show the form for one more person."""
     return page("subscriber-new", topics=_topics(session))
 
 
-@router.post("", **allow(Role.LIST_MANAGER))
+@router.post("/subscribers", **allow(Role.LIST_MANAGER))
 def add(
     session: Writing,
     who: Who,
@@ -179,7 +179,7 @@ def add(
     return done(f"/subscribers/{added}", f"{address} is there.")
 
 
-@router.get("/{subscriber_id}", **allow(Role.VIEWER))
+@router.get("/subscribers/{subscriber_id}", **allow(Role.VIEWER))
 def show(
     subscriber_id: int, session: Reading, me: Me, before: int | None = None
 ) -> Response:
@@ -197,7 +197,7 @@ def show(
     )
 
 
-@router.get("/{subscriber_id}/edit", **allow(Role.LIST_MANAGER))
+@router.get("/subscribers/{subscriber_id}/edit", **allow(Role.LIST_MANAGER))
 def edit(subscriber_id: int, session: Reading) -> Response:
     """Show the form for changing a person."""
     person = change.find(session, subscriber_id)
@@ -211,7 +211,7 @@ def edit(subscriber_id: int, session: Reading) -> Response:
     )
 
 
-@router.post("/{subscriber_id}", **allow(Role.LIST_MANAGER))
+@router.post("/subscribers/{subscriber_id}", **allow(Role.LIST_MANAGER))
 def save(
     subscriber_id: int, session: Writing, wanted: WantedProfile, who: Who, now: Now
 ) -> Response:
@@ -223,7 +223,7 @@ def save(
     return done(here, "It is changed.", undo=f"{here}/undo/{entry}")
 
 
-@router.post("/{subscriber_id}/undo/{entry}", **allow(Role.LIST_MANAGER))
+@router.post("/subscribers/{subscriber_id}/undo/{entry}", **allow(Role.LIST_MANAGER))
 def undo(
     subscriber_id: int, entry: int, session: Writing, who: Who, now: Now
 ) -> Response:
@@ -232,13 +232,13 @@ def undo(
     return done(f"/subscribers/{subscriber_id}", "It is as it was.")
 
 
-@router.post("/{subscriber_id}/suppress", **allow(Role.LIST_MANAGER))
+@router.post("/subscribers/{subscriber_id}/suppress", **allow(Role.LIST_MANAGER))
 def stop(
     subscriber_id: int, session: Writing, who: Who, now: Now, words: Field
 ) -> Response:
     """Send a person no more mail."""
     address = change.find(session, subscriber_id).address
-    entry = suppress.suppress(session, address, words, who=who, now=now)
+    entry = suppress.suppress_by_hand(session, address, words, who=who, now=now)
     undo = f"/suppressions/undo/{entry}"
     here = f"/subscribers/{subscriber_id}"
     return done(here, f"{address} gets no more mail.", undo=undo)

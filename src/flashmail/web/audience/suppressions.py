@@ -46,7 +46,7 @@ def suppressions(
 @router.post("", **allow(Role.LIST_MANAGER))
 def add(session: Writing, who: Who, now: Now, address: Field, words: Field) -> Response:
     """Suppress an address."""
-    entry = suppress.suppress(session, address, words, who=who, now=now)
+    entry = suppress.suppress_by_hand(session, address, words, who=who, now=now)
     undo = f"/suppressions/undo/{entry}"
     return done("/suppressions", f"{address} gets no more mail.", undo=undo)
 

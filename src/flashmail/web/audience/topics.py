@@ -23,10 +23,10 @@ from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 from flashmail.web.tasks import Progress
 
-router = APIRouter(prefix="/topics")
+router = APIRouter()
 
 
-@router.get("", **allow(Role.VIEWER))
+@router.get("/topics", **allow(Role.VIEWER))
 def topics(session: Reading, now: Now, me: Me) -> Response:
     """Show the tree, the followers of each topic, and how it grew."""
     heads = headcount.latest(session, Crowd.TOPIC)
@@ -42,8 +42,8 @@ def topics(session: Reading, now: Now, me: Me) -> Response:
     )
 
 
-@router.post("/count", **allow(Role.LIST_MANAGER))
-def count(request: Request, tasks: LongWork, who: Who) -> Response:
+@router.post("/topics/count", **allow(Role.LIST_MANAGER))
+def count_now(request: Request, tasks: LongWork, who: Who) -> Response:
     """Count everybody now."""
     state = request.app.state
 

@@ -24,7 +24,7 @@ from flashmail.web.download import as_csv
 from flashmail.web.page import page, part
 from flashmail.web.policy import allow
 
-router = APIRouter(prefix="/campaigns/{campaign_id}/report")
+router = APIRouter()
 
 COLUMNS = ("address", "state", "reason", "attempts")
 
@@ -48,7 +48,7 @@ class Counting:
         )
 
 
-@router.get("", **allow(Role.VIEWER))
+@router.get("/campaigns/{campaign_id}/report", **allow(Role.VIEWER))
 def report(
     campaign_id: int,
     session: Reading,
@@ -76,14 +76,14 @@ def report(
     )
 
 
-@router.get("/why", **allow(Role.VIEWER))
+@router.get("/campaigns/{campaign_id}/report/why", **allow(Role.VIEWER))
 def why(campaign_id: int, session: Reading, who: str = "") -> Response:
     """Say why one person did or did not get it."""
     campaign = find(session, campaign_id)
     return part("report-why", campaign=campaign, **_case(session, campaign, who))
 
 
-@router.get("/timeline.json", **allow(Role.VIEWER))
+@router.get("/campaigns/{campaign_id}/report/timeline.json", **allow(Role.VIEWER))
 def timeline(
     campaign_id: int, session: Reading, now: Now, tracking: WhoIsWatched
 ) -> JSONResponse:
@@ -92,7 +92,9 @@ def timeline(
     return JSONResponse(found.part(DETAILS).values["timeline"])
 
 
-@router.get("/deliveries.csv", **allow(Role.LIST_MANAGER))
+@router.get(
+    "/campaigns/{campaign_id}/report/deliveries.csv", **allow(Role.LIST_MANAGER)
+)
 def download(campaign_id: int, request: Request) -> Response:
     """Return each delivery as a row."""
     engine = request.app.state.engine

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from flashmail.audience import segments
 from flashmail.database import reading
+from flashmail.errors import NoSuchDraft
 from flashmail.links import Tokens
 from flashmail.model import (
     BriefDraft,
@@ -76,7 +77,7 @@ def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response
     """Ask how a draft is to be sent: to whom, and whether it is urgent."""
     found = session.get(BriefDraft, draft)
     if found is None or found.discarded_at is not None:
-        raise prepare.NoSuchDraft(f"there is no draft {draft}")
+        raise NoSuchDraft(f"there is no draft {draft}")
     reach.require(me, found)
     brief = prepare.form_of(session, draft, found.revision)
     named = list(segments.merged(session, of_file))

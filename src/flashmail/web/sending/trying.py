@@ -1,9 +1,8 @@
 """Trying: a campaign's mail in a frame, and as a test in one's own mail program."""
 
 from html import escape
-from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from flashmail.message import PIXEL, fill
@@ -21,13 +20,12 @@ from flashmail.web.dependencies import (
 )
 from flashmail.web.page import done, mail
 from flashmail.web.policy import allow
+from flashmail.web.sending.approving import Text
 
 router = APIRouter()
 
 #: Somebody who looks at it here is no reader: there is no pixel.
 LOOKED_AT = SAMPLE | {PIXEL: ""}
-
-Text = Annotated[str, Form(max_length=2000)]
 
 
 @router.post("/campaigns/{campaign_id}/test", **allow(Role.EDITOR))

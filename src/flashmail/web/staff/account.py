@@ -14,7 +14,7 @@ from flashmail.web.dependencies import By, Me, Reading, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow, token_of
 
-router = APIRouter(prefix="/account")
+router = APIRouter()
 
 Text = Annotated[str, Form(max_length=500)]
 
@@ -22,13 +22,13 @@ WRONG_PASSWORD = "That is not the password you have."
 WRONG_CODE = "That code is wrong, or too old. Set it up once more."
 
 
-@router.get("", **allow(Role.VIEWER))
+@router.get("/account", **allow(Role.VIEWER))
 def show(request: Request, session: Reading, me: Me) -> Response:
     """Show one's own password, second factor and sign-ins."""
     return _shown(request, session, _mine(session, me))
 
 
-@router.post("/password", **allow(Role.VIEWER))
+@router.post("/account/password", **allow(Role.VIEWER))
 def change_password(
     request: Request, session: Writing, me: Me, by: By, old: Text, new: Text
 ) -> Response:
@@ -39,7 +39,7 @@ def change_password(
     return _shown(request, session, mine, WRONG_PASSWORD, 403)
 
 
-@router.post("/factor", **allow(Role.VIEWER))
+@router.post("/account/factor", **allow(Role.VIEWER))
 def offer_factor(session: Writing, me: Me) -> Response:
     """Show a new secret for an authenticator; it counts once a code was typed."""
     mine = _mine(session, me)
@@ -48,7 +48,7 @@ def offer_factor(session: Writing, me: Me) -> Response:
     return page("account-factor", secret=secret, address=address, wrong="")
 
 
-@router.post("/factor/confirm", **allow(Role.VIEWER))
+@router.post("/account/factor/confirm", **allow(Role.VIEWER))
 def confirm_factor(
     request: Request, session: Writing, me: Me, by: By, code: Text
 ) -> Response:
@@ -60,7 +60,7 @@ def confirm_factor(
     return page("staff-secret", person=mine.name, password="", recovery=recovery)
 
 
-@router.post("/sign-ins", **allow(Role.VIEWER))
+@router.post("/account/sign-ins", **allow(Role.VIEWER))
 def end_others(request: Request, session: Writing, me: Me, by: By) -> Response:
     """End every other sign-in of one's own."""
     token = token_of(request)
@@ -68,7 +68,7 @@ def end_others(request: Request, session: Writing, me: Me, by: By) -> Response:
     return done("/account", f"Other sign-ins that are over now: {n}.")
 
 
-@router.post("/sign-ins/{held}", **allow(Role.VIEWER))
+@router.post("/account/sign-ins/{held}", **allow(Role.VIEWER))
 def end_one(held: str, session: Writing, me: Me, by: By) -> Response:
     """End one sign-in of one's own."""
     account.end_sign_in(session, _mine(session, me), held, now=by.now)

@@ -9,7 +9,7 @@ from flashmail.web.dependencies import Now, Writing
 from flashmail.web.policy import EVERYONE, allow
 from flashmail.web.staff.login import inside, is_here, remember, sign_in_page
 
-router = APIRouter(prefix="/sign-in/oidc")
+router = APIRouter()
 
 #: What the browser keeps on its way, and for how many seconds.
 WAY, WAY_HERE, SECONDS = "__Host-flashmail-way", "flashmail-way", 600
@@ -17,7 +17,7 @@ WAY, WAY_HERE, SECONDS = "__Host-flashmail-way", "flashmail-way", 600
 STRANGER = "Nobody with that address is on the staff. Ask an admin to add you."
 
 
-@router.get("", **allow(EVERYONE))
+@router.get("/sign-in/oidc", **allow(EVERYONE))
 def go(request: Request, next: str = "/") -> Response:
     """Send the browser to the provider. Nothing is kept here but in the browser."""
     provider = _provider(request)
@@ -38,7 +38,7 @@ def go(request: Request, next: str = "/") -> Response:
     return answer
 
 
-@router.get("/back", **allow(EVERYONE))
+@router.get("/sign-in/oidc/back", **allow(EVERYONE))
 def come_back(request: Request, session: Writing, now: Now) -> Response:
     """Let in whom the provider vouches for, if they are on the staff."""
     kept = request.cookies.get(WAY) or request.cookies.get(WAY_HERE) or ""

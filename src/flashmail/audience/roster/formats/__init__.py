@@ -15,21 +15,21 @@ from flashmail.audience.roster.formats import (
     plain,
     substack,
 )
-from flashmail.audience.roster.formats.form import Format, Status
+from flashmail.audience.roster.formats.form import ProviderFormat, Status
 
 FORMATS = (
-    mailchimp.FORMAT,
-    substack.FORMAT,
-    ghost.FORMAT,
-    constant_contact.FORMAT,
-    listmonk.FORMAT,
-    keila.FORMAT,
+    mailchimp.MAILCHIMP,
+    substack.SUBSTACK,
+    ghost.GHOST,
+    constant_contact.CONSTANT_CONTACT,
+    listmonk.LISTMONK,
+    keila.KEILA,
 )
 
-PLAIN = plain.FORMAT
+PLAIN = plain.PLAIN_ROSTER
 
 
-def recognise(names: Collection[str]) -> Format:
+def recognise(names: Collection[str]) -> ProviderFormat:
     """Return whose export has columns of these names; a plain roster's else."""
     present = frozenset(names)
     for each in FORMATS:
@@ -38,4 +38,4 @@ def recognise(names: Collection[str]) -> Format:
     return PLAIN
 
 
-__all__ = ["FORMATS", "PLAIN", "Format", "Status", "recognise"]
+__all__ = ["FORMATS", "PLAIN", "ProviderFormat", "Status", "recognise"]

@@ -1,12 +1,11 @@
 """Constant Contact's export of contacts."""
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-UNSUBSCRIBED, BOUNCED = SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.BOUNCED
 PENDING, PAUSED = SubscriberStatus.PENDING, SubscriberStatus.PAUSED
 
-FORMAT = Format(
+CONSTANT_CONTACT = ProviderFormat(
     name="Constant Contact",
     signs=(
         frozenset({"email_address", "email_status"}),
@@ -37,15 +36,15 @@ FORMAT = Format(
         "not set": PENDING,
         "temp hold": PAUSED,
         "temporary hold": PAUSED,
-        "unsubscribed": UNSUBSCRIBED,
-        "opted out": UNSUBSCRIBED,
-        "optout": UNSUBSCRIBED,
-        "removed": UNSUBSCRIBED,
-        "do not mail": UNSUBSCRIBED,
-        "bounced": BOUNCED,
-        "undeliverable": BOUNCED,
-        "invalid": BOUNCED,
+        "unsubscribed": SubscriberStatus.UNSUBSCRIBED,
+        "opted out": SubscriberStatus.UNSUBSCRIBED,
+        "optout": SubscriberStatus.UNSUBSCRIBED,
+        "removed": SubscriberStatus.UNSUBSCRIBED,
+        "do not mail": SubscriberStatus.UNSUBSCRIBED,
+        "bounced": SubscriberStatus.BOUNCED,
+        "undeliverable": SubscriberStatus.BOUNCED,
+        "invalid": SubscriberStatus.BOUNCED,
         "spam": SubscriberStatus.COMPLAINED,
     },
-    left={"confirmed_opt_out_date": UNSUBSCRIBED},
+    left={"confirmed_opt_out_date": SubscriberStatus.UNSUBSCRIBED},
 )

@@ -11,7 +11,7 @@ Status = SubscriberStatus | None
 
 
 @dataclass(frozen=True)
-class Format:
+class ProviderFormat:
     """How a provider writes people down. All names are as `columns.plain_name` has
     them: in lower case, with low lines for spaces.
 

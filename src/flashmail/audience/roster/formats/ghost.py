@@ -1,9 +1,9 @@
 """Ghost's export of members."""
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-FORMAT = Format(
+GHOST = ProviderFormat(
     name="Ghost",
     signs=(frozenset({"email", "subscribed_to_emails"}),),
     fields={

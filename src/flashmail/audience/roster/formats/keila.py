@@ -1,9 +1,9 @@
 """Keila's export of contacts."""
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-FORMAT = Format(
+KEILA = ProviderFormat(
     name="Keila",
     signs=(frozenset({"email", "first_name", "last_name", "data"}),),
     fields={

@@ -1,9 +1,9 @@
 """listmonk's export of subscribers; what it imports has the first columns of it."""
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-FORMAT = Format(
+LISTMONK = ProviderFormat(
     name="listmonk",
     signs=(
         frozenset({"uuid", "email", "attributes", "status"}),

@@ -3,12 +3,10 @@
 See https://mailchimp.com/help/view-export-contacts/.
 """
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-UNSUBSCRIBED, BOUNCED = SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.BOUNCED
-
-FORMAT = Format(
+MAILCHIMP = ProviderFormat(
     name="Mailchimp",
     signs=(
         frozenset({"email_address", "leid", "euid"}),
@@ -26,13 +24,19 @@ FORMAT = Format(
         "groups": "topics",
         "interests": "topics",
     },
-    left={"unsub_time": UNSUBSCRIBED, "clean_time": BOUNCED},
-    whole={"unsub_time": UNSUBSCRIBED, "clean_time": BOUNCED},
+    left={
+        "unsub_time": SubscriberStatus.UNSUBSCRIBED,
+        "clean_time": SubscriberStatus.BOUNCED,
+    },
+    whole={
+        "unsub_time": SubscriberStatus.UNSUBSCRIBED,
+        "clean_time": SubscriberStatus.BOUNCED,
+    },
     # Only files of subscribed people have it.
     sole="last_changed",
     files={
-        "unsubscribed_": UNSUBSCRIBED,
-        "cleaned_": BOUNCED,
+        "unsubscribed_": SubscriberStatus.UNSUBSCRIBED,
+        "cleaned_": SubscriberStatus.BOUNCED,
         # People who bought something and never asked for mail.
         "nonsubscribed_": SubscriberStatus.PENDING,
         "subscribed_": None,

@@ -1,6 +1,6 @@
 """Our own rosters, and lists that somebody keeps in a spreadsheet."""
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
 #: What our columns are called by others.
@@ -41,7 +41,7 @@ STATUSES = {
     "spam": SubscriberStatus.COMPLAINED,
 }
 
-FORMAT = Format(
+PLAIN_ROSTER = ProviderFormat(
     name="roster",
     signs=(),
     fields={

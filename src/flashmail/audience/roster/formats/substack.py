@@ -3,10 +3,10 @@
 A paid subscription that has ended is no unsubscription: such people read on for free.
 """
 
-from flashmail.audience.roster.formats.form import Format
+from flashmail.audience.roster.formats.form import ProviderFormat
 from flashmail.model import SubscriberStatus
 
-FORMAT = Format(
+SUBSTACK = ProviderFormat(
     name="Substack",
     signs=(
         frozenset({"email", "active_subscription", "expiry"}),
