@@ -9,7 +9,7 @@ from benchmarks import stock
 from benchmarks.measure import Cost, Figure, Goal, by_clock, in_turns, timed
 from benchmarks.run import Run
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import audience_query
+from flashmail.audience.selection import audience_query
 from flashmail.database import reading
 
 EVERYBODY = Segment(any=(stock.NEWS,))

@@ -20,9 +20,9 @@ from benchmarks.serving import call_calmly, served
 from benchmarks.sink import sink
 from flashmail.bootstrap import LANES
 from flashmail.database import connect, reading
+from flashmail.delivery.worker import Worker
 from flashmail.links import Purpose
 from flashmail.model import Delivery, DeliveryState
-from flashmail.sending.engine.worker import Worker
 from flashmail.transports.smtp import Smtp
 
 #: Requests of each kind in a round, and the events of one post.

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 from benchmarks import stock
 from benchmarks.measure import Cost, Figure, Goal, by_clock, in_turns, timed
 from benchmarks.run import Run, addressed, clear, put, settle
+from flashmail.delivery.claim import claim
 from flashmail.model import CampaignStatus
-from flashmail.sending.engine.claim import claim
 
 #: Claims in one round, out of 2,000 batches.
 CLAIMS = 10

@@ -18,12 +18,12 @@ from benchmarks.personalise import DATE, values
 from benchmarks.run import addressed, clear
 from flashmail.bootstrap import LANES
 from flashmail.database import reading
+from flashmail.delivery.claim import Claim, Reader
+from flashmail.delivery.handover import recipients
+from flashmail.delivery.worker import Worker
 from flashmail.message import BOUNCE, Message
 from flashmail.message.mime import Compiled
 from flashmail.model import Campaign, Delivery, DeliveryState, Subscriber
-from flashmail.sending.engine.claim import Claim, Reader
-from flashmail.sending.engine.recipients import recipients
-from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Outcome, Receipt, Recipient, Transport
 from flashmail.transports.smtp import Smtp, SmtpSettings, Tls
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.measure import Figure, Goal
 from benchmarks.roster import written
 from benchmarks.run import Run
-from flashmail.audience.roster import import_rosters
 from flashmail.database import connect, transaction
+from flashmail.import_export import import_rosters
 from flashmail.model import Topic
 
 ROWS = 1_000_000

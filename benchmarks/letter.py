@@ -2,12 +2,11 @@
 
 from benchmarks import stock
 from flashmail.audience.segment import Segment
+from flashmail.campaigns.content import CampaignContent, Sender, compose
 from flashmail.links import Links, Tokens
 from flashmail.message import LEAVE, WATCH, Message, mark
 from flashmail.model import Priority
-from flashmail.rendering.watching import watched
-from flashmail.sending.approve.compose import Sender, compose
-from flashmail.sending.campaigns import CampaignContent
+from flashmail.rendering.finish import watched
 
 LINKS = Links("https://mail.example.org")
 TOKENS = Tokens.of(["k" * 32])

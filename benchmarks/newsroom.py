@@ -11,10 +11,10 @@ from sqlalchemy import Engine, text
 from benchmarks import stock
 from benchmarks.measure import Cost, Figure, Goal, by_clock, in_turns, timed
 from benchmarks.run import SQLITE, Run, addressed
-from flashmail.audience.headcount import heads, keep_heads
+from flashmail.audience.counts import heads, keep_heads
 from flashmail.database import is_sqlite, reading, transaction
 from flashmail.links import Tokens
-from flashmail.reports.kept import count_again
+from flashmail.reports.cached import count_again
 from flashmail.settings import Tracking
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app

@@ -22,10 +22,10 @@ from benchmarks.serving import call, served
 from flashmail.database import connect, transaction
 from flashmail.links import Purpose
 from flashmail.model import EventKind
-from flashmail.tracking.sightings import WAIT, Sighting, Sightings, keep
+from flashmail.tracking.hits import WAIT, Sighting, Sightings, keep
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
-from flashmail.web.tracking.watch import DOT
+from flashmail.web.public.tracking import DOT
 
 #: Readers who open in one round; the naive way is measured with fewer.
 READERS, FEW = 20_000, 400

@@ -13,8 +13,8 @@ from sqlmodel import Session, func, select
 from benchmarks.measure import Cost, Figure, Goal, by_clock, in_turns, timed
 from benchmarks.run import POSTGRESQL, SQLITE, Run
 from benchmarks.stock import TOPICS
-from flashmail.audience.roster import import_rosters
 from flashmail.database import is_sqlite, transaction
+from flashmail.import_export import import_rosters
 from flashmail.model import Subscriber, Subscription, Topic
 
 #: The loop is measured with few rows: it would take minutes for all.

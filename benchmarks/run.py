@@ -14,11 +14,12 @@ from sqlalchemy import Engine, text
 
 from benchmarks import letter, stock
 from flashmail import migrations
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.content import draft as campaigns_draft
 from flashmail.database import connect, is_sqlite, transaction
+from flashmail.delivery.starting import begin_due
 from flashmail.home import initialise
 from flashmail.model import Campaign, CampaignStatus, Priority
-from flashmail.sending import campaigns
-from flashmail.sending.plan.calendar import begin_due
 
 READERS = 1_000_000
 
@@ -130,13 +131,13 @@ def scheduled(
     """Have an approved campaign in the queue; return its number."""
     now = datetime.now(UTC)
     with transaction(engine) as session:
-        made = campaigns.draft(
+        made = campaigns_draft(
             session, letter.draft(*topics, priority=priority), brief_id=None, now=now
         )
         assert made.id is not None
         digest = made.message_digest
-        campaigns.approve(session, made.id, digest, who="Edna", now=now)
-        campaigns.schedule(session, made.id, now, who="Edna", now=now)
+        lifecycle.approve(session, made.id, digest, who="Edna", now=now)
+        lifecycle.schedule(session, made.id, now, who="Edna", now=now)
         return made.id
 
 

@@ -15,9 +15,9 @@ from benchmarks.measure import Cost, Figure, Goal, by_clock, in_turns
 from benchmarks.run import SQLITE, Run, addressed, clear, scheduled
 from benchmarks.sink import sink
 from flashmail.bootstrap import LANES
+from flashmail.delivery.worker import Worker
 from flashmail.message import Message
 from flashmail.model import Priority
-from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Listener, Receipt, Recipient
 from flashmail.transports.smtp import Smtp
 

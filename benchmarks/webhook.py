@@ -20,8 +20,8 @@ from benchmarks.run import Run, addressed
 from benchmarks.serving import call, served
 from flashmail.database import connect, transaction
 from flashmail.links import Purpose
-from flashmail.tracking import sendgrid
-from flashmail.tracking.record import record
+from flashmail.tracking import sendgrid_webhook
+from flashmail.tracking.recording import record
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 
@@ -85,7 +85,9 @@ def naive(url: str) -> FastAPI:
     @app.post("/webhooks/sendgrid")
     async def told(request: FastRequest) -> FastResponse:
         now = datetime.now(UTC)
-        for event in sendgrid.events(await request.body(), letter.TOKENS, now=now):
+        for event in sendgrid_webhook.events(
+            await request.body(), letter.TOKENS, now=now
+        ):
             with transaction(engine) as session:
                 record(session, [event])
         return FastResponse(status_code=204)
@@ -107,7 +109,9 @@ def post(first: int, size: int) -> bytes:
         {
             "event": "delivered" if number % OPENED else "open",
             "email": f"reader{number}@example.org",
-            sendgrid.OUR_ARGUMENT: letter.TOKENS.write(Purpose.WATCH, 1, number),
+            sendgrid_webhook.OUR_ARGUMENT: letter.TOKENS.write(
+                Purpose.WATCH, 1, number
+            ),
             "sg_event_id": f"event-{number}-of-some-length",
             "sg_message_id": f"message-{number}.filter0307p1las1-16816-5A023E36-1.0",
             "response": "250 OK",

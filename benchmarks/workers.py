@@ -15,8 +15,8 @@ from benchmarks.measure import Cost, timed
 from benchmarks.run import addressed, clear
 from flashmail.bootstrap import LANES
 from flashmail.database import connect, reading
+from flashmail.delivery.worker import Worker
 from flashmail.model import Batch, BatchState, Delivery, DeliveryState
-from flashmail.sending.engine.worker import Worker
 from flashmail.transports.smtp import Smtp
 
 #: Seconds between two looks whether all is done.

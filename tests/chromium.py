@@ -13,9 +13,9 @@ from axe_core_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from flashmail.tasks import AtOnce, Tasks
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
-from flashmail.web.tasks import AtOnce, Tasks
 from office import PRESS, Office
 
 PHONE = {"width": 375, "height": 740}

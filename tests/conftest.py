@@ -14,9 +14,9 @@ from sqlmodel import SQLModel
 
 import examples  # noqa: F401 - before any test is collected: it sets their number
 from flashmail.database import connect
+from flashmail.tasks import AtOnce, Tasks
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
-from flashmail.web.tasks import AtOnce, Tasks
 from office import PRESS, Office
 
 pytest_plugins = ["chromium", "shell"]

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlmodel import select
 
 from flashmail.database import connect, transaction
+from flashmail.delivery.dispatch_procrastinate import SCHEMA, TASK, Procrastinate
+from flashmail.delivery.instance import InstanceFence, fenced
+from flashmail.delivery.worker import Worker
 from flashmail.model import (
     Batch,
     Campaign,
@@ -22,9 +25,6 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.engine.dispatch_procrastinate import SCHEMA, TASK, Procrastinate
-from flashmail.sending.engine.instance import InstanceFence, fenced
-from flashmail.sending.engine.worker import Worker
 from mortal import TOKENS, Provider
 from office import NOON, Office
 

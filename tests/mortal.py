@@ -20,7 +20,9 @@ from typing import Self
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
-from flashmail.database import connect, reading
+from flashmail.database import connect, reading, utc_now
+from flashmail.delivery.dispatch import Polling
+from flashmail.delivery.worker import Worker
 from flashmail.links import Tokens
 from flashmail.message import Message
 from flashmail.model import (
@@ -30,9 +32,6 @@ from flashmail.model import (
     DeliveryState,
     Subscriber,
 )
-from flashmail.sending.engine.clock import utc_now
-from flashmail.sending.engine.dispatch import Polling
-from flashmail.sending.engine.worker import Worker
 from flashmail.transports import Arm, Listener, Outcome, Receipt, Recipient
 from trial import installed
 

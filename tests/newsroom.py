@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from flashmail import briefs
 from flashmail.database import transaction
 from flashmail.model import BriefDraft, BriefRevision, Role, SignIn, Staff
-from flashmail.staff import rights
-from flashmail.staff.secrets import digest
+from flashmail.staff import permissions
+from flashmail.staff.credentials import digest
 from office import NOON, Office
 
 #: Of today, whatever day it is: a preflight looks at dates.
@@ -65,7 +65,7 @@ def written(
 ) -> int:
     """Have a draft that somebody wrote; return its number."""
     office.topic("Iran")
-    said = rights.sign(who) if who else "Edna"
+    said = permissions.sign(who) if who else "Edna"
     with transaction(office.engine) as session:
         draft = BriefDraft(
             title=title,

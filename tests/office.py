@@ -12,7 +12,11 @@ from sqlmodel import Session, select
 
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.content import Press, Sender, compose
+from flashmail.campaigns.content import draft as campaigns_draft
 from flashmail.database import reading, transaction
+from flashmail.delivery.worker import Worker
 from flashmail.home import packaged
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import Message, mark
@@ -32,13 +36,9 @@ from flashmail.model import (
 from flashmail.rendering import Rendered, Renderer, Site
 from flashmail.rendering.renderer import NOTHING
 from flashmail.reports.campaign import Report, report
-from flashmail.sending import campaigns
-from flashmail.sending.approve.compose import Sender, compose
-from flashmail.sending.approve.press import Press
-from flashmail.sending.engine.worker import Worker
 from flashmail.settings import Tracking
-from flashmail.tracking import sendgrid
-from flashmail.tracking.record import record
+from flashmail.tracking import sendgrid_webhook
+from flashmail.tracking.recording import record
 from flashmail.transports import Arm, Outcome, Receipt, Recipient
 from webhook import Webhook
 
@@ -207,14 +207,14 @@ class Office:
             links=LINKS,
         )
         with transaction(self.engine) as session:
-            campaign = campaigns.draft(session, what, brief_id=None, now=self.now)
+            campaign = campaigns_draft(session, what, brief_id=None, now=self.now)
             assert campaign.id is not None
             return campaign.id
 
     def approve(self, campaign_id: int, who: str = "Edna") -> None:
         with transaction(self.engine) as session:
-            digest = campaigns.find(session, campaign_id).message_digest
-            campaigns.approve(session, campaign_id, digest, who=who, now=self.now)
+            digest = lifecycle.find(session, campaign_id).message_digest
+            lifecycle.approve(session, campaign_id, digest, who=who, now=self.now)
 
     def schedule(
         self,
@@ -227,7 +227,7 @@ class Office:
         campaign_id = self.draft(subject, *topics, **fields)
         self.approve(campaign_id)
         with transaction(self.engine) as session:
-            campaigns.schedule(
+            lifecycle.schedule(
                 session, campaign_id, at or self.now, who="Edna", now=self.now
             )
         return campaign_id
@@ -268,12 +268,14 @@ class Office:
             event, self.token(Purpose.WATCH, subscriber_id), **told
         )
         with transaction(self.engine) as session:
-            return record(session, sendgrid.events(body, self.tokens, now=self.now))
+            return record(
+                session, sendgrid_webhook.events(body, self.tokens, now=self.now)
+            )
 
     def report(self, campaign_id: int = 1) -> Report:
         with reading(self.engine) as session:
             return report(
-                session, campaigns.find(session, campaign_id), tracking=TRACKING
+                session, lifecycle.find(session, campaign_id), tracking=TRACKING
             )
 
     def states(self, campaign_id: int = 1) -> dict[DeliveryState, int]:

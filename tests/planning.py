@@ -8,7 +8,12 @@ from sqlmodel import col, select
 from flashmail import briefs
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
+from flashmail.campaigns import briefs as stored
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.content import CampaignContent, compose
 from flashmail.database import reading, transaction
+from flashmail.digests.composing import Digest
+from flashmail.digests.runner import run_due
 from flashmail.message import Message
 from flashmail.model import (
     Campaign,
@@ -19,11 +24,6 @@ from flashmail.model import (
     Schedule,
     Subscription,
 )
-from flashmail.sending import campaigns, stored
-from flashmail.sending.approve.compose import compose
-from flashmail.sending.campaigns import CampaignContent
-from flashmail.sending.plan.digests import run_due
-from flashmail.sending.plan.parcels import Digest
 from office import LINKS, SENDER, Office
 
 GRACE = timedelta(minutes=15)
@@ -81,7 +81,7 @@ def tell(
         campaign.brief_id, campaign.corrects = brief_id, corrects
     office.approve(campaign_id)
     with transaction(office.engine) as session:
-        campaigns.schedule(session, campaign_id, office.now, who="Edna", now=office.now)
+        lifecycle.schedule(session, campaign_id, office.now, who="Edna", now=office.now)
     office.send_all()
     return campaign_id
 

@@ -4,8 +4,8 @@ import pytest
 from sqlmodel import select
 
 from flashmail.database import reading, transaction
+from flashmail.delivery.starting import address
 from flashmail.model import Batch, Campaign, Subscriber, Subscription
-from flashmail.sending.engine.address import address
 from office import NOON, Office
 
 

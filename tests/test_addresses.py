@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flashmail.audience.addresses import BadAddress, parse_address
+from flashmail.addresses import BadAddress, parse_address
 
 ATTACKS = [
     '"xclow3n@gmail.com x"@internal.example.org',

@@ -12,10 +12,10 @@ from sqlmodel import select
 
 from flashmail import briefs
 from flashmail.briefs import Brief, Quote, Section, SectionKind
+from flashmail.campaigns import briefs as stored
 from flashmail.database import transaction
 from flashmail.model import Amends, Campaign, CampaignStatus, StoredBrief
-from flashmail.sending import stored
-from flashmail.sending.approve.correct import Fix, correct
+from flashmail.review.correction import Fix, correct
 from office import NOON, PRESS, Office
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -3,14 +3,14 @@
 import pytest
 from sqlmodel import select
 
-from flashmail.audience import attributes
+from flashmail.audience import condition_sql
 from flashmail.audience.condition import parse_condition
 from flashmail.audience.segment import Segment
 from flashmail.database import reading, transaction
+from flashmail.findings import Finding
 from flashmail.message import mark
 from flashmail.model import Campaign
-from flashmail.rendering.finding import Finding
-from flashmail.sending.approve.preflight import preflight
+from flashmail.review.preflight import preflight
 from office import PAGE, Office
 
 
@@ -24,14 +24,14 @@ def people(office: Office) -> Office:
 
 def test_the_names_in_use_are_known(people: Office) -> None:
     with reading(people.engine) as session:
-        assert attributes.names(session) == ["country", "desk", 'it\'s "odd"']
+        assert condition_sql.names(session) == ["country", "desk", 'it\'s "odd"']
 
 
 def test_a_name_that_nobody_has_is_told_from_others(people: Office) -> None:
     asked = ["desk", "dsk", 'it\'s "odd"', "' OR 1=1", '$."desk"']
 
     with reading(people.engine) as session:
-        found = attributes.unknown(session, asked)
+        found = condition_sql.unknown(session, asked)
 
     assert found == {"dsk", "' OR 1=1", '$."desk"'}
 
@@ -47,8 +47,8 @@ def test_a_name_that_nobody_has_is_told_from_others(people: Office) -> None:
     ],
 )
 def test_a_condition_says_what_it_asks_for(where: str, asked: set[str]) -> None:
-    assert attributes.asked_by(parse_condition(where)) == asked
-    assert attributes.asked_by(None) == frozenset()
+    assert condition_sql.asked_by(parse_condition(where)) == asked
+    assert condition_sql.asked_by(None) == frozenset()
 
 
 def found(office: Office, number: int) -> list[Finding]:

@@ -6,9 +6,8 @@ import pytest
 from sqlalchemy import func, insert, literal, select, update
 from sqlmodel import col
 
-from flashmail.audience.reasons import why
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import UnknownTopic, audience_query, bringing, count
+from flashmail.audience.selection import UnknownTopic, audience_query, bringing, count
 from flashmail.database import reading, transaction
 from flashmail.model import (
     Delivery,
@@ -18,6 +17,7 @@ from flashmail.model import (
     SubscriberStatus,
     Subscription,
 )
+from flashmail.subscribers.explain import why
 from office import NOON, Office
 
 IRAN, ECONOMY, PAKISTAN = "Iran", "Iran Politics and Economy", "Pakistan"

@@ -9,12 +9,12 @@ from sqlmodel import col, select
 
 from examples import examples
 from flashmail.audience.condition import COLUMNS
-from flashmail.audience.reasons import attributes_of, why
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import audience_query
+from flashmail.audience.selection import audience_query
 from flashmail.audience.topics import lineage, topic_ids
 from flashmail.database import reading, transaction
 from flashmail.model import Subscriber, Subscription
+from flashmail.subscribers.explain import attributes_of, why
 from office import Office
 
 TOPICS = {"Iran": "", "Economy": "Iran", "Oil": "Economy", "Pakistan": ""}

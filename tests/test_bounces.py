@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import examples
-from flashmail.tracking.bounces import Kind, read_bounce
+from flashmail.bounces import Kind, read_bounce
 from returned import SAMPLES, complaint, dsn, notice, sample
 
 TOKEN = "0000000100000001" + "a" * 32

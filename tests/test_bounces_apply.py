@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from flashmail import cli
+from flashmail.bounces import read_bounce
 from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import DeliveryState, EventKind, SubscriberStatus, Suppression
-from flashmail.tracking.bounces import read_bounce
-from flashmail.tracking.bounces.believe import event_of
-from flashmail.tracking.record import record
+from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.recording import record
 from flashmail.transports import Outcome
 from office import Office
 from returned import SAMPLES, complaint, dsn, notice, sample

@@ -8,8 +8,7 @@ import pytest
 import flashmail
 from flashmail.briefs import Brief, read
 from flashmail.briefs.dates import read_date
-from flashmail.briefs.decode import decode
-from flashmail.briefs.mojibake import mend, windows
+from flashmail.briefs.decoding import decode, mend, windows
 
 EXAMPLE = (Path(flashmail.__file__).parent / "demo" / "brief.txt").read_text("utf-8")
 TOPICS = ["Iran", "Iran Politics and Economy", "Pakistan"]

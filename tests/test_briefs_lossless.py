@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import flashmail
 from examples import examples
 from flashmail.briefs import Brief, BriefError, read, write_markdown
-from flashmail.briefs.decode import decode
+from flashmail.briefs.decoding import decode
 from flashmail.briefs.lines import tidy
 
 TOPICS = ["Iran", "Iran Politics and Economy", "Pakistan"]

@@ -18,7 +18,7 @@ from flashmail.briefs import (
     read,
     write_markdown,
 )
-from flashmail.briefs.decode import decode
+from flashmail.briefs.decoding import decode
 
 HEAD = "---\ntitle: Talks Open\ndate: 2024-04-23\n---\n"
 

@@ -7,10 +7,9 @@ from fastapi.testclient import TestClient
 
 from flashmail import briefs
 from flashmail.briefs import Quote, SectionKind
-from flashmail.drafts.bring import Source, text_of
-from flashmail.drafts.docx import text_of_docx
-from flashmail.drafts.errors import CannotBring
-from flashmail.drafts.hypertext import text_of_html, text_of_page
+from flashmail.drafts.html_text import text_of_html, text_of_page
+from flashmail.drafts.sources import Source, text_of, text_of_docx
+from flashmail.errors import CannotBring
 from flashmail.fetch import CannotFetch, Fetched
 from flashmail.model import BriefDraft
 from office import Office

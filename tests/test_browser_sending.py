@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from chromium import DESK, PAYLOADS, PHONE, barriers, fits
 from flashmail.database import transaction
 from flashmail.model import AuditEntry, CampaignStatus, Role, Staff
-from flashmail.web.sending.approving import UNDO
+from flashmail.web.newsroom.approval import UNDO
 from newsroom import DRAFT, hire, token_for, written
 from office import NOON, Office
 

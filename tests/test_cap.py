@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import AuditEntry, Campaign, CampaignStatus, Role, Staff
-from flashmail.staff import cap, people
+from flashmail.staff import members, permissions
 from newsroom import enter, hire, written
 from office import NOON, Office
 from shell import Home
@@ -32,20 +32,20 @@ def two(client: TestClient, office: Office) -> Office:
 
 def capped(office: Office, who: Staff, daily: int | None) -> None:
     with transaction(office.engine) as session:
-        staff = people.find(session, who.key)
-        people.cap(session, staff, daily, who="Ada", now=NOON)
+        staff = members.find(session, who.key)
+        members.cap(session, staff, daily, who="Ada", now=NOON)
 
 
 def sit(client: TestClient, office: Office, name: str) -> Staff:
     with reading(office.engine) as session:
-        staff = people.find(session, f"{name.lower()}@example.org")
+        staff = members.find(session, f"{name.lower()}@example.org")
     enter(client, office, staff)
     return staff
 
 
 def left(office: Office, staff: Staff) -> int | None:
     with reading(office.engine) as session:
-        return cap.left(session, staff, now=datetime.now(UTC))
+        return permissions.left(session, staff, now=datetime.now(UTC))
 
 
 def test_what_is_within_it_goes_and_what_is_over_it_does_not(
@@ -118,7 +118,7 @@ def test_admins_and_who_has_none_are_not_counted(
     assert left(two, sit(client, two, "Ada")) is None
     assert left(two, sit(client, two, "Edna")) is None
     with reading(two.engine) as session:
-        cap.require_room(session, None, 10**6, now=NOON)
+        permissions.require_room(session, None, 10**6, now=NOON)
 
 
 def test_an_admin_sets_it_in_the_pages(client: TestClient, two: Office) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from flashmail import bootstrap
-from flashmail.chores import LEASE, let_go, take
 from flashmail.database import reading, transaction
+from flashmail.maintenance import LEASE, let_go, take
 from flashmail.model import (
     ALL,
     EngagementTotal,
@@ -25,9 +25,9 @@ from flashmail.model import (
     Letter,
     LetterState,
 )
-from flashmail.sending.letters.letters import tell
 from flashmail.settings import load
-from flashmail.tracking.totals import erase
+from flashmail.tracking.engagement import erase
+from flashmail.transactional.queue import tell
 from office import NOON, Office
 from shell import Home
 

@@ -11,7 +11,7 @@ from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import Delivery, DeliveryState, EventKind
 from flashmail.settings import load
-from flashmail.tracking.sightings import Sighting, keep
+from flashmail.tracking.hits import Sighting, keep
 from shell import Home
 
 GHOST = "email,subscribed_to_emails,labels\nzoe@example.org,true,iran\nnobody,true,\n"

@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from flashmail.database import reading
-from flashmail.sending.engine.claim import LEASE, claim
-from flashmail.sending.engine.clock import TRUSTED_FOR, DatabaseClock, clock_of, utc_now
-from flashmail.sending.engine.ledger import rescue
+from flashmail.database import TRUSTED_FOR, DatabaseClock, clock_of, reading, utc_now
+from flashmail.delivery.claim import LEASE, claim
+from flashmail.delivery.ledger import rescue
 from office import Office
 
 #: A database that machines share.

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
+from flashmail.delivery.handover import may_be_watched
 from flashmail.links import NOBODY, Purpose
 from flashmail.message import TOKEN, WATCH, Message, mark
 from flashmail.message.mime import Compiled
 from flashmail.rendering import Renderer
-from flashmail.rendering.watching import watched
-from flashmail.sending.engine.recipients import may_be_watched
+from flashmail.rendering.finish import watched
 from flashmail.settings import Tracking
 from flashmail.transports import Recipient
 from flashmail.transports.sendgrid_body import SendGridMail

@@ -10,25 +10,20 @@ from hypothesis import strategies as st
 from examples import examples
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Section, SectionKind
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.briefs import keep
+from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.content import draft_of
+from flashmail.campaigns.lifecycle import CampaignMoved
 from flashmail.database import transaction
+from flashmail.delivery.intervention import retry
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.message import fields
 from flashmail.message.mime import compiled
-from flashmail.model import (
-    Amends,
-    CampaignStatus,
-    Delivery,
-    DeliveryState,
-    Priority,
-)
-from flashmail.sending import campaigns
-from flashmail.sending.approve.correct import Amended, Fix, correct, retract
-from flashmail.sending.approve.launch import draft_of
-from flashmail.sending.approve.rehearsal import rehearse
-from flashmail.sending.campaigns import CampaignMoved
-from flashmail.sending.engine.retry import retry
-from flashmail.sending.stored import keep
+from flashmail.model import Amends, CampaignStatus, Delivery, DeliveryState, Priority
+from flashmail.review.correction import Amended, Fix, correct, retract
+from flashmail.review.dry_run import rehearse
 from flashmail.transports import Outcome
 from office import LINKS, PRESS, SENDER, Office
 
@@ -63,7 +58,7 @@ def sent_to(office: Office, what: Any, people: int) -> None:
         office.subscribe(f"Reader{number}", "Iran")
     with transaction(office.engine) as session:
         brief_id = keep(session, brief(WRONG), now=office.now)
-        campaigns.draft(session, what, brief_id=brief_id, who="Edna", now=office.now)
+        campaigns_draft(session, what, brief_id=brief_id, who="Edna", now=office.now)
     office.approve(1)
     schedule(office, 1)
 
@@ -71,7 +66,7 @@ def sent_to(office: Office, what: Any, people: int) -> None:
 def schedule(office: Office, *numbers: int) -> None:
     with transaction(office.engine) as session:
         for number in numbers:
-            campaigns.schedule(session, number, office.now, who="Ada", now=office.now)
+            lifecycle.schedule(session, number, office.now, who="Ada", now=office.now)
 
 
 def mend(office: Office, fix: Fix = FIX) -> Amended:
@@ -266,10 +261,10 @@ def test_a_cancelled_campaign_can_still_be_corrected(
 ) -> None:
     sent_to(office, rendered, 3)
     office.send_one()
-    office.do(campaigns.cancel, 1)
+    office.do(lifecycle.cancel, 1)
     made = mend(office)
     for number in (made.note, made.rest or 0):
-        office.do(campaigns.cancel, number)
+        office.do(lifecycle.cancel, number)
 
     let_go(office, mend(office))
 
@@ -285,8 +280,8 @@ def test_nobody_gets_the_mended_brief_twice(office: Office, rendered: Any) -> No
     office.approve(made.rest, "Ada")
     schedule(office, made.rest)
     office.send_one()
-    office.do(campaigns.cancel, made.note)
-    office.do(campaigns.cancel, made.rest)
+    office.do(lifecycle.cancel, made.note)
+    office.do(lifecycle.cancel, made.rest)
 
     with pytest.raises(CampaignMoved, match="corrected already"):
         mend(office)

@@ -12,7 +12,10 @@ from sqlmodel import col, delete, select
 
 from conftest import _empty as empty
 from flashmail.briefs import Brief
+from flashmail.campaigns.content import CampaignContent
 from flashmail.database import reading, transaction
+from flashmail.digests.composing import Digest, Group, digest_of
+from flashmail.digests.runner import run_due
 from flashmail.errors import WrongInput
 from flashmail.home import packaged
 from flashmail.model import (
@@ -25,10 +28,6 @@ from flashmail.model import (
     Subscription,
 )
 from flashmail.rendering import Renderer, Site
-from flashmail.sending.approve.launch import digest_of
-from flashmail.sending.campaigns import CampaignContent
-from flashmail.sending.plan.digests import run_due
-from flashmail.sending.plan.parcels import Digest, Group
 from office import LINKS, SENDER, Office, Post
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 

@@ -16,15 +16,15 @@ from sqlalchemy import Engine, text
 from sqlmodel import SQLModel, select
 
 from flashmail.database import connect, transaction
-from flashmail.errors import WrongInput
-from flashmail.model import AuditEntry, CampaignStatus, DeliveryState
-from flashmail.sending.engine.dispatch_procrastinate import (
+from flashmail.delivery.dispatch_procrastinate import (
     SCHEMA,
     Procrastinate,
     prepare,
     require_prepared,
 )
-from flashmail.sending.plan.calendar import begin_due
+from flashmail.delivery.starting import begin_due
+from flashmail.errors import WrongInput
+from flashmail.model import AuditEntry, CampaignStatus, DeliveryState
 from fleet import IN_HAND, Fleet
 from office import Office
 from test_installation import FOLLOWERS, Installation, eventually

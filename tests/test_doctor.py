@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_httpserver import HTTPServer
 
-from flashmail.doctor import Patient, Verdict, dmarc, examine, names, spf, ways
-from flashmail.doctor.zone import recorded
+from flashmail.doctor import Patient, Verdict, dns_records, examine
+from flashmail.doctor import checks as ways
+from flashmail.doctor import domain as names
+from flashmail.doctor.dns_records import recorded
 from flashmail.transports.smtp import SmtpSettings
 from peers.smtp import SmtpPeer
 from shell import Home
@@ -98,7 +100,7 @@ def test_a_chain_of_includes_counts_each_link() -> None:
     }
     chain["12.example"] = {"TXT": ["v=spf1 -all"]}
 
-    assert spf.follow(recorded(chain), "1.example").lookups == 11
+    assert dns_records.follow(recorded(chain), "1.example").lookups == 11
 
 
 def test_two_records_are_one_too_many() -> None:
@@ -139,13 +141,13 @@ def test_a_named_selector_without_a_key_is_wrong() -> None:
     ],
 )
 def test_alignment(domain: str, other: str, strict: bool, expected: bool) -> None:
-    assert dmarc.aligned(domain, other, strict=strict) is expected
+    assert dns_records.aligned(domain, other, strict=strict) is expected
 
 
 def test_a_subdomain_has_the_policy_of_its_organisation() -> None:
     zone = recorded({"_dmarc.example.co.uk": {"TXT": ["v=DMARC1; p=reject; sp=none"]}})
 
-    policy = dmarc.policy_of(zone, "news.example.co.uk")
+    policy = dns_records.policy_of(zone, "news.example.co.uk")
 
     assert policy
     assert (policy.domain, policy.policy) == ("example.co.uk", "none")

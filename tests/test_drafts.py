@@ -10,13 +10,13 @@ import flashmail
 from flashmail import briefs
 from flashmail.briefs import Brief, Quote
 from flashmail.database import reading, transaction
-from flashmail.drafts import approvals, desk, history
-from flashmail.drafts.difference import difference
-from flashmail.drafts.errors import FormError
+from flashmail.drafts import editing, quote_approvals
+from flashmail.drafts import versions as history
 from flashmail.drafts.form import Form, form_from, form_of, markdown_of
-from flashmail.errors import NoSuchDraft
+from flashmail.drafts.versions import difference
+from flashmail.errors import FormError, NoSuchDraft
 from flashmail.model import AuditEntry, BriefDraft
-from flashmail.rendering.sample import RICH
+from flashmail.rendering.renderer import RICH
 from office import NOON, Office
 
 DEMO = (Path(flashmail.__file__).parent / "demo" / "brief.md").read_bytes()
@@ -47,7 +47,7 @@ class Desk:
         self.office = office
         office.topic("Iran")
         with transaction(office.engine) as session:
-            self.id = desk.begin(session, STORM, who="Edna", now=office.now)
+            self.id = editing.begin(session, STORM, who="Edna", now=office.now)
 
     def save(
         self,
@@ -56,9 +56,9 @@ class Desk:
         who: str,
         origin: str = "saved",
         screen: str = "",
-    ) -> desk.Saved:
+    ) -> editing.Saved:
         with transaction(self.office.engine) as session:
-            return desk.save(
+            return editing.save(
                 session,
                 self.id,
                 text,
@@ -93,7 +93,7 @@ def worded(words: str) -> str:
 def test_a_saved_brief_has_its_earlier_forms(two: Desk) -> None:
     saved = two.save(worded("A storm went."), 1, "Edna")
 
-    assert saved == desk.Saved(2)
+    assert saved == editing.Saved(2)
     assert two.draft.markdown == worded("A storm went.")
     assert two.versions == [(2, "Edna", "saved"), (1, "Edna", "understood")]
 
@@ -102,7 +102,7 @@ def test_the_second_of_two_is_refused_and_kept_aside(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     refused = two.save(worded("A storm stayed."), 1, "Boris")
 
-    assert refused == desk.Saved(2, aside=3)
+    assert refused == editing.Saved(2, aside=3)
     assert "went" in two.draft.markdown
     with reading(two.office.engine) as session:
         assert "stayed" in history.version(session, two.id, 3).markdown
@@ -120,7 +120,7 @@ def test_after_a_refusal_the_next_form_has_a_number_of_its_own(two: Desk) -> Non
     two.save(worded("A storm went."), 1, "Edna")
     two.save(worded("A storm stayed."), 1, "Boris")
 
-    assert two.save(worded("It went, it stayed."), 2, "Boris") == desk.Saved(4)
+    assert two.save(worded("It went, it stayed."), 2, "Boris") == editing.Saved(4)
 
 
 def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
@@ -135,7 +135,7 @@ def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
 
 
 def test_saving_what_is_there_changes_nothing(two: Desk) -> None:
-    assert two.save(STORM, 1, "Edna") == desk.Saved(1)
+    assert two.save(STORM, 1, "Edna") == editing.Saved(1)
     assert len(two.versions) == 1
 
 
@@ -157,7 +157,7 @@ def test_the_same_person_on_two_screens_is_two(two: Desk) -> None:
 def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     with transaction(two.office.engine) as session:
-        desk.set_back(session, two.id, 1, revision=2, who="Boris", now=NOON)
+        editing.set_back(session, two.id, 1, revision=2, who="Boris", now=NOON)
 
     assert two.draft.markdown == STORM
     assert two.versions[0] == (3, "Boris", "version 1 again")
@@ -165,19 +165,19 @@ def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
 
 def test_what_is_put_away_takes_no_changes_until_it_is_taken_out(two: Desk) -> None:
     with transaction(two.office.engine) as session:
-        desk.discard(session, two.id, who="Edna", now=NOON)
+        editing.discard(session, two.id, who="Edna", now=NOON)
     assert two.save(worded("Late."), 1, "Boris").aside == 2
 
     with transaction(two.office.engine) as session:
-        desk.take_out(session, two.id, who="Edna", now=NOON)
-    assert two.save(worded("In time."), 1, "Boris") == desk.Saved(3)
+        editing.take_out(session, two.id, who="Edna", now=NOON)
+    assert two.save(worded("In time."), 1, "Boris") == editing.Saved(3)
 
 
 def test_a_text_that_is_no_brief_is_a_draft_nevertheless(two: Desk) -> None:
     two.save("---\ntitle: [\n---\n", 1, "Edna")
 
     with reading(two.office.engine) as session:
-        read = desk.read(session, two.draft.markdown)
+        read = editing.read(session, two.draft.markdown)
     assert read.brief is None
     assert read.problem.startswith("line 2: ")
     assert two.draft.title == "Storm over Iran"
@@ -194,7 +194,7 @@ def test_doubts_stay_until_somebody_has_looked(office: Office) -> None:
     original = "03/04/2026\nStorm\nLatest Developments\nIt came.\n"
     read = briefs.read(original)
     with transaction(office.engine) as session:
-        draft_id = desk.begin(
+        draft_id = editing.begin(
             session,
             briefs.write_markdown(read),
             who="Edna",
@@ -206,14 +206,16 @@ def test_doubts_stay_until_somebody_has_looked(office: Office) -> None:
     assert (doubt["line"], doubt["said"]) == (1, "03/04/2026")
 
     with transaction(office.engine) as session:
-        desk.looked_at(session, draft_id, doubt["message"], who="Edna", now=NOON)
+        editing.looked_at(session, draft_id, doubt["message"], who="Edna", now=NOON)
     assert office.get(BriefDraft, draft_id).doubts == []
 
 
 def test_an_approval_is_lost_with_a_word(two: Desk) -> None:
     quote = Quote("It was a storm.", "Jane Doe", "Senior Fellow")
     with transaction(two.office.engine) as session:
-        approvals.approve(session, two.id, quote, "Jane Doe", who="Edna", now=NOON)
+        quote_approvals.approve(
+            session, two.id, quote, "Jane Doe", who="Edna", now=NOON
+        )
 
     assert approved(two) == ["Jane Doe"]
     two.save(STORM.replace("was a storm", "was no storm"), 1, "Edna")
@@ -223,17 +225,19 @@ def test_an_approval_is_lost_with_a_word(two: Desk) -> None:
 def test_an_approval_can_be_taken_back(two: Desk) -> None:
     quote = Quote("It was a storm.", "Jane Doe", "Senior Fellow")
     with transaction(two.office.engine) as session:
-        approvals.approve(session, two.id, quote, "Jane Doe", who="Edna", now=NOON)
-        approvals.withdraw(session, two.id, quote, who="Boris", now=NOON)
+        quote_approvals.approve(
+            session, two.id, quote, "Jane Doe", who="Edna", now=NOON
+        )
+        quote_approvals.withdraw(session, two.id, quote, who="Boris", now=NOON)
 
     assert approved(two) == []
 
 
 def approved(two: Desk) -> list[str]:
     with reading(two.office.engine) as session:
-        brief = desk.read(session, two.draft.markdown).brief
+        brief = editing.read(session, two.draft.markdown).brief
         assert brief is not None
-        known = approvals.approvals(session, brief.quotes)
+        known = quote_approvals.approvals(session, brief.quotes)
     return [each.approved_by for each in known.values()]
 
 

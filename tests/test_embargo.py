@@ -8,12 +8,13 @@ from sqlmodel import select
 
 from flashmail import briefs
 from flashmail.briefs import Brief, BriefError
-from flashmail.briefs.embargo import Embargoed, lifted
+from flashmail.briefs.brief import Embargoed, lifted
+from flashmail.campaigns import briefs as stored
+from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
+from flashmail.delivery.starting import begin_due
 from flashmail.links import Purpose
 from flashmail.model import Campaign, CampaignStatus, StoredBrief
-from flashmail.sending import campaigns, stored
-from flashmail.sending.plan.calendar import begin_due
 from office import NOON, Office
 
 HEAD = "---\ntitle: Talks Open\ndate: 2026-03-02\nembargo: {}\n---\n"
@@ -78,7 +79,7 @@ def embargoed(office: Office) -> Office:
 def schedule(office: Office, **when: float) -> None:
     with transaction(office.engine) as session:
         at = office.now + timedelta(**when)
-        campaigns.schedule(session, 1, at, who="Edna", now=office.now)
+        lifecycle.schedule(session, 1, at, who="Edna", now=office.now)
 
 
 def test_it_cannot_be_scheduled_before(embargoed: Office) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.event import listen, remove
 from sqlmodel import select
 
-from flashmail.audience.erase import erase
 from flashmail.database import transaction
 from flashmail.message import TOKEN, Message
 from flashmail.model import Delivery, Subscriber
+from flashmail.privacy import erase
 from flashmail.transports import Recipient
 from flashmail.transports.outbox import CUR, NEW, Outbox
 from office import NOON, Office

@@ -6,7 +6,7 @@ import pytest
 
 from flashmail.message import Message
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem
-from flashmail.transports.failover import Failover
+from flashmail.transports.base import Failover
 from office import Post
 
 ANNE, BART = Recipient(1, "anne@example.org"), Recipient(2, "bart@example.org")

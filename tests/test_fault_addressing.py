@@ -14,8 +14,8 @@ from sqlalchemy import event, func
 from sqlmodel import select
 
 from flashmail.database import connect, reading
+from flashmail.delivery.starting import begin_due
 from flashmail.model import Batch, CampaignStatus, Delivery
-from flashmail.sending.plan.calendar import begin_due
 from office import Office
 from trial import installed
 

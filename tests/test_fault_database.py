@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from flashmail.delivery.journal import MARK, SIZE, Journal
 from flashmail.model import CampaignStatus, DeliveryState
-from flashmail.sending.engine.journal import SIZE, Journal
-from flashmail.sending.engine.marks import MARK
 from flashmail.transports import Fenced
 from office import Office, Post
 from peers.smtp import SmtpPeer

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from flashmail.campaigns import lifecycle
 from flashmail.database import transaction
 from flashmail.model import CampaignStatus, DeliveryState
-from flashmail.sending import campaigns
-from flashmail.tracking import sendgrid as reports
-from flashmail.tracking.record import record
+from flashmail.tracking import sendgrid_webhook
+from flashmail.tracking.recording import record
 from office import Office
 from peers.sendgrid import CLOSE, TAKE_AND_CLOSE, Ending, SendGridPeer, Turn
 from trial import (
@@ -67,7 +67,7 @@ def hear(office: Office, mails: list[dict[str, Any]], event: str) -> int:
         ]
     )
     with transaction(office.engine) as session:
-        told = reports.events(body.encode(), office.tokens, now=office.now)
+        told = sendgrid_webhook.events(body.encode(), office.tokens, now=office.now)
         return record(session, told)
 
 
@@ -142,7 +142,7 @@ def test_a_key_that_is_refused_pauses_and_fails_nobody(
         assert states == {SENT: AT_ONCE, QUEUED: PEOPLE - AT_ONCE}
         assert office.status() is CampaignStatus.PAUSED
 
-        office.do(campaigns.resume, 1)
+        office.do(lifecycle.resume, 1)
         office.later(minutes=1)
         send_over(office, peer, tmp_path)
         taken = taken_by_sendgrid(office, peer)

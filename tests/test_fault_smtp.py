@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from flashmail.campaigns import lifecycle
 from flashmail.model import CampaignStatus, DeliveryState, Suppression
-from flashmail.sending import campaigns
 from flashmail.transports.smtp import Smtp, SmtpSettings, Tls
 from office import Office
 from peers.smtp import Ending, Fault, SmtpPeer
@@ -84,7 +84,7 @@ def test_what_fails_before_a_mail_is_written_is_sent_later(
     with SmtpPeer(trouble) as peer:
         send_over(office, peer, tmp_path)
         while office.status() is CampaignStatus.PAUSED:  # 554: a person has to look
-            office.do(campaigns.resume, 1)
+            office.do(lifecycle.resume, 1)
             send_over(office, peer, tmp_path)
         send_all_day(office, peer, tmp_path)
 
@@ -213,7 +213,7 @@ def test_our_own_fault_pauses_and_costs_no_reader(
         assert office.get(Suppression, "r1@example.org") is None
 
         ours.times = 0
-        office.do(campaigns.resume, 1)
+        office.do(lifecycle.resume, 1)
         office.later(minutes=1)
         send_over(office, peer, tmp_path)
         states = keep_promises(office, taken_by_smtp(office, peer), addressed=PEOPLE)
@@ -229,7 +229,7 @@ def test_a_wrong_password_pauses_and_costs_no_reader(
         assert office.status() is CampaignStatus.PAUSED
         assert "guess" not in office.campaign().note
 
-        office.do(campaigns.resume, 1)
+        office.do(lifecycle.resume, 1)
         right = smtp(peer, user="anne", password="secret")
         send(office, worker(office, right, tmp_path / "home"))
         states = keep_promises(office, taken_by_smtp(office, peer), addressed=PEOPLE)

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from flashmail import cli, migrations
+from flashmail.audience.suppression import suppress as record_suppress
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.lifecycle import CampaignMoved
 from flashmail.database import connect, transaction
 from flashmail.message import Message
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, SubscriberStatus
-from flashmail.sending import campaigns
-from flashmail.sending.campaigns import CampaignMoved
-from flashmail.tracking import record
 from flashmail.transports import Arm, Receipt, Recipient
 from office import NOON, Office
 from peers.smtp import Fault, SmtpPeer
@@ -152,8 +152,8 @@ def test_people_who_change_their_minds_while_it_is_sent(
         def meddle() -> bool:
             somebody_leaves(office, dice.randint(1, PEOPLE), left)
             action = dice.choice(
-                [campaigns.pause, campaigns.resume, campaigns.resume]
-                + [campaigns.cancel] * (dice.random() < 0.1)
+                [lifecycle.pause, lifecycle.resume, lifecycle.resume]
+                + [lifecycle.cancel] * (dice.random() < 0.1)
             )
             with suppress(CampaignMoved):
                 office.do(action, dice.randint(1, 2))
@@ -173,7 +173,7 @@ def test_people_who_change_their_minds_while_it_is_sent(
         asyncio.run(at_work(sender, until=meddle))
         for number in (1, 2):
             if office.status(number) is CampaignStatus.PAUSED:
-                office.do(campaigns.resume, number)
+                office.do(lifecycle.resume, number)
         send(office, worker(office, smtp(peer), tmp_path))
 
         taken = taken_by_smtp(office, peer)
@@ -185,7 +185,7 @@ def test_people_who_change_their_minds_while_it_is_sent(
 def somebody_leaves(office: Office, number: int, left: set[Key]) -> None:
     """Suppress a reader, and note which mails must not go out any more."""
     with transaction(office.engine) as session:
-        record.suppress(session, number, SubscriberStatus.UNSUBSCRIBED, now=office.now)
+        record_suppress(session, number, SubscriberStatus.UNSUBSCRIBED, now=office.now)
         for campaign in (1, 2):
             delivery = session.get(Delivery, (campaign, number))
             if delivery and delivery.state is QUEUED:

@@ -3,10 +3,10 @@
 import pytest
 from sqlmodel import insert
 
+from flashmail.campaigns import lifecycle
 from flashmail.database import transaction
+from flashmail.delivery import intervention
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, EventKind
-from flashmail.sending import campaigns
-from flashmail.sending.engine import guard
 from office import Office
 
 
@@ -26,7 +26,7 @@ from office import Office
 def test_more_than_two_in_a_thousand_are_too_many(
     complaints: int, accepted: int, known: int, stop: bool
 ) -> None:
-    assert guard.too_many(complaints, accepted, known=known) is stop
+    assert intervention.too_many(complaints, accepted, known=known) is stop
 
 
 def under_way(office: Office) -> None:
@@ -52,10 +52,10 @@ def complain(office: Office, first: int, count: int) -> None:
 def test_a_campaign_that_readers_complain_about_is_paused(office: Office) -> None:
     under_way(office)
     complain(office, 10, 2)
-    assert guard.pause_unwanted(office.engine, now=office.now) == []
+    assert intervention.pause_unwanted(office.engine, now=office.now) == []
 
     complain(office, 12, 1)
-    assert guard.pause_unwanted(office.engine, now=office.now) == [1]
+    assert intervention.pause_unwanted(office.engine, now=office.now) == [1]
 
     assert office.status() is CampaignStatus.PAUSED
     assert office.campaign().note == "3 of 1,001 complained: look at it first"
@@ -66,11 +66,11 @@ def test_a_campaign_that_readers_complain_about_is_paused(office: Office) -> Non
 def test_who_resumes_it_is_asked_again_only_when_it_gets_worse(office: Office) -> None:
     under_way(office)
     complain(office, 10, 3)
-    guard.pause_unwanted(office.engine, now=office.now)
-    office.do(campaigns.resume, 1)
+    intervention.pause_unwanted(office.engine, now=office.now)
+    office.do(lifecycle.resume, 1)
     office.later(minutes=1)
 
     complain(office, 13, 2)
-    assert guard.pause_unwanted(office.engine, now=office.now) == []
+    assert intervention.pause_unwanted(office.engine, now=office.now) == []
     complain(office, 15, 1)
-    assert guard.pause_unwanted(office.engine, now=office.now) == [1]
+    assert intervention.pause_unwanted(office.engine, now=office.now) == [1]

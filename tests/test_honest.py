@@ -8,18 +8,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select, update
 
+from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
 from flashmail.links import NOBODY, Purpose
 from flashmail.model import Actor, EngagementTotal, Event, EventKind
 from flashmail.reports.campaign import report
-from flashmail.sending import campaigns
 from flashmail.settings import Tracking
-from flashmail.tracking import agents, networks
-from flashmail.tracking.honest import label, labels
-from flashmail.tracking.judge import relabel
-from flashmail.tracking.sightings import Sighting, Sightings, keep
-from flashmail.tracking.totals import erase
-from flashmail.web.tracking.watch import Destinations
+from flashmail.tracking import bot_detection
+from flashmail.tracking.bot_detection import label, labels
+from flashmail.tracking.engagement import erase, relabel
+from flashmail.tracking.hits import Sighting, Sightings, keep
+from flashmail.web.public.tracking import Destinations
 from office import NOON, Office
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -49,10 +48,10 @@ def seen(kind: EventKind = OPENED, at: float = 3600, **told: Any) -> Event:
         (seen(), HUMAN, "a reader's program: Firefox"),
         (seen(agent=""), UNKNOWN, "too little"),
         (seen(flagged=True), MACHINE, "the provider says so"),
-        (seen(agent=agents.APPLE_AGENT), MACHINE, "Apple's proxy"),
+        (seen(agent=bot_detection.APPLE_AGENT), MACHINE, "Apple's proxy"),
         (seen(network="17.58.1.0/24"), MACHINE, "Apple's proxy"),
         (seen(CLICKED, link=1, network="17.58.1.0/24"), HUMAN, "Firefox"),
-        (seen(CLICKED, link=1, agent=agents.APPLE_AGENT), UNKNOWN, "too little"),
+        (seen(CLICKED, link=1, agent=bot_detection.APPLE_AGENT), UNKNOWN, "too little"),
         (seen(CLICKED, link=1, network="67.231.150.0/24"), MACHINE, "Proofpoint"),
         (seen(agent="machine: curl"), MACHINE, "it calls itself curl"),
         (seen(at=1), MACHINE, "1 s after it was delivered"),
@@ -98,7 +97,7 @@ def test_all_links_at_once_were_not_chosen() -> None:
     [
         (FIREFOX, "Firefox"),
         (GMAIL, "Gmail's picture proxy"),
-        ("Mozilla/5.0", agents.APPLE_AGENT),
+        ("Mozilla/5.0", bot_detection.APPLE_AGENT),
         ("", ""),
         ("   ", ""),
         ("curl/8.5", "machine: curl"),
@@ -109,7 +108,7 @@ def test_all_links_at_once_were_not_chosen() -> None:
     ],
 )
 def test_programs_are_known_by_their_family(says: str, family: str) -> None:
-    assert agents.family(says) == family
+    assert bot_detection.family(says) == family
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_programs_are_known_by_their_family(says: str, family: str) -> None:
     ],
 )
 def test_of_an_address_its_network_is_kept(address: str, kept: str) -> None:
-    assert networks.prefix(address) == kept
+    assert bot_detection.prefix(address) == kept
 
 
 @pytest.fixture
@@ -242,7 +241,7 @@ def test_who_is_not_watched_hangs_on_the_house(
     anne: Office, tracking: Tracking, unwatched: int
 ) -> None:
     with reading(anne.engine) as session:
-        campaign = campaigns.find(session, 1)
+        campaign = lifecycle.find(session, 1)
         told = report(session, campaign, tracking=tracking)
 
     assert told.unwatched == unwatched

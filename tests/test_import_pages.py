@@ -8,12 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from flashmail.audience.roster import upload
-from flashmail.audience.roster.upload import NoSuchUpload
 from flashmail.database import reading
-from flashmail.errors import WrongInput
+from flashmail.errors import NoSuchUpload, WrongInput
+from flashmail.import_export import files
 from flashmail.model import AuditEntry, Role, Subscriber
-from flashmail.web.audience.imports import mapped
+from flashmail.web.newsroom.imports import mapped
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 
@@ -117,11 +116,11 @@ def test_what_cannot_be_read_is_said(client: TestClient, desk: Office) -> None:
     "name", ["../../etc/passwd", "..", "a/b.csv", "<script>.csv", "x" * 300, "\0"]
 )
 def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
-    key = upload.keep(tmp_path, name, BytesIO(b"address\n"), now=NOON)
+    key = files.keep(tmp_path, name, BytesIO(b"address\n"), now=NOON)
 
-    file = upload.file_of(tmp_path, key)
+    file = files.file_of(tmp_path, key)
     assert file.parent == tmp_path / key / "file"
-    assert len(file.name) <= upload.NAME_LIMIT
+    assert len(file.name) <= files.NAME_LIMIT
     assert file.read_bytes() == b"address\n"
 
 
@@ -130,26 +129,26 @@ def test_nobody_reads_what_is_no_upload(
     client: TestClient, desk: Office, tmp_path: Path, key: str
 ) -> None:
     with pytest.raises(NoSuchUpload):
-        upload.file_of(tmp_path, key)
+        files.file_of(tmp_path, key)
     assert client.get(f"/imports/{key or 'x'}/rejected.csv").status_code == 404
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongInput, match="empty"):
-        upload.keep(tmp_path, "x.csv", BytesIO(b""), now=NOON)
+        files.keep(tmp_path, "x.csv", BytesIO(b""), now=NOON)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_uploads_do_not_stay_for_ever(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    old = upload.keep(tmp_path, "x.csv", BytesIO(b"x"), now=now)
+    old = files.keep(tmp_path, "x.csv", BytesIO(b"x"), now=now)
 
-    upload.keep(tmp_path, "y.csv", BytesIO(b"y"), now=now + timedelta(days=6))
-    upload.file_of(tmp_path, old)
-    upload.keep(tmp_path, "z.csv", BytesIO(b"z"), now=now + timedelta(days=8))
+    files.keep(tmp_path, "y.csv", BytesIO(b"y"), now=now + timedelta(days=6))
+    files.file_of(tmp_path, old)
+    files.keep(tmp_path, "z.csv", BytesIO(b"z"), now=now + timedelta(days=8))
 
     with pytest.raises(NoSuchUpload):
-        upload.file_of(tmp_path, old)
+        files.file_of(tmp_path, old)
 
 
 def test_a_report_of_other_work_is_no_import(client: TestClient, desk: Office) -> None:

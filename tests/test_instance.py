@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
 from flashmail.database import connect, transaction
+from flashmail.delivery.instance import InstanceFence, NotThisInstance, fenced
 from flashmail.model import CampaignStatus, Instance
-from flashmail.sending.engine.instance import InstanceFence, NotThisInstance, fenced
 from office import Office
 
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.event import listen, remove
 from sqlmodel import select
 
-from flashmail.audience.knocks import NEVER
+from flashmail.campaigns.content import Press
 from flashmail.database import reading, transaction
 from flashmail.home import packaged
 from flashmail.links import Purpose
@@ -28,10 +28,10 @@ from flashmail.model import (
     Suppression,
 )
 from flashmail.rendering import Renderer, Site
-from flashmail.sending.approve.press import Press
-from flashmail.sending.letters.porter import Porter
+from flashmail.subscribers.requests import NEVER
+from flashmail.transactional.mails import Porter
 from flashmail.transports import Outcome
-from flashmail.web.readers.gate import (
+from flashmail.web.public.signup_limits import (
     ATTACK,
     BITS,
     FROM_ONE,

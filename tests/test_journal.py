@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.sending.engine.journal import (
+from flashmail.delivery.journal import (
     SOON,
     TOGETHER,
     Journal,

@@ -7,8 +7,8 @@ from sqlmodel import select
 
 from flashmail.database import reading, transaction
 from flashmail.model import Knock, KnockState, Letter, LetterState
-from flashmail.sending.letters.letters import Postman, tell
-from flashmail.sending.letters.porter import Porter
+from flashmail.transactional.mails import Porter
+from flashmail.transactional.queue import Postman, tell
 from flashmail.transports import Outcome, Receipt, SenderProblem
 from office import PRESS, SENDER, Office
 

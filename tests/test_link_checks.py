@@ -6,10 +6,10 @@ from socket import EAI_NONAME, gaierror
 import pytest
 from pytest_httpserver import HTTPServer
 
+from flashmail.campaigns.link_checks import ask, follow_asked
 from flashmail.database import transaction
 from flashmail.fetch import Guard, is_public
 from flashmail.model import LinkCheck, LinkState
-from flashmail.sending.approve.link_checks import ask, follow_asked
 from office import Office
 
 Resolve = Callable[[str, int], list[str]]

@@ -10,25 +10,25 @@ from threading import Thread
 
 import pytest
 
+from flashmail.bounces import read_bounce
 from flashmail.database import transaction
 from flashmail.links import Purpose, envelope_sender
 from flashmail.message import fill
 from flashmail.model import DeliveryState
-from flashmail.tracking import lmtp
-from flashmail.tracking.bounces import read_bounce
-from flashmail.tracking.bounces.believe import event_of
-from flashmail.tracking.record import record
+from flashmail.tracking import bounce_intake
+from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.recording import record
 from office import Office
 from returned import dsn
 
 
 @contextmanager
-def door(keep: lmtp.Keep, path: Path) -> Iterator[smtplib.LMTP]:
+def door(keep: bounce_intake.Keep, path: Path) -> Iterator[smtplib.LMTP]:
     """An open door, and a mail server that knocks."""
     ready, loop, stop = Flag(), asyncio.new_event_loop(), asyncio.Event()
 
     async def stand_open() -> None:
-        async with await lmtp.listen(keep, path=str(path)):
+        async with await bounce_intake.listen(keep, path=str(path)):
             ready.set()
             await stop.wait()
 

@@ -8,6 +8,8 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from flashmail.database import reading, transaction
+from flashmail.delivery.starting import begin_due
+from flashmail.digests.runner import run_due
 from flashmail.model import (
     Campaign,
     Delivery,
@@ -17,8 +19,6 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.plan.calendar import begin_due
-from flashmail.sending.plan.digests import run_due
 from office import NOON, Office
 from planning import GRACE, make, tell
 

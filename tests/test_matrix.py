@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 
 from flashmail.database import connect
 from flashmail.model import Role, Staff
-from flashmail.staff import rights
+from flashmail.staff import permissions
+from flashmail.tasks import AtOnce, Tasks
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from flashmail.web.policy import BEARER, EVERYONE, MACHINE, PROVIDER, BareRoute
-from flashmail.web.tasks import AtOnce, Tasks
 from newsroom import DRAFT, enter, hire, token_for, written
 from office import PRESS, Office
 from test_web import all_routes
@@ -209,4 +209,4 @@ def test_everybody_limited_to_a_topic_is_limited_in_the_list(door: House) -> Non
             continue
         enter(door.client, door.office, door.staff[person.name])
         seen = '<a href="/campaigns/1">' in door.client.get("/campaigns").text
-        assert seen is rights.may_see(door.staff[person.name], ["Iran"])
+        assert seen is permissions.may_see(door.staff[person.name], ["Iran"])

@@ -6,12 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from flashmail.campaigns.content import CampaignContent
 from flashmail.database import reading, transaction
+from flashmail.digests.runner import run_due
 from flashmail.errors import WrongInput
 from flashmail.model import Frequency, Schedule
-from flashmail.reports.missed import MissedDigest, missed
-from flashmail.sending.campaigns import CampaignContent
-from flashmail.sending.plan.digests import run_due
+from flashmail.reports.dashboard import MissedDigest, missed
 from office import Office
 from planning import GRACE, at, look, reads, schedule, tell
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from flashmail.briefs.dates import parse_moment
 from flashmail.errors import WrongInput
-from flashmail.sending.approve.moment import parse_moment
 from office import NOON
 
 

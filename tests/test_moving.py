@@ -8,12 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from flashmail.audience.knocks import OPEN_FOR
 from flashmail.database import reading, transaction
 from flashmail.links import Purpose
 from flashmail.model import Knock, Letter, LetterState, Subscriber
-from flashmail.sending.letters.letters import Postman
-from flashmail.sending.letters.porter import Porter
+from flashmail.subscribers.requests import OPEN_FOR
+from flashmail.transactional.mails import Porter
+from flashmail.transactional.queue import Postman
 from office import PRESS, SENDER, Office
 
 OLD, NEW, NEWER = "anne@example.org", "ann@example.com", "ann@example.net"

@@ -5,32 +5,32 @@ from datetime import timedelta
 
 import pytest
 
-from flashmail.sending.engine import pace
-from flashmail.sending.engine.pace import Limits
+from flashmail.delivery import rate_limit
+from flashmail.delivery.rate_limit import Limits
 from office import NOON, Office
 
 
 def test_whoever_comes_next_waits_for_the_moments_taken(office: Office) -> None:
-    first = pace.take(office.engine, 20, 10, now=NOON)
-    second = pace.take(office.engine, 5, 10, now=NOON)
-    third = pace.take(office.engine, 1, 10, now=NOON)
+    first = rate_limit.take(office.engine, 20, 10, now=NOON)
+    second = rate_limit.take(office.engine, 5, 10, now=NOON)
+    third = rate_limit.take(office.engine, 1, 10, now=NOON)
 
     assert [first, second, third] == [0, 2, 2.5]
 
 
 def test_unused_time_is_not_made_up_for(office: Office) -> None:
-    pace.take(office.engine, 10, 10, now=NOON)
+    rate_limit.take(office.engine, 10, 10, now=NOON)
     later = NOON + timedelta(hours=1)
 
-    assert pace.take(office.engine, 10, 10, now=later) == 0
-    assert pace.take(office.engine, 10, 10, now=later) == 1
+    assert rate_limit.take(office.engine, 10, 10, now=later) == 0
+    assert rate_limit.take(office.engine, 10, 10, now=later) == 1
 
 
 def test_a_clock_that_was_set_back_holds_nobody_up(office: Office) -> None:
-    pace.take(office.engine, 10, 10, now=NOON + timedelta(days=1))
+    rate_limit.take(office.engine, 10, 10, now=NOON + timedelta(days=1))
 
-    assert pace.take(office.engine, 10, 10, now=NOON) == 0
-    assert pace.take(office.engine, 10, 10, now=NOON) == 1
+    assert rate_limit.take(office.engine, 10, 10, now=NOON) == 0
+    assert rate_limit.take(office.engine, 10, 10, now=NOON) == 1
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_clock_that_was_set_back_holds_nobody_up(office: Office) -> None:
 def test_moments_are_taken_for_a_quarter_of_a_second(
     left: int, count: int, rate: float, taken: int
 ) -> None:
-    assert pace.slice_of(left, count, rate) == taken
+    assert rate_limit.slice_of(left, count, rate) == taken
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_moments_are_taken_for_a_quarter_of_a_second(
     [(500, 0, 500), (500, 1000, 500), (500, 14, 28), (500, 0.1, 1), (1, 100, 1)],
 )
 def test_a_batch_is_two_seconds_at_most(largest: int, rate: float, size: int) -> None:
-    assert pace.batch_size(largest, rate) == size
+    assert rate_limit.batch_size(largest, rate) == size
 
 
 def test_each_mail_goes_at_its_moment() -> None:
@@ -60,7 +60,7 @@ def test_each_mail_goes_at_its_moment() -> None:
 
     async def play() -> list[float]:
         loop = asyncio.get_running_loop()
-        metronome, begun = pace.Metronome(take, 1000, 3), loop.time()
+        metronome, begun = rate_limit.Metronome(take, 1000, 3), loop.time()
         moments = []
         for _ in range(3):
             await metronome.wait(1)

@@ -5,8 +5,7 @@ from base64 import urlsafe_b64encode
 import pytest
 from fastapi.testclient import TestClient
 
-from flashmail.web.nav import MENU
-from flashmail.web.page import NOTICE, done
+from flashmail.web.page import MENU, NOTICE, done
 
 
 def test_the_menu_leads_to_pages(client: TestClient) -> None:

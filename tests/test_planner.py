@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flashmail.audience import reasons
 from flashmail.audience.segment import Segment
+from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
+from flashmail.digests.runner import run_due
 from flashmail.model import (
     DeliveryState,
     Frequency,
@@ -15,9 +16,8 @@ from flashmail.model import (
     Path,
     Subscription,
 )
-from flashmail.reports.person import fate
-from flashmail.sending import campaigns
-from flashmail.sending.plan.digests import run_due
+from flashmail.reports.subscriber import fate
+from flashmail.subscribers import explain
 from office import NOON, Office
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 
@@ -258,7 +258,7 @@ def test_who_leaves_between_planning_and_claim_is_skipped_with_the_reason(
 def test_a_cancelled_brief_is_in_no_digest(office: Office) -> None:
     bart = reads(office, "Bart", DAILY)
     reads(office, "Anne", INSTANT)
-    office.post.before = lambda: office.do(campaigns.cancel, 1)
+    office.post.before = lambda: office.do(lifecycle.cancel, 1)
     storm = tell(office, "Storm")
 
     at(office, 7, days=1)
@@ -293,7 +293,7 @@ def test_the_same_text_sent_twice_is_in_a_digest_once(office: Office) -> None:
 def why(office: Office, name: str, campaign_id: int) -> tuple[str, str]:
     """Return what became of a campaign for somebody, and why."""
     with reading(office.engine) as session:
-        campaign = campaigns.find(session, campaign_id)
+        campaign = lifecycle.find(session, campaign_id)
         told = fate(session, campaign, f"{name.lower()}@example.org")
         return told["state"], told["reason"]
 
@@ -332,7 +332,7 @@ def test_why_says_by_which_path_a_brief_would_come_now(office: Office) -> None:
         with reading(office.engine) as session:
             segment = Segment(any=("Iran",))
             address = f"{name.lower()}@example.org"
-            told = reasons.why(session, address, segment, now=NOON)
+            told = explain.why(session, address, segment, now=NOON)
             return told.included, told.words
 
     assert now("Anne") == (True, "follows Iran")

@@ -13,8 +13,11 @@ from sqlmodel import col, delete, select
 
 from conftest import _copy
 from examples import examples
-from flashmail.audience.paths import Habits, path_of, quickest
+from flashmail.audience.timing import Habits, path_of, quickest
+from flashmail.campaigns.content import CampaignContent
 from flashmail.database import connect, reading, transaction
+from flashmail.digests.composing import Digest
+from flashmail.digests.runner import run_due
 from flashmail.model import (
     Campaign,
     Delivery,
@@ -28,9 +31,6 @@ from flashmail.model import (
     Subscriber,
     Subscription,
 )
-from flashmail.sending.campaigns import CampaignContent
-from flashmail.sending.plan.digests import run_due
-from flashmail.sending.plan.parcels import Digest
 from office import Office, Post
 from planning import GRACE, all_owed, make, tell
 

@@ -8,8 +8,8 @@ import pytest
 
 from flashmail.database import transaction
 from flashmail.model import DeliveryState, EventKind
-from flashmail.tracking.record import record
-from flashmail.tracking.told import Told
+from flashmail.tracking.events import Told
+from flashmail.tracking.recording import record
 from office import NOON, Office
 
 READERS, POSTS = 200, 8

@@ -9,11 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, select
 
-from flashmail.audience import takeout
-from flashmail.audience.erase import ERASED, erased_among
-from flashmail.audience.roster.merge import merge
-from flashmail.audience.roster.staging import Staged
+from flashmail import privacy
+from flashmail.audience.suppression import ERASED, erased_among
 from flashmail.database import reading, transaction
+from flashmail.import_export.merge import merge
+from flashmail.import_export.staging import Staged
 from flashmail.links import Purpose, Tokens
 from flashmail.model import (
     Consent,
@@ -296,7 +296,7 @@ def test_no_table_about_people_is_forgotten() -> None:
         if "subscriber_id" in table.columns
     }
 
-    assert named == {each.__tablename__ for each in takeout.BY_NUMBER} | {"knock"}
+    assert named == {each.__tablename__ for each in privacy.BY_NUMBER} | {"knock"}
 
 
 def test_erasing_takes_two_words(client: TestClient, anne: Office) -> None:

@@ -10,21 +10,16 @@ import pytest
 from flashmail import bootstrap, briefs
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Quote, Related, Section, SectionKind
+from flashmail.campaigns import briefs as stored
+from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
+from flashmail.findings import Finding, Level
 from flashmail.links import Links
 from flashmail.message import Message, mark
-from flashmail.model import (
-    BriefDraft,
-    LinkCheck,
-    LinkState,
-    QuoteApproval,
-    StoredBrief,
-)
-from flashmail.rendering.finding import Finding, Level
-from flashmail.rendering.preflight import Facts, LinkFact, examine
-from flashmail.rendering.sample import RICH
-from flashmail.sending import campaigns, stored
-from flashmail.sending.approve.preflight import Surroundings, look_ahead, preflight
+from flashmail.model import BriefDraft, LinkCheck, LinkState, QuoteApproval, StoredBrief
+from flashmail.preflight import Facts, LinkFact, examine
+from flashmail.rendering.renderer import RICH
+from flashmail.review.preflight import Surroundings, look_ahead, preflight
 from office import NOON, Office
 
 POSTAL = "1 Example Street, Springfield"
@@ -349,7 +344,7 @@ def test_an_approved_quote_is_approved_word_for_word(office: Office) -> None:
 
 def of_brief(office: Office, campaign_id: int, brief: Brief) -> None:
     with transaction(office.engine) as session:
-        campaign = campaigns.find(session, campaign_id)
+        campaign = lifecycle.find(session, campaign_id)
         campaign.brief_id = stored.keep_brief(
             session,
             brief.title,
@@ -389,7 +384,7 @@ def test_an_embargo_holds_until_the_moment_it_is_sent_for(office: Office) -> Non
     of_brief(office, storm, replace(BRIEF, quotes=()))
     lifted = NOON + timedelta(hours=3)
     with transaction(office.engine) as session:
-        brief_id = campaigns.find(session, storm).brief_id
+        brief_id = lifecycle.find(session, storm).brief_id
         stored = session.get_one(StoredBrief, brief_id)
         stored.embargo_until = lifted
 

@@ -12,7 +12,7 @@ from itertools import count
 import httpx2 as httpx
 import pytest
 
-from flashmail.web.readers.gate import FROM_ONE
+from flashmail.web.public.signup_limits import FROM_ONE
 from shell import Home
 
 #: Asks to join, coming from somewhere if one believes it; returns the status.

@@ -7,15 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
-from flashmail.model import (
-    AuditEntry,
-    BriefDraft,
-    BriefRevision,
-    Campaign,
-    Role,
-    Staff,
-)
-from flashmail.staff.rights import may_open
+from flashmail.model import AuditEntry, BriefDraft, BriefRevision, Campaign, Role, Staff
+from flashmail.staff.permissions import may_open
 from newsroom import DRAFT, enter, hire, rewritten, written
 from office import NOON, Office
 from test_rights import staff

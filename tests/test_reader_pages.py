@@ -12,7 +12,7 @@ from flashmail.links import Purpose
 from flashmail.model import Amends, Knock
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
-from flashmail.web.readers.gate import ATTACK
+from flashmail.web.public.signup_limits import ATTACK
 from office import Office
 from test_archive import publish
 

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flashmail.campaigns import audience, briefs, lifecycle
+from flashmail.campaigns.lifecycle import NotWhatWasApproved, TooOld
 from flashmail.database import reading, transaction
+from flashmail.delivery.starting import JOINED_LATER, include
 from flashmail.errors import WrongInput
+from flashmail.findings import blocking, warning
 from flashmail.model import (
     Campaign,
     CampaignStatus,
@@ -17,20 +21,8 @@ from flashmail.model import (
     Rhythm,
     SubscriberStatus,
 )
-from flashmail.rendering.finding import blocking, warning
-from flashmail.sending import campaigns, stored
-from flashmail.sending.approve import crowd
-from flashmail.sending.approve.approval import (
-    JOINED_LATER,
-    Blocked,
-    Changed,
-    Seen,
-    approve,
-    include,
-)
-from flashmail.sending.approve.fresh import TooOld
-from flashmail.sending.approve.rehearsal import LATER, rehearse
-from flashmail.sending.campaigns import NotWhatWasApproved
+from flashmail.review.approval import Blocked, Changed, Seen, approve
+from flashmail.review.dry_run import LATER, rehearse
 from office import Office
 
 IDS = st.sets(st.integers(0, 2**32 - 1))
@@ -38,13 +30,13 @@ IDS = st.sets(st.integers(0, 2**32 - 1))
 
 @given(IDS)
 def test_a_crowd_is_kept_whole(ids: set[int]) -> None:
-    assert crowd.unpack(crowd.pack(ids)) == ids
-    assert crowd.digest(sorted(ids, reverse=True)) == crowd.digest(ids)
+    assert audience.unpack(audience.pack(ids)) == ids
+    assert audience.digest(sorted(ids, reverse=True)) == audience.digest(ids)
 
 
 @given(IDS, st.integers(0, 2**32 - 1))
 def test_one_more_is_another_crowd(ids: set[int], one: int) -> None:
-    assert crowd.digest(ids ^ {one}) != crowd.digest(ids)
+    assert audience.digest(ids ^ {one}) != audience.digest(ids)
 
 
 @pytest.fixture
@@ -75,12 +67,12 @@ def approved(office: Office, seen: Seen, **more: object) -> None:
 def scheduled(office: Office, **later: float) -> None:
     moment = office.now + timedelta(**later)
     with transaction(office.engine) as session:
-        campaigns.schedule(session, 1, moment, who="Ada", now=office.now)
+        lifecycle.schedule(session, 1, moment, who="Ada", now=office.now)
 
 
 def taken_back(office: Office) -> None:
     with transaction(office.engine) as session:
-        campaigns.take_back(session, 1, who="Ada", now=office.now)
+        lifecycle.take_back(session, 1, who="Ada", now=office.now)
 
 
 def test_a_rehearsal_counts_everybody_once(drafted: Office) -> None:
@@ -114,7 +106,7 @@ def test_what_was_rehearsed_is_what_is_sent(drafted: Office) -> None:
     drafted.send_all()
 
     sent = [who.subscriber_id for _, who in drafted.post.sent]
-    assert crowd.digest(sent) == seen.audience
+    assert audience.digest(sent) == seen.audience
     assert drafted.campaign().approved_digest == seen.content
 
 
@@ -234,7 +226,7 @@ def test_somebody_may_say_that_they_get_it_too(drafted: Office) -> None:
 def test_without_a_rehearsal_the_rule_is_what_was_approved(drafted: Office) -> None:
     drafted.approve(1)
     with transaction(drafted.engine) as session:
-        campaigns.schedule(session, 1, drafted.now, who="Ada", now=drafted.now)
+        lifecycle.schedule(session, 1, drafted.now, who="Ada", now=drafted.now)
     drafted.subscribe("Carla", "Iran")
 
     drafted.send_all()
@@ -246,15 +238,15 @@ def test_taking_back_voids_the_approval(drafted: Office) -> None:
     go(drafted, rehearsed(drafted))
 
     with transaction(drafted.engine) as session:
-        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
     drafted.send_all()
 
     campaign = drafted.campaign()
     assert (campaign.status, campaign.approved_by) == (CampaignStatus.DRAFT, "")
     assert campaign.send_at is None
     assert drafted.post.sent == []
-    with reading(drafted.engine) as session, pytest.raises(campaigns.CampaignMoved):
-        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+    with reading(drafted.engine) as session, pytest.raises(lifecycle.CampaignMoved):
+        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
 
 
 def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
@@ -262,17 +254,17 @@ def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
     drafted.send_one()
 
     with (
-        pytest.raises(campaigns.CampaignMoved, match="is sending"),
+        pytest.raises(lifecycle.CampaignMoved, match="is sending"),
         transaction(drafted.engine) as session,
     ):
-        campaigns.take_back(session, 1, who="Edna", now=drafted.now)
+        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
 
 
 def test_who_is_held_back_is_counted_and_gets_it_later(office: Office) -> None:
     anne = office.subscribe("Anne", "Iran")
     campaign_id = office.draft()
     with transaction(office.engine) as session:
-        brief_id = stored.keep_brief(session, "Storm", "", "", now=office.now)
+        brief_id = briefs.keep_brief(session, "Storm", "", "", now=office.now)
         session.get_one(Campaign, campaign_id).brief_id = brief_id
         session.add(Rhythm(subscriber_id=anne, quiet="00:00-23:59"))
 

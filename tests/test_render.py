@@ -13,7 +13,7 @@ import pytest
 from flashmail.briefs.brief import Brief, Quote, Related, Section, SectionKind
 from flashmail.links import Links
 from flashmail.message import LEAVE, PIXEL, WATCH, Message, fields, fill
-from flashmail.rendering import Rendered, Renderer, RenderError, Site, confined
+from flashmail.rendering import Rendered, Renderer, RenderError, Site, process
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 SITE = Site("Harbor & Sons", "12 Quay Street, Springfield", "https://mail.example.org")
@@ -177,7 +177,7 @@ def test_nothing_is_left_unswapped() -> None:
 
 def test_the_same_brief_gives_the_same_mail_to_the_last_byte() -> None:
     first = render(FULL)
-    confined.run.cache_clear()
+    process.run.cache_clear()
 
     assert render(FULL) == first
 

@@ -21,13 +21,13 @@ from flashmail.model import (
     Subscriber,
     SubscriberStatus,
 )
-from flashmail.reports import failures, kept, newsroom, timeline
-from flashmail.reports.compare import comparison, measures
-from flashmail.reports.failures import OTHERS, REASONS_SHOWN, Failure
-from flashmail.reports.groups import by_domain, by_topic
-from flashmail.reports.readers import Readers, readers
+from flashmail.reports import breakdown, cached, dashboard, undelivered
+from flashmail.reports.breakdown import by_domain, by_topic
+from flashmail.reports.cached import comparison, measures
+from flashmail.reports.campaign import Readers, readers
+from flashmail.reports.undelivered import OTHERS, REASONS_SHOWN, Failure
 from flashmail.settings import Tracking
-from flashmail.tracking.totals import erase
+from flashmail.tracking.engagement import erase
 from office import NOON, TRACKING, Office
 
 DESTINATION = "https://www.example.org/report"
@@ -49,10 +49,10 @@ def storm(office: Office) -> Office:
 
 def again(office: Office, *, now: datetime) -> int:
     """Count what is due; return how much it was."""
-    return kept.count_again(office.engine, now=now, tracking=TRACKING)
+    return cached.count_again(office.engine, now=now, tracking=TRACKING)
 
 
-counted = partial(kept.figures, tracking=TRACKING)
+counted = partial(cached.figures, tracking=TRACKING)
 
 
 def happened(
@@ -111,13 +111,13 @@ def test_the_lines_of_the_chart_end_at_the_number_of_people(storm: Office) -> No
     happened(storm, EventKind.CLICKED, 2, after=timedelta(minutes=-3))
 
     with reading(storm.engine) as session:
-        drawn = timeline.timeline(session, session.get_one(Campaign, 1))
+        drawn = breakdown.timeline(session, session.get_one(Campaign, 1))
 
     assert drawn.minutes == 1
     assert drawn.times[0] == NOON + timedelta(minutes=1)
     assert drawn.lines["opened"] == (0, 1, 1, 1, 2)
     assert drawn.lines["clicked"] == (1, 1, 1, 1, 1)
-    assert drawn.lines[timeline.REACHED][-1] == 3
+    assert drawn.lines[breakdown.REACHED][-1] == 3
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,10 @@ def test_the_lines_of_the_chart_end_at_the_number_of_people(storm: Office) -> No
 def test_a_chart_has_no_more_steps_than_can_be_read(
     last: timedelta, minutes: int
 ) -> None:
-    drawn = timeline.drawn(NOON, {"opened": {NOON + last: 1}})
+    drawn = breakdown.drawn(NOON, {"opened": {NOON + last: 1}})
 
     assert drawn.minutes == minutes
-    assert len(drawn.times) <= timeline.STEPS_SHOWN
+    assert len(drawn.times) <= breakdown.STEPS_SHOWN
 
 
 def test_domains_and_topics_say_what_became_of_their_readers(storm: Office) -> None:
@@ -161,8 +161,8 @@ def test_failures_say_whether_to_try_again(storm: Office) -> None:
     put(storm, DeliveryState.UNKNOWN, 3, reason="")
 
     with reading(storm.engine) as session:
-        found = failures.failures(session, 1)
-        again = failures.retryable(session, 1)
+        found = undelivered.failures(session, 1)
+        again = undelivered.retryable(session, 1)
 
     advice = {each.reason: each.advice for each in found}
     assert "may help" in advice["450 later"]
@@ -177,7 +177,7 @@ def test_rare_reasons_are_added_up() -> None:
         for n in range(REASONS_SHOWN + 5)
     ]
 
-    shortened = failures.shortened(many)
+    shortened = undelivered.shortened(many)
 
     assert len(shortened) == REASONS_SHOWN + 1
     assert (shortened[-1].reason, shortened[-1].people) == (OTHERS, 5)
@@ -220,8 +220,8 @@ def test_what_was_counted_is_kept_until_it_is_too_old(storm: Office) -> None:
         with reading(storm.engine) as session:
             campaign = session.get_one(Campaign, 1)
             now = NOON + after
-            return kept.figures(
-                session, campaign, kept.SUMMARY, now=now, tracking=TRACKING
+            return cached.figures(
+                session, campaign, cached.SUMMARY, now=now, tracking=TRACKING
             ).values["opened"]
 
     assert opened(timedelta(seconds=5)) == 0
@@ -232,7 +232,7 @@ def test_old_campaigns_are_counted_less_often(storm: Office) -> None:
     assert again(storm, now=NOON) == 2
     assert again(storm, now=NOON) == 0
     assert (
-        kept.count_again(
+        cached.count_again(
             storm.engine, now=NOON + timedelta(seconds=11), tracking=TRACKING
         )
         == 2
@@ -241,13 +241,13 @@ def test_old_campaigns_are_counted_less_often(storm: Office) -> None:
     month = NOON + timedelta(days=30)
     assert again(storm, now=month) == 2
     assert (
-        kept.count_again(
+        cached.count_again(
             storm.engine, now=month + timedelta(hours=1), tracking=TRACKING
         )
         == 0
     )
     assert (
-        kept.count_again(
+        cached.count_again(
             storm.engine, now=month + timedelta(hours=8), tracking=TRACKING
         )
         == 2
@@ -266,11 +266,11 @@ def test_the_chart_outlives_what_people_did(storm: Office) -> None:
 
     with reading(storm.engine) as session:
         campaign = session.get_one(Campaign, 1)
-        drawn = kept.figures(
-            session, campaign, kept.DETAILS, now=year, tracking=TRACKING
+        drawn = cached.figures(
+            session, campaign, cached.DETAILS, now=year, tracking=TRACKING
         ).values
-        told = kept.figures(
-            session, campaign, kept.SUMMARY, now=year, tracking=TRACKING
+        told = cached.figures(
+            session, campaign, cached.SUMMARY, now=year, tracking=TRACKING
         ).values
     assert drawn["timeline"]["lines"]["opened"][-1] == 1
     assert told["readers"]["opened"]["unknown"] == 1
@@ -281,7 +281,7 @@ def test_the_link_that_nobody_sees_is_no_click(storm: Office) -> None:
 
     with reading(storm.engine) as session:
         campaign = session.get_one(Campaign, 1)
-        assert timeline.timeline(session, campaign).lines["clicked"][-1] == 0
+        assert breakdown.timeline(session, campaign).lines["clicked"][-1] == 0
         assert [each.clicked for each in by_domain(session, 1)] == [0, 0]
 
 
@@ -292,7 +292,7 @@ def test_the_newsroom_says_what_needs_a_person(storm: Office) -> None:
 
     def needs(after: timedelta) -> list[tuple[str, str]]:
         with reading(storm.engine) as session:
-            found = newsroom.Newsroom(session, NOON + after, TRACKING).needs()
+            found = dashboard.Newsroom(session, NOON + after, TRACKING).needs()
         return [(each.campaign.subject, each.path) for each in found]
 
     waiting = ("Calm", "/campaigns/2")
@@ -323,9 +323,9 @@ def test_bounces_and_complaints_have_limits(
         "complained": complained,
         "states": {"unknown": 0, "bounced": bounced},
     }
-    progress = newsroom.Progress(campaign, figures)
+    progress = dashboard.Progress(campaign, figures)
 
-    assert [said for said, _ in newsroom.concerns(progress, now=NOON)] == words
+    assert [said for said, _ in dashboard.concerns(progress, now=NOON)] == words
 
 
 def test_the_report_is_a_page(client: TestClient, storm: Office) -> None:
@@ -425,8 +425,8 @@ def test_the_overview_moves_by_itself(client: TestClient, storm: Office) -> None
 
 
 def test_somebody_who_left_is_not_counted_as_active(office: Office) -> None:
-    from flashmail.audience.headcount import by_status
-    from flashmail.audience.headcount import by_topic as followers
+    from flashmail.audience.counts import by_status
+    from flashmail.audience.counts import by_topic as followers
 
     office.subscribe("Anne", "Iran")
     office.subscribe("Boris", "Iran", status=SubscriberStatus.UNSUBSCRIBED)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from flashmail.database import transaction
+from flashmail.digests.runner import run_due
 from flashmail.model import Amends, Campaign, DeliveryState, Frequency, Rhythm
-from flashmail.sending.plan.digests import run_due
 from office import NOON, Office
 from planning import GRACE, mails, make, reads, tell
 

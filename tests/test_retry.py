@@ -2,11 +2,11 @@
 
 import pytest
 
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.lifecycle import CampaignMoved
 from flashmail.database import transaction
+from flashmail.delivery.intervention import retry
 from flashmail.model import CampaignStatus, DeliveryState
-from flashmail.sending import campaigns
-from flashmail.sending.campaigns import CampaignMoved
-from flashmail.sending.engine.retry import retry
 from flashmail.transports import Outcome
 from office import Office
 
@@ -87,7 +87,7 @@ def test_a_retry_touches_nobody_else(office: Office) -> None:
 def test_a_cancelled_campaign_stays_so(office: Office) -> None:
     office.subscribe("Anne", "Iran")
     office.schedule()
-    office.do(campaigns.cancel, 1)
+    office.do(lifecycle.cancel, 1)
 
     with pytest.raises(CampaignMoved, match="nothing to retry"):
         again(office, unknown=True)

@@ -4,7 +4,7 @@ import pytest
 
 from flashmail.audience.segment import Segment
 from flashmail.model import Campaign, Role, Staff
-from flashmail.staff.rights import may_see, may_send, topics_of
+from flashmail.staff.permissions import may_see, may_send, topics_of
 from office import NOON
 
 

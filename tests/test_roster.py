@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from flashmail.audience.roster import ImportReport, add, export, import_rosters, remove
 from flashmail.audience.topics import parse_topics, sync_topics
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
+from flashmail.import_export import ImportReport, export, import_rosters
 from flashmail.model import (
     Subscriber,
     SubscriberStatus,
@@ -18,6 +18,7 @@ from flashmail.model import (
     Suppression,
     Topic,
 )
+from flashmail.subscribers.edit import add, remove
 from office import NOON, Office
 
 FOLDER = Path(__file__).parents[1] / "subscribers"

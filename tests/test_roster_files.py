@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.audience.roster.columns import Columns, read_header
-from flashmail.audience.roster.source import examine, is_hint, rows
 from flashmail.errors import WrongInput
+from flashmail.import_export.files import examine, is_hint, rows
+from flashmail.import_export.rows import Columns, read_header
 
 PEOPLE = [
     ["address", "name", "topics"],

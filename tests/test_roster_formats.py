@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flashmail.audience.roster import import_rosters, preview
 from flashmail.errors import WrongInput
+from flashmail.import_export import import_rosters, preview
 from flashmail.model import SubscriberStatus, Subscription
 from office import NOON
 from test_roster import Registry, numbers, registry

@@ -5,8 +5,8 @@ import pytest
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.model import BriefDraft, BriefRevision, Campaign, Role, Staff
-from flashmail.staff import rights
-from flashmail.staff.second import NotYours, Permission, permission
+from flashmail.staff import permissions
+from flashmail.staff.permissions import NotYours, Permission, permission
 from newsroom import hire
 from office import NOON, Office
 
@@ -21,21 +21,21 @@ def written_by(office: Office, wrote: Staff, made: Staff) -> None:
             title="Storm",
             markdown="",
             created_at=NOON,
-            created_by=rights.sign(wrote),
+            created_by=permissions.sign(wrote),
             changed_at=NOON,
-            changed_by=rights.sign(wrote),
+            changed_by=permissions.sign(wrote),
         )
         session.add(draft)
         session.flush()
         assert draft.id is not None
-        who = rights.sign(wrote)
+        who = permissions.sign(wrote)
         session.add(
             BriefRevision(draft_id=draft.id, number=1, markdown="", at=NOON, who=who)
         )
         session.flush()
         campaign = session.get_one(Campaign, 1)
         campaign.draft_id, campaign.draft_revision = draft.id, 1
-        campaign.created_by = rights.sign(made)
+        campaign.created_by = permissions.sign(made)
 
 
 def ask(office: Office, staff: Staff, reason: str = "") -> Permission:

@@ -7,15 +7,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from flashmail import bootstrap
-from flashmail.audience import headcount, look, segments
-from flashmail.audience.rule import Row, Rows, rows_of, where_of
-from flashmail.audience.segment import Segment
-from flashmail.audience.segments import NoSuchSegment
+from flashmail.audience import counts, saved_segments
+from flashmail.audience.segment import Row, Rows, Segment, rows_of, where_of
 from flashmail.bootstrap import count_everybody
 from flashmail.database import reading, transaction
-from flashmail.errors import WrongInput
+from flashmail.errors import NoSuchSegment, WrongInput
 from flashmail.model import Crowd, Role, SubscriberStatus
-from flashmail.web.audience.growth import growth_of
+from flashmail.web.page import growth_of
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 
@@ -48,7 +46,7 @@ def keep(
     readers: Office, segment: Segment, segment_id: int | None = None
 ) -> int | None:
     with transaction(readers.engine) as session:
-        return segments.keep(
+        return saved_segments.keep(
             session,
             segment,
             taken=OF_FILE,
@@ -60,7 +58,7 @@ def keep(
 
 def names(readers: Office) -> list[str]:
     with reading(readers.engine) as session:
-        return list(segments.merged(session, OF_FILE))
+        return list(saved_segments.merged(session, OF_FILE))
 
 
 @pytest.mark.parametrize(
@@ -117,10 +115,12 @@ def test_a_segment_is_kept_changed_deleted_and_restored(readers: Office) -> None
     keep(readers, Segment("The press", all=("Iran",)), number)
     changed = names(readers)
     with transaction(readers.engine) as session:
-        segments.delete(session, number or 0, who="Edna", now=NOON)
+        saved_segments.delete(session, number or 0, who="Edna", now=NOON)
     deleted = names(readers)
     with transaction(readers.engine) as session:
-        segments.restore(session, number or 0, taken=OF_FILE, who="Edna", now=NOON)
+        saved_segments.restore(
+            session, number or 0, taken=OF_FILE, who="Edna", now=NOON
+        )
 
     assert changed == ["Iran watchers", "The press"]
     assert deleted == ["Iran watchers"]
@@ -146,14 +146,16 @@ def test_a_segment_says_something_that_there_is(
 def test_a_name_given_away_meanwhile_is_not_taken_back(readers: Office) -> None:
     number = keep(readers, Segment("Press", any=("Iran",)))
     with transaction(readers.engine) as session:
-        segments.delete(session, number or 0, who="Edna", now=NOON)
+        saved_segments.delete(session, number or 0, who="Edna", now=NOON)
     keep(readers, Segment("press", any=("Iran",)))
 
     with (
         pytest.raises(WrongInput, match="already"),
         transaction(readers.engine) as session,
     ):
-        segments.restore(session, number or 0, taken=OF_FILE, who="Edna", now=NOON)
+        saved_segments.restore(
+            session, number or 0, taken=OF_FILE, who="Edna", now=NOON
+        )
 
 
 def test_of_two_with_one_name_neither_is_sent_to(readers: Office) -> None:
@@ -162,9 +164,9 @@ def test_of_two_with_one_name_neither_is_sent_to(readers: Office) -> None:
 
     with reading(readers.engine) as session:
         with pytest.raises(WrongInput, match="two segments"):
-            segments.named(session, both, "Press")
+            saved_segments.named(session, both, "Press")
         with pytest.raises(NoSuchSegment, match="Iran watchers, Press"):
-            segments.named(session, OF_FILE, "Nothing")
+            saved_segments.named(session, OF_FILE, "Nothing")
 
 
 def test_what_is_made_in_the_page_is_known_everywhere(
@@ -185,8 +187,8 @@ def test_what_two_have_in_common(readers: Office) -> None:
     iran, both = Segment(any=("Iran",)), Segment(all=("Iran", "Pakistan"))
 
     with reading(readers.engine) as session:
-        assert look.overlap(session, iran, both) == look.Overlap(2, 1, 1)
-        assert look.overlap(session, both, Segment(where='name = "Anne"')).both == 0
+        assert counts.overlap(session, iran, both) == counts.Overlap(2, 1, 1)
+        assert counts.overlap(session, both, Segment(where='name = "Anne"')).both == 0
 
 
 def test_a_segment_is_built_by_the_form(client: TestClient, readers: Office) -> None:
@@ -272,12 +274,12 @@ def test_everybody_is_counted_day_by_day(readers: Office, tmp_path: Path) -> Non
     count(timedelta(days=8, hours=1))
 
     with reading(readers.engine) as session:
-        heads = headcount.latest(session, Crowd.TOPIC)
-        line = headcount.growth(session, Crowd.TOPIC, now=NOON + timedelta(days=8))
-        segment = headcount.latest(session, Crowd.SEGMENT)["Iran watchers"].people
+        heads = counts.latest(session, Crowd.TOPIC)
+        line = counts.growth(session, Crowd.TOPIC, now=NOON + timedelta(days=8))
+        segment = counts.latest(session, Crowd.SEGMENT)["Iran watchers"].people
     assert heads["iran"].people == 3
     assert line["iran"][-2:] == [2, 3]
-    assert headcount.change(line["iran"]) == 1
+    assert counts.change(line["iran"]) == 1
     assert segment == 3
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from examples import examples
 from flashmail.message import LEAVE, TOKEN, Message, mark
 from flashmail.transports import Fenced, Outcome, Receipt, Recipient, SenderProblem
-from flashmail.transports.sendgrid import REQUESTS, SendGrid
-from flashmail.transports.sendgrid_answers import Meaning, read
+from flashmail.transports.sendgrid import REQUESTS, Meaning, SendGrid, read
 from peers.sendgrid import (
     CLOSE,
     TAKE_AND_CLOSE,

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.lifecycle import CampaignMoved, NotWhatWasApproved
 from flashmail.database import transaction
+from flashmail.delivery import ledger
+from flashmail.delivery.claim import LEASE, Claim, claim
+from flashmail.delivery.starting import begin_due
 from flashmail.message import fill
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, Suppression, Topic
-from flashmail.sending import campaigns
-from flashmail.sending.campaigns import CampaignMoved, NotWhatWasApproved
-from flashmail.sending.engine import ledger
-from flashmail.sending.engine.claim import LEASE, Claim, claim
-from flashmail.sending.plan.calendar import begin_due
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem
 from office import NOON, Office
 
@@ -162,13 +162,13 @@ def test_a_paused_campaign_stops_after_the_batch_in_hand(office: Office) -> None
     office.subscribe("Anne", "Iran")
     office.subscribe("Bart", "Iran")
     storm = office.schedule()
-    office.post.meanwhile = lambda: office.do(campaigns.pause, storm)
+    office.post.meanwhile = lambda: office.do(lifecycle.pause, storm)
 
     office.send_all()
     assert office.states() == {SENT: 1, QUEUED: 1}
 
     office.post.meanwhile = lambda: None
-    office.do(campaigns.resume, storm)
+    office.do(lifecycle.resume, storm)
     office.send_all()
     assert office.post.addresses == ["anne@example.org", "bart@example.org"]
     assert office.status() is CampaignStatus.SENT
@@ -180,19 +180,19 @@ def test_a_cancelled_campaign_sends_nothing_more(office: Office) -> None:
     storm = office.schedule()
     office.send_one()
 
-    office.do(campaigns.cancel, storm)
+    office.do(lifecycle.cancel, storm)
     office.send_all()
 
     assert office.states() == {SENT: 1, DeliveryState.CANCELLED: 1}
     with pytest.raises(CampaignMoved, match="is cancelled"):
-        office.do(campaigns.resume, storm)
+        office.do(lifecycle.resume, storm)
 
 
 def test_what_is_put_off_in_a_cancelled_campaign_is_cancelled(office: Office) -> None:
     office.subscribe("Anne", "Iran")
     storm = office.schedule()
     office.post.outcome = Outcome.LATER
-    office.post.meanwhile = lambda: office.do(campaigns.cancel, storm)
+    office.post.meanwhile = lambda: office.do(lifecycle.cancel, storm)
 
     office.send_all()
 
@@ -357,7 +357,7 @@ def test_a_row_that_is_gone_is_noticed(office: Office) -> None:
 def test_an_approval_is_of_what_was_looked_at(office: Office) -> None:
     storm = office.draft()
     with pytest.raises(NotWhatWasApproved), transaction(office.engine) as session:
-        campaigns.approve(session, storm, "0" * 64, who="Edna", now=NOON)
+        lifecycle.approve(session, storm, "0" * 64, who="Edna", now=NOON)
 
     assert office.status(storm) is CampaignStatus.DRAFT
 
@@ -366,10 +366,10 @@ def test_a_changed_draft_is_not_what_was_approved(office: Office) -> None:
     storm = office.draft()
     seen = office.campaign(storm).message_digest
     with transaction(office.engine) as session:
-        campaigns.find(session, storm).html += "."
+        lifecycle.find(session, storm).html += "."
 
     with pytest.raises(NotWhatWasApproved), transaction(office.engine) as session:
-        campaigns.approve(session, storm, seen, who="Edna", now=NOON)
+        lifecycle.approve(session, storm, seen, who="Edna", now=NOON)
 
 
 def test_an_unapproved_campaign_cannot_be_scheduled(office: Office) -> None:
@@ -379,7 +379,7 @@ def test_an_unapproved_campaign_cannot_be_scheduled(office: Office) -> None:
         pytest.raises(CampaignMoved, match="is draft"),
         transaction(office.engine) as session,
     ):
-        campaigns.schedule(session, storm, NOON, who="Edna", now=NOON)
+        lifecycle.schedule(session, storm, NOON, who="Edna", now=NOON)
 
 
 def begin(office: Office) -> Claim:

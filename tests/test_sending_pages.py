@@ -22,10 +22,10 @@ from flashmail.model import (
     Rehearsal,
     Role,
 )
-from flashmail.sending.letters.letters import Postman
+from flashmail.transactional.queue import Postman
 from flashmail.transports import Outcome
 from flashmail.transports.outbox import Kept, Outbox
-from flashmail.web.sending.approving import UNDO
+from flashmail.web.newsroom.approval import UNDO
 from newsroom import DRAFT, enter, hire, rewritten, written
 from office import SENDER, Office
 
@@ -55,7 +55,7 @@ def newsroom(client: TestClient, office: Office) -> Office:
 
 def sit(client: TestClient, office: Office, name: str) -> None:
     """Change who sits at the browser."""
-    from flashmail.staff.people import find
+    from flashmail.staff.members import find
 
     with transaction(office.engine) as session:
         staff = find(session, f"{name.lower()}@example.org")
@@ -296,7 +296,7 @@ def approve_anyway(client: TestClient, path: str, **more: str) -> int:
 def _by_hand(client: TestClient, path: str) -> dict[str, str]:
     """Return what the form would hold where the page shows none."""
     from flashmail.database import reading
-    from flashmail.sending.approve.rehearsal import latest
+    from flashmail.review.dry_run import latest
 
     app = client.app
     with reading(app.state.engine) as session:  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from flashmail.audience.segment import Segment
-from flashmail.web.drafts.sizes import GOOD_FOR, Sizes
+from flashmail.web.newsroom.previews import GOOD_FOR, Sizes
 from newsroom import DRAFT, written
 from office import NOON, Office
 

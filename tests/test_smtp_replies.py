@@ -3,7 +3,7 @@
 import pytest
 
 from flashmail.transports import Outcome
-from flashmail.transports.replies import Phase, Reply, verdict
+from flashmail.transports.smtp.replies import Phase, Reply, verdict
 
 
 @pytest.mark.parametrize(

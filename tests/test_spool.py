@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 from flashmail.database import connect
 from flashmail.links import Purpose
 from flashmail.model import Subscriber, SubscriberStatus
-from flashmail.tracking.spool import Spool
+from flashmail.tracking.unsubscribe import Spool
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from office import Office

@@ -10,10 +10,10 @@ from sqlmodel import Session, select
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.model import AuditEntry, Role, Staff
-from flashmail.staff import door, people
-from flashmail.staff.door import FAILURES, WITHIN, TooManyFailures
-from flashmail.staff.people import SecondFactor
-from flashmail.staff.secrets import STEP
+from flashmail.staff import members, sign_in
+from flashmail.staff.credentials import STEP
+from flashmail.staff.members import SecondFactor
+from flashmail.staff.sign_in import FAILURES, WITHIN, TooManyFailures
 from office import NOON, Office
 
 PASSWORD = "correct horse battery"
@@ -23,7 +23,7 @@ ROLES = list(Role)
 
 def hire(office: Office, role: Role = Role.EDITOR, address: str = EDNA) -> None:
     with transaction(office.engine) as session:
-        people.add(session, "Edna", address, role, PASSWORD, who="Ada", now=NOON)
+        members.add(session, "Edna", address, role, PASSWORD, who="Ada", now=NOON)
 
 
 def knock(
@@ -35,20 +35,20 @@ def knock(
     place: str = "192.0.2.1",
 ) -> str | None:
     with transaction(office.engine) as session:
-        return door.sign_in(
+        return sign_in.sign_in(
             session, address, password, code, place=place, now=office.now
         )
 
 
 def inside(office: Office, token: str | None) -> bool:
     with transaction(office.engine) as session:
-        return door.who_is(session, token or "", now=office.now) is not None
+        return sign_in.who_is(session, token or "", now=office.now) is not None
 
 
 def change(office: Office, action: object, *arguments: object) -> object:
     """Do something to Edna."""
     with transaction(office.engine) as session:
-        edna = people.find(session, EDNA)
+        edna = members.find(session, EDNA)
         return action(session, edna, *arguments, who="Ada", now=office.now)  # type: ignore[operator]
 
 
@@ -96,7 +96,7 @@ def test_signing_out_ends_it_on_our_side(office: Office) -> None:
     token, other = knock(office), knock(office)
 
     with transaction(office.engine) as session:
-        door.sign_out(session, token or "", now=office.now)
+        sign_in.sign_out(session, token or "", now=office.now)
 
     assert not inside(office, token)
     assert inside(office, other)
@@ -105,10 +105,10 @@ def test_signing_out_ends_it_on_our_side(office: Office) -> None:
 @pytest.mark.parametrize(
     ("action", "arguments"),
     [
-        (people.change_password, ("another long password",)),
-        (people.change_role, (Role.VIEWER,)),
-        (people.require_second_factor, ()),
-        (people.let_go, ()),
+        (members.change_password, ("another long password",)),
+        (members.change_role, (Role.VIEWER,)),
+        (members.require_second_factor, ()),
+        (members.let_go, ()),
     ],
 )
 def test_a_change_signs_out_everywhere(
@@ -124,7 +124,7 @@ def test_a_change_signs_out_everywhere(
 
 def test_who_was_let_go_comes_in_no_more(office: Office) -> None:
     hire(office)
-    change(office, people.let_go)
+    change(office, members.let_go)
 
     assert knock(office) is None
 
@@ -143,7 +143,7 @@ def test_too_many_failures_shut_the_door_for_a_while(office: Office) -> None:
 
 def with_factor(office: Office) -> SecondFactor:
     hire(office)
-    factor = change(office, people.require_second_factor)
+    factor = change(office, members.require_second_factor)
     assert isinstance(factor, SecondFactor)
     return factor
 
@@ -195,7 +195,7 @@ def test_a_short_password_is_refused(office: Office) -> None:
         pytest.raises(WrongInput, match="at least 12"),
         transaction(office.engine) as session,
     ):
-        people.add(session, "E", EDNA, Role.VIEWER, "short", who="Ada", now=NOON)
+        members.add(session, "E", EDNA, Role.VIEWER, "short", who="Ada", now=NOON)
 
 
 def test_nobody_is_hired_twice(office: Office) -> None:
@@ -302,7 +302,7 @@ def test_the_log_has_who_came_who_went_and_who_was_not_let_in(office: Office) ->
     knock(office, "wrong", address="nobody@example.org")
     token = knock(office) or ""
     with transaction(office.engine) as session:
-        door.sign_out(session, token, now=office.now)
+        sign_in.sign_out(session, token, now=office.now)
 
     with Session(office.engine) as session:
         rows = session.exec(select(AuditEntry).where(AuditEntry.who == EDNA)).all()

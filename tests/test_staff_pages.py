@@ -13,8 +13,8 @@ from sqlmodel import Session, select
 
 from flashmail.database import transaction
 from flashmail.model import AuditEntry, Role, SignIn, Staff
-from flashmail.staff import people
-from flashmail.staff.secrets import digest
+from flashmail.staff import members
+from flashmail.staff.credentials import digest
 from newsroom import enter, hire, token_for
 from office import NOON, Office
 from test_staff import PASSWORD
@@ -119,7 +119,7 @@ def test_a_lost_phone_is_helped_by_an_admin(
     edna = hire(office, "Edna")
     with transaction(office.engine) as session:
         found = session.get_one(Staff, edna.id)
-        people.require_second_factor(session, found, who="Ada", now=NOON)
+        members.require_second_factor(session, found, who="Ada", now=NOON)
 
     client.post("/staff/2/factor")
 
@@ -151,7 +151,7 @@ def test_ones_password_is_changed_by_who_knows_it(
 ) -> None:
     with transaction(office.engine) as session:
         found = session.get_one(Staff, 1)
-        people.change_password(session, found, PASSWORD, who="Ada", now=NOON)
+        members.change_password(session, found, PASSWORD, who="Ada", now=NOON)
     enter(client, office, ada)
     new = "another long password"
 
@@ -239,7 +239,7 @@ def test_a_sign_in_is_written_down(
 ) -> None:
     with transaction(office.engine) as session:
         found = session.get_one(Staff, 1)
-        people.change_password(session, found, PASSWORD, who="Ada", now=NOON)
+        members.change_password(session, found, PASSWORD, who="Ada", now=NOON)
     client.post("/sign-in", data={"address": ada.key, "password": PASSWORD})
 
     assert "sign in" in actions(office)

@@ -6,10 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from flashmail.audience import change, suppress
-from flashmail.audience.change import Profile
-from flashmail.audience.consent import Where, agreed
-from flashmail.audience.people import FEW, Begins, Wanted, people
+from flashmail.audience import suppression
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import (
@@ -22,7 +19,11 @@ from flashmail.model import (
     SubscriberStatus,
     Suppression,
 )
-from flashmail.reports import history as histories
+from flashmail.reports import subscriber
+from flashmail.subscribers import edit as change
+from flashmail.subscribers.edit import Profile
+from flashmail.subscribers.preferences import Where, agreed
+from flashmail.subscribers.search import FEW, Begins, Wanted, people
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 
@@ -213,14 +214,14 @@ def test_who_left_is_not_added(client: TestClient, staff: Office) -> None:
 
 def stop(staff: Office, address: str = "anne@example.org", words: str = "rang") -> int:
     with transaction(staff.engine) as session:
-        return suppress.suppress_by_hand(
+        return suppression.suppress_by_hand(
             session, address, words, who=WHO, now=staff.now
         )
 
 
 def lift(staff: Office, address: str, *, admin: bool, words: str = "wrote") -> None:
     with transaction(staff.engine) as session:
-        suppress.lift(session, address, words, admin=admin, who=WHO, now=staff.now)
+        suppression.lift(session, address, words, admin=admin, who=WHO, now=staff.now)
 
 
 def status(staff: Office, subscriber_id: int = 1) -> SubscriberStatus:
@@ -232,7 +233,7 @@ def test_a_suppression_by_hand_can_be_undone(staff: Office) -> None:
     entry = stop(staff)
     gone = status(staff)
     with transaction(staff.engine) as session:
-        suppress.undo(session, entry, who=WHO, now=staff.now)
+        suppression.undo(session, entry, who=WHO, now=staff.now)
 
     assert gone is SubscriberStatus.UNSUBSCRIBED
     assert status(staff) is SubscriberStatus.ACTIVE
@@ -249,7 +250,7 @@ def test_undo_does_not_lift_what_came_later(staff: Office) -> None:
         pytest.raises(WrongInput, match="again since"),
         transaction(staff.engine) as session,
     ):
-        suppress.undo(session, entry, who=WHO, now=staff.now)
+        suppression.undo(session, entry, who=WHO, now=staff.now)
     assert staff.get(Suppression, "anne@example.org") is not None
 
 
@@ -310,7 +311,7 @@ def test_a_history_has_mails_events_and_changes(
     edit(staff, name="Anne Lee")
 
     with reading(staff.engine) as session:
-        told = histories.history(session, change.find(session, 1))
+        told = subscriber.history(session, change.find(session, 1))
 
     assert "mail delivered" in {each.what for each in told.moments}
     assert "name: Anne → Anne Lee" in {each.words for each in told.moments}
@@ -346,7 +347,7 @@ def test_a_person_is_erased_by_typing_the_address(
 
 
 def test_a_long_history_is_paged_and_loses_nothing(staff: Office) -> None:
-    count = histories.MAILS + 5
+    count = subscriber.MAILS + 5
     for number in range(count):
         edit(staff, name=f"Anne {number}")
         staff.later(hours=1)
@@ -358,7 +359,7 @@ def test_a_long_history_is_paged_and_loses_nothing(staff: Office) -> None:
     with reading(staff.engine) as session:
         person = change.find(session, 1)
         while True:
-            told = histories.history(session, person, before=before)
+            told = subscriber.history(session, person, before=before)
             moments += told.moments
             before = told.older
             if before is None:
@@ -443,6 +444,6 @@ def test_events_far_apart_stand_in_their_order(staff: Office) -> None:
             )
 
     with reading(staff.engine) as session:
-        told = histories.history(session, change.find(session, 1)).moments
+        told = subscriber.history(session, change.find(session, 1)).moments
 
     assert [each.words for each in told][:3] == ["day 3", "day 2", "day 1"]

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Task, TaskStatus
-from flashmail.web.tasks import AtOnce, Progress, Tasks, is_cut_short
+from flashmail.tasks import AtOnce, Progress, Tasks, is_cut_short
 from office import Office
 
 

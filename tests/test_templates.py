@@ -11,9 +11,9 @@ from flashmail.briefs.brief import Brief
 from flashmail.links import Links
 from flashmail.message import HERE
 from flashmail.rendering import Flaw, Rendered, Renderer, RenderError, Site
-from flashmail.rendering.document import Document
 from flashmail.rendering.expand import expand
-from flashmail.rendering.protocol import Job
+from flashmail.rendering.html import Document
+from flashmail.rendering.process import Job
 
 PACKAGED = Path(__file__).parents[1] / "templates"
 SITE = Site("Harbor Institute", "12 Quay Street, Springfield", "https://m.example.org")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flashmail.digests.schedules import moments, parse_days, parse_time
 from flashmail.errors import WrongInput
-from flashmail.sending.plan.times import moments, parse_days, parse_time
 
 DAY = timedelta(days=1)
 

@@ -24,10 +24,10 @@ from flashmail.model import (
     Subscriber,
     Suppression,
 )
-from flashmail.tracking import sendgrid
-from flashmail.tracking.record import record
+from flashmail.tracking import sendgrid_webhook
+from flashmail.tracking.recording import record
 from flashmail.tracking.rules import STRENGTH, moved, strains, worn_out
-from flashmail.tracking.sendgrid import BadSignature
+from flashmail.tracking.sendgrid_webhook import BadSignature
 from flashmail.transports import Outcome
 from office import NOON, Office
 from webhook import TIMESTAMP, Webhook
@@ -172,7 +172,7 @@ def test_what_nobody_knows_is_kept_and_changes_nothing(
     kept = office.get(Event, "sendgrid:m")
     assert kept.kind is E.OTHER
     assert kept.detail.startswith(event[:100])
-    assert len(kept.detail) <= sendgrid.DETAIL_LENGTH
+    assert len(kept.detail) <= sendgrid_webhook.DETAIL_LENGTH
     assert "192.0.2.7" not in kept.detail
     assert "somebody@example.org" not in kept.detail
     assert office.states() == before
@@ -215,7 +215,7 @@ def test_an_unknown_event_settles_nothing_that_is_unknown(office: Office) -> Non
 def test_a_bounce_is_one_only_if_it_is_for_good(
     told: dict[str, Any], kind: EventKind
 ) -> None:
-    assert sendgrid.kind_of({"event": "bounce"} | told) is kind
+    assert sendgrid_webhook.kind_of({"event": "bounce"} | told) is kind
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_moment_that_cannot_be_loses_no_event(
 ) -> None:
     body = office.webhook.body("bounce", office.token(Purpose.WATCH), timestamp=told)
 
-    kept = list(sendgrid.events(body, office.tokens, now=NOON))
+    kept = list(sendgrid_webhook.events(body, office.tokens, now=NOON))
 
     assert [event.at for event in kept] == [at]
 
@@ -400,7 +400,7 @@ def test_reports_that_are_not_ours_are_passed_over(office: Office) -> None:
         + office.webhook.body("open", office.token(Purpose.WATCH))[1:]
     )
 
-    kept = list(sendgrid.events(body, office.tokens, now=NOON))
+    kept = list(sendgrid_webhook.events(body, office.tokens, now=NOON))
 
     assert [event.kind for event in kept] == [E.OPENED]
 
@@ -433,7 +433,7 @@ def people(office: Office, count: int) -> None:
 
 def posted(office: Office, reports: list[tuple[int, str]]) -> bytes:
     """Return a post that tells of several readers."""
-    words = {kind: word for word, kind in reversed(sendgrid.KINDS.items())}
+    words = {kind: word for word, kind in reversed(sendgrid_webhook.KINDS.items())}
     told = []
     for number, (reader, kind) in enumerate(reports):
         blocked = {"type": "blocked"} if kind is E.BLOCKED else {}
@@ -448,7 +448,7 @@ def outcome(office: Office, bodies: list[bytes]) -> dict[str, Any]:
     """Hear some posts, say how things stand, and forget them again."""
     for body in bodies:
         with transaction(office.engine) as session:
-            record(session, sendgrid.events(body, office.tokens, now=NOON))
+            record(session, sendgrid_webhook.events(body, office.tokens, now=NOON))
     readers = range(1, 4)
     told = {
         "states": [office.get(Delivery, (1, n)).state for n in readers],
@@ -502,7 +502,7 @@ def test_a_thousand_reports_at_once_take_few_statements(
 ) -> None:
     people(office, 1000)
     body = posted(office, [(n, MIXED[kinds](n)) for n in range(1, 1001)])
-    events = list(sendgrid.events(body, office.tokens, now=NOON))
+    events = list(sendgrid_webhook.events(body, office.tokens, now=NOON))
     said: list[str] = []
     listen(
         office.engine, "before_cursor_execute", lambda *told: said.append(str(told[2]))
@@ -517,14 +517,14 @@ def test_a_thousand_reports_at_once_take_few_statements(
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"[", b"\xff"])
 def test_a_body_that_is_no_list_is_refused(office: Office, body: bytes) -> None:
     with pytest.raises(WrongInput):
-        list(sendgrid.events(body, office.tokens, now=NOON))
+        list(sendgrid_webhook.events(body, office.tokens, now=NOON))
 
 
 def test_a_signed_body_is_believed() -> None:
     hook, body = Webhook(), b"[]"
     signature = hook.headers(body)["X-Twilio-Email-Event-Webhook-Signature"]
 
-    sendgrid.verify(
+    sendgrid_webhook.verify(
         body,
         signature=signature,
         timestamp=TIMESTAMP,
@@ -539,7 +539,7 @@ def test_what_is_signed_for_later_is_not_believed(ahead: int, believed: bool) ->
     signature = hook.headers(b"[]", later)["X-Twilio-Email-Event-Webhook-Signature"]
 
     def verify() -> None:
-        sendgrid.verify(
+        sendgrid_webhook.verify(
             b"[]",
             signature=signature,
             timestamp=later,
@@ -570,7 +570,7 @@ def test_one_odd_report_does_not_lose_the_others(office: Office, odd: str) -> No
     good = office.webhook.body("bounce", office.token(Purpose.WATCH))
     body = good[:-1] + f', {{"event": "bounce", "reason": {odd}}}]'.encode()
 
-    kept = list(sendgrid.events(body, office.tokens, now=NOON))
+    kept = list(sendgrid_webhook.events(body, office.tokens, now=NOON))
 
     assert [event.kind for event in kept] == [E.BOUNCED]
 
@@ -603,7 +603,7 @@ def test_everything_else_is_not(lie: dict[str, str | bytes]) -> None:
     } | lie
 
     with pytest.raises(BadSignature):
-        sendgrid.verify(**told)  # type: ignore[arg-type]
+        sendgrid_webhook.verify(**told)  # type: ignore[arg-type]
 
 
 def test_who_opens_late_was_not_reached_late(office: Office) -> None:

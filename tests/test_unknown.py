@@ -8,12 +8,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from flashmail.database import reading, transaction
+from flashmail.delivery.intervention import settle
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.model import DeliveryState
-from flashmail.reports.unknown import questions, unknown
-from flashmail.sending.engine.settle import settle
-from flashmail.tracking.record import record
+from flashmail.reports.undelivered import questions, unknown
+from flashmail.tracking.recording import record
 from flashmail.tracking.sendgrid_activity import Activity, NoActivity, Sought
 from flashmail.transports import Outcome
 from office import Office

@@ -5,12 +5,11 @@ from fastapi.testclient import TestClient
 
 from flashmail import bootstrap
 from flashmail.audience.segment import Segment
+from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
+from flashmail.digests.schedules import is_brought
 from flashmail.model import Frequency, Path, Schedule
-from flashmail.reports.owed import unscheduled
-from flashmail.reports.person import fate
-from flashmail.sending import campaigns
-from flashmail.sending.plan.cover import is_brought
+from flashmail.reports.subscriber import fate, unscheduled
 from flashmail.settings import load
 from office import NOON, Office
 from planning import at, mails, reads, schedule, tell
@@ -51,7 +50,7 @@ def test_why_says_that_nothing_brings_it(limited: Office) -> None:
     storm = tell(limited, "Storm", "Iran")
 
     with reading(limited.engine) as session:
-        campaign = campaigns.find(session, storm)
+        campaign = lifecycle.find(session, storm)
         told = fate(session, campaign, "anne@example.org")
     assert told["reason"] == "waits for the daily digest, but no schedule brings it"
 

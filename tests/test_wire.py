@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from examples import examples
 from flashmail.audience.segment import Segment
+from flashmail.campaigns.content import Sender, compose
 from flashmail.links import Links, Purpose, Tokens
 from flashmail.message import BOUNCE, LEAVE, TOKEN, Message, mark
 from flashmail.model import Priority
-from flashmail.sending.approve.compose import Sender, compose
 from flashmail.transports import Outcome, Receipt, Recipient, Transport
 from flashmail.transports.outbox import Outbox
 from flashmail.transports.smtp import Smtp, SmtpSettings, Tls

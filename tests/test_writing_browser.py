@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from chromium import DESK, PAYLOADS, barriers, fits
 from flashmail.database import reading
-from flashmail.drafts import history
+from flashmail.drafts import versions
 from flashmail.model import BriefDraft
 from office import Office
 from test_writing import PASTED
@@ -102,7 +102,7 @@ def test_two_editors_at_once_lose_nothing(
     assert draft(office).title == "Boris's Title"
     boris.context.close()
     with reading(office.engine) as session:
-        kept = [each.markdown for each in history.versions(session, 1)]
+        kept = [each.markdown for each in versions.versions(session, 1)]
     assert any("Edna's Title" in each for each in kept)
 
 

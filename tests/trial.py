@@ -17,27 +17,14 @@ from sqlalchemy import text
 from sqlmodel import SQLModel, col, select
 
 from flashmail.database import connect, reading, transaction
+from flashmail.delivery.dispatch import Polling
+from flashmail.delivery.worker import Worker
 from flashmail.links import Purpose
 from flashmail.message import Message
-from flashmail.model import (
-    Campaign,
-    Delivery,
-    DeliveryState,
-    Subscriber,
-    Subscription,
-)
+from flashmail.model import Campaign, Delivery, DeliveryState, Subscriber, Subscription
 from flashmail.reports.campaign import report
-from flashmail.sending.engine.dispatch import Polling
-from flashmail.sending.engine.worker import Worker
 from flashmail.settings import Tracking
-from flashmail.transports import (
-    Arm,
-    Fenced,
-    Outcome,
-    Receipt,
-    Recipient,
-    Transport,
-)
+from flashmail.transports import Arm, Fenced, Outcome, Receipt, Recipient, Transport
 from flashmail.transports.sendgrid import SendGrid
 from flashmail.transports.smtp import Smtp, SmtpSettings, Timeouts, Tls
 from office import NOON, Office, Post

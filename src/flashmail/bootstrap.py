@@ -16,34 +16,35 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from flashmail import migrations
-from flashmail.audience.headcount import heads, keep_heads
+from flashmail.audience.counts import heads, keep_heads
+from flashmail.audience.saved_segments import merged, named
 from flashmail.audience.segment import Segment, parse_segments
-from flashmail.audience.segments import merged, named
 from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
-from flashmail.database import connect, reading, transaction
+from flashmail.campaigns.content import Press, Sender
+from flashmail.database import clock_of, connect, reading, transaction
+from flashmail.delivery import dispatch_procrastinate
+from flashmail.delivery.dispatch import Dispatch, Polling
+from flashmail.delivery.rate_limit import Limits
+from flashmail.delivery.worker import Worker
+from flashmail.digests.composing import digest_of
+from flashmail.doctor import Check, Patient, checks
 from flashmail.home import SEGMENTS, TOPICS, own, packaged
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
-from flashmail.sending.approve.compose import Sender
-from flashmail.sending.approve.launch import digest_of
-from flashmail.sending.approve.press import Press
-from flashmail.sending.engine.clock import clock_of
-from flashmail.sending.engine.dispatch import Dispatch, Polling
-from flashmail.sending.engine.pace import Limits
-from flashmail.sending.engine.worker import Worker
-from flashmail.sending.letters.letters import Postman
-from flashmail.sending.letters.porter import Porter
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
 from flashmail.staff.oidc import Provider
 from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
+from flashmail.transactional.mails import Porter
+from flashmail.transactional.queue import Postman
 from flashmail.transports import Transport
-from flashmail.transports.failover import Failover
+from flashmail.transports.base import Failover
 from flashmail.transports.outbox import Outbox
 from flashmail.transports.sendgrid import SendGrid
 from flashmail.transports.smtp import Smtp, SmtpSettings
 
 if TYPE_CHECKING:
-    from flashmail.doctor import Check, Patient
+    pass
+
 
 #: Batches that one worker has in hand: one goes out while another is claimed or booked.
 LANES = 2
@@ -207,18 +208,17 @@ def _transport(settings: Settings, name: TransportName) -> Transport:
 def patient(settings: Settings) -> "Patient":
     """Return what the doctor examines."""
     # It takes libraries that nothing else waits for.
-    from flashmail.doctor import Patient, ways
 
     used = {settings.transport, settings.failover} - {None}
     asked: list[Callable[[], Check]] = []
     if TransportName.SMTP in used:
         assert settings.smtp_url is not None
         server = SmtpSettings.parse(settings.smtp_url.get_secret_value())
-        asked.append(partial(ways.smtp, server))
+        asked.append(partial(checks.smtp, server))
     if TransportName.SENDGRID in used:
         assert settings.sendgrid_api_key is not None
         key = settings.sendgrid_api_key.get_secret_value()
-        asked.append(partial(ways.sendgrid, settings.sendgrid_url, key))
+        asked.append(partial(checks.sendgrid, settings.sendgrid_url, key))
     return Patient(
         home=settings.home,
         sender=settings.sender_address.rpartition("@")[2],
@@ -234,7 +234,6 @@ def dispatch(settings: Settings, made: Engine) -> Dispatch:
     if settings.dispatch is DispatchName.POLLING:
         return Polling()
     # Only who uses Procrastinate waits for it to be loaded.
-    from flashmail.sending.engine import dispatch_procrastinate
 
     dispatch_procrastinate.require_prepared(made)
     return dispatch_procrastinate.Procrastinate(made)

@@ -15,3 +15,52 @@ class NeedsDecision(FlashmailError):
 
 class NoSuchDraft(WrongInput):
     """There is no draft of this number, or not this form of it."""
+
+
+class NoSuchSegment(WrongInput):
+    """There is no segment of this name, or number."""
+
+
+class RenderError(WrongInput):
+    """A template and what it was given make no mail; line 0 is the whole file."""
+
+    def __init__(self, message: str, file: str = "", line: int = 0) -> None:
+        place = f"{file}:{line}: " if line else f"{file}: " if file else ""
+        super().__init__(place + message)
+        self.message, self.file, self.line = message, file, line
+
+
+class BriefError(WrongInput):
+    """This cannot be a brief; the text says where, and what to mend."""
+
+
+class NoSuchCampaign(WrongInput):
+    """There is no campaign of this number."""
+
+
+class KnockGone(WrongInput):
+    """There is no such request any more."""
+
+
+class NoSuchColleague(WrongInput):
+    """There is nobody of this number on the staff."""
+
+
+class NoSuchSubscriber(WrongInput):
+    """There is no subscriber of this number."""
+
+
+class NoSuchUpload(WrongInput):
+    """There is no such upload, or not any more."""
+
+
+class CannotBring(WrongInput):
+    """What was to become a draft cannot be read; the text says what to do instead."""
+
+
+class FormError(WrongInput):
+    """A field of the editor's form holds what no brief can have."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field

@@ -24,7 +24,9 @@ from flashmail.errors import WrongInput
 Address = IPv4Address | IPv6Address
 
 SECONDS = 5.0
+
 LARGEST = 5_000_000
+
 MOST_REDIRECTS = 5
 
 #: IPv6 addresses that stand for an IPv4 address in their last 32 bits (RFC 6052).
@@ -68,6 +70,7 @@ class Fetched:
 
 
 Fetcher = Callable[[str], Fetched]
+
 Resolve = Callable[[str, int], Sequence[str]]
 
 

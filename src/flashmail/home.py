@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flashmail import migrations
 from flashmail.database import connect
+from flashmail.delivery import dispatch_procrastinate
 from flashmail.settings import DispatchName, load
 
 TOPICS, SEGMENTS = "topics.toml", "segments.toml"
@@ -45,8 +46,6 @@ def initialise(home: Path) -> list[Path]:
     connected = connect(settings.database)
     migrations.upgrade(connected)
     if settings.dispatch is DispatchName.PROCRASTINATE:
-        from flashmail.sending.engine import dispatch_procrastinate
-
         dispatch_procrastinate.prepare(connected)
     return made
 

@@ -22,7 +22,9 @@ ID = Struct(">II")
 
 #: In place of a subscriber's id in links of those who may not be watched.
 NOBODY = 0
+
 MAC_SIZE = 16
+
 KEY_SIZE = 32
 
 

@@ -20,7 +20,6 @@ SECRETS = (
     (re.compile(r"(?<=/)[0-9a-f]{40,}"), "…"),
 )
 
-
 #: Of these only what is at least so bad is worth a line.
 CHATTY = {
     "alembic": logging.WARNING,

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from flashmail.errors import WrongInput
 
 PREFIX = "FLASHMAIL_"
+
 SECRET_LENGTH = 32
 
 

@@ -26,6 +26,7 @@ RESERVED = {
 }
 
 LENGTH_LIMIT = 4_000
+
 DEPTH_LIMIT = 40
 
 

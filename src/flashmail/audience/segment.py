@@ -1,12 +1,25 @@
-"""A segment: a rule over topics and attributes that says who is meant. Pure."""
+"""A segment's condition as rows of field, operator and value, as a page shows it. Pure.
 
-from collections.abc import Mapping, Set
+A condition that is more than rows joined by one word stays a text.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from flashmail.audience.condition import Condition, holds, parse_condition
-from flashmail.audience.toml import names_of, read_tables, text_of
+from flashmail.audience.condition import (
+    And,
+    Comparison,
+    Condition,
+    Not,
+    Operator,
+    Or,
+    holds,
+    parse_condition,
+)
+from flashmail.audience.topics import names_of, read_tables, text_of
 from flashmail.errors import WrongInput
 
 KEYS = ("name", "any", "all", "none", "where")
@@ -91,3 +104,119 @@ def _segment(table: Mapping[str, Any]) -> Segment:
         none=names_of(table, "none"),
         where=text_of(table, "where"),
     )
+
+
+#: What a row may ask, as it is written in a condition.
+OPERATORS = (
+    "=",
+    "!=",
+    "contains",
+    "not contains",
+    "in",
+    "not in",
+    "<",
+    "<=",
+    ">",
+    ">=",
+)
+
+FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: Between the values of `in`.
+SEPARATOR = ","
+
+
+class Row(NamedTuple):
+    """One comparison; the value of `in` is a list with commas."""
+
+    field: str
+    operator: str
+    value: str
+
+
+class Rows(NamedTuple):
+    """Comparisons of which all have to hold, or either one."""
+
+    rows: tuple[Row, ...] = ()
+    either: bool = False
+
+
+def where_of(rows: Iterable[Row], *, either: bool = False, text: str = "") -> str:
+    """Return the condition that rows and a text say together; a row may be empty.
+
+    Raises WrongInput for what cannot be written as a condition.
+    """
+    written = [_written(row) for row in rows if row.field.strip()]
+    joined = (" or " if either else " and ").join(written)
+    text = text.strip()
+    if not text:
+        return joined
+    parse_condition(text)
+    if not joined:
+        return text
+    return f"({joined}) and ({text})"
+
+
+def rows_of(where: str) -> Rows | None:
+    """Return a condition as rows, or None where it is more than that.
+
+    Texts come back in lower case: that is how they are compared.
+    """
+    if not where.strip():
+        return Rows()
+    condition = parse_condition(where)
+    match condition:
+        case Or(parts):
+            return _rows(parts, either=True)
+        case And(parts):
+            return _rows(parts, either=False)
+        case _:
+            return _rows((condition,), either=False)
+
+
+def _rows(parts: tuple[Condition, ...], *, either: bool) -> Rows | None:
+    found = [_row(part) for part in parts]
+    rows = tuple(row for row in found if row is not None)
+    return Rows(rows, either) if len(rows) == len(found) else None
+
+
+def _row(part: Condition) -> Row | None:
+    match part:
+        case Comparison(field, operator, texts):
+            return _compared(field, operator.value, texts)
+        case Not(Comparison(field, Operator.CONTAINS | Operator.IN as operator, texts)):
+            return _compared(field, f"not {operator}", texts)
+        case _:
+            return None
+
+
+def _compared(field: str, operator: str, texts: tuple[str, ...]) -> Row | None:
+    if any(SEPARATOR in text for text in texts) and len(texts) > 1:
+        return None
+    return Row(field, operator, f"{SEPARATOR} ".join(texts))
+
+
+def _written(row: Row) -> str:
+    field, operator = row.field.strip(), row.operator
+    if not FIELD.fullmatch(field):
+        raise WrongInput(
+            f"{field!r} cannot be asked for: an attribute has letters, digits and _"
+        )
+    if operator not in OPERATORS:
+        raise WrongInput(f"{operator!r} compares nothing")
+    if operator in ("in", "not in"):
+        values = [each.strip() for each in row.value.split(SEPARATOR)]
+        texts = ", ".join(_quoted(each) for each in values if each)
+        written = f"{field} {operator} ({texts})"
+    else:
+        written = f"{field} {operator} {_quoted(row.value.strip())}"
+    parse_condition(written)
+    return written
+
+
+def _quoted(text: str) -> str:
+    if '"' not in text:
+        return f'"{text}"'
+    if "'" not in text:
+        return f"'{text}'"
+    raise WrongInput("a value cannot have both kinds of quotation marks in it")

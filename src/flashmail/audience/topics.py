@@ -5,20 +5,80 @@ can be renamed, and one that left the file is retired, as people may still follo
 """
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlmodel import Session, select
 
-from flashmail.audience.toml import read_tables, text_of
 from flashmail.errors import WrongInput
 from flashmail.model import Topic
-from flashmail.model.columns import whole
+from flashmail.model.types import whole
+
+T = TypeVar("T")
+
+
+def read_tables(
+    text: str, kind: str, keys: Collection[str], read: Callable[[Mapping[str, Any]], T]
+) -> tuple[T, ...]:
+    """Return what `read` makes of each `[[kind]]` table, or say what to mend.
+
+    Each has a name of its own, however it is cased, and only known keys.
+    """
+    found: dict[str, T] = {}
+    for place, table in enumerate(_tables(text, kind), start=1):
+        name = table.get("name")
+        if not isinstance(name, str) or not name.strip():
+            raise WrongInput(f'{kind} {place} has no name; write name = "..." in it')
+        if name.strip().casefold() in found:
+            raise WrongInput(f"there are two {kind}s called {name.strip()!r}")
+        try:
+            _refuse_unknown(table, keys)
+            found[name.strip().casefold()] = read(table)
+        except WrongInput as problem:
+            raise WrongInput(f"{kind} {name.strip()!r}: {problem}") from None
+    return tuple(found.values())
+
+
+def text_of(table: Mapping[str, Any], key: str) -> str:
+    """Return a text of a table, or nothing where it has none."""
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise WrongInput(f"{key} is a text in quotes")
+    return value.strip()
+
+
+def names_of(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of texts of a table, or nothing where it has none."""
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(n, str) for n in value):
+        raise WrongInput(f'{key} is a list of names, as in {key} = ["Iran"]')
+    return tuple(dict.fromkeys(each.strip() for each in value))
+
+
+def _tables(text: str, kind: str) -> list[dict[str, Any]]:
+    try:
+        content = tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as problem:
+        raise WrongInput(f"this is no TOML: {problem}") from None
+    if unknown := sorted(content.keys() - {kind}):
+        raise WrongInput(f"{unknown[0]!r} means nothing here; write [[{kind}]] tables")
+    tables = content.get(kind, [])
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        raise WrongInput(f"write [[{kind}]] in double brackets, one for each {kind}")
+    return tables
+
+
+def _refuse_unknown(table: Mapping[str, Any], keys: Collection[str]) -> None:
+    if unknown := sorted(table.keys() - set(keys)):
+        raise WrongInput(f"{unknown[0]!r} means nothing; there are {', '.join(keys)}")
+
 
 KEYS = ("name", "parent", "slug", "private")
+
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 #: Separates topics in rosters, so no name has one.
@@ -178,3 +238,33 @@ def _matched(
         elif namesake is not None and namesake.slug not in slugs:
             matched[entry.slug] = namesake
     return matched
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A topic in its place; `depth` says how far under others it stands."""
+
+    topic_id: int
+    name: str
+    slug: str
+    depth: int
+    private: bool
+    retired: bool
+
+
+def tree(session: Session) -> list[Branch]:
+    """Return all topics, retired ones as well."""
+    topics = {topic.id: topic for topic in session.exec(select(Topic))}
+    placed = sorted((_path(topics, each), each.id or 0) for each in topics.values())
+    return [_branch(topics[topic_id], len(path) - 1) for path, topic_id in placed]
+
+
+def _branch(topic: Topic, depth: int) -> Branch:
+    assert topic.id is not None
+    return Branch(topic.id, topic.name, topic.slug, depth, topic.private, topic.retired)
+
+
+def _path(topics: dict[int | None, Topic], topic: Topic) -> tuple[str, ...]:
+    parent = topics.get(topic.parent_id) if topic.parent_id else None
+    above = _path(topics, parent) if parent else ()
+    return (*above, topic.name.casefold())

@@ -5,6 +5,9 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
+
+from flashmail.errors import WrongInput
 
 
 class SectionKind(StrEnum):
@@ -79,3 +82,54 @@ class Brief:
     topics: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     embargo: datetime | None = None
+
+
+class Embargoed(WrongInput):
+    """It is too early: an embargo lies on this brief."""
+
+
+def lifted(until: datetime | None, *, now: datetime) -> bool:
+    """Return whether what is under an embargo until then may be seen outside now."""
+    return until is None or now >= until
+
+
+def require_lifted(until: datetime | None, *, at: datetime) -> None:
+    """Raise Embargoed where something would go out before its embargo ends."""
+    if until is not None and not lifted(until, now=at):
+        raise Embargoed(
+            f"this brief is under embargo until {until:%Y-%m-%d %H:%M} UTC:"
+            " choose that time or a later one"
+        )
+
+
+def as_json(brief: Brief) -> dict[str, Any]:
+    """Return what `--json` shows; doubts are called warnings there."""
+    embargo = {"embargo": brief.embargo.isoformat()} if brief.embargo else {}
+    return {
+        "title": brief.title,
+        "date": brief.date.isoformat(),
+        **embargo,
+        "sections": [
+            {
+                "heading": section.heading,
+                "kind": section.kind.value,
+                "paragraphs": list(section.paragraphs),
+            }
+            for section in brief.sections
+        ],
+        "quotes": [
+            {"text": quote.text, "person": quote.person, "role": quote.role}
+            for quote in brief.quotes
+        ],
+        "related": [related_as_json(related) for related in brief.related],
+        "topics": list(brief.topics),
+        "warnings": [
+            {"line": doubt.line, "message": doubt.message} for doubt in brief.doubts
+        ],
+    }
+
+
+def related_as_json(related: Related) -> dict[str, Any]:
+    """Return a related reading; one that has no address says nothing of it."""
+    address = {"url": related.url} if related.url else {}
+    return {"title": related.title, "authors": list(related.authors), **address}

@@ -14,25 +14,22 @@ from flashmail.cli import (
     brief,
     campaign,
     correct,
-    demo,
-    doctor,
     draft,
-    events,
-    house,
-    preflight,
+    installation,
     schedule,
-    seeds,
     send,
     staff,
     subscribers,
-    template,
-    unknown,
+    tracking,
 )
-from flashmail.cli.say import note
+from flashmail.cli import brief as preflight
+from flashmail.cli import brief as template
+from flashmail.cli.console import note
 from flashmail.errors import FlashmailError, NeedsDecision, WrongInput
 
 #: What the shell is told: see the README.
 OUR_FAULT, WRONG_INPUT, NEEDS_DECISION = 1, 2, 3
+
 STATUS = {NeedsDecision: NEEDS_DECISION, WrongInput: WRONG_INPUT}
 
 app = typer.Typer(
@@ -41,30 +38,76 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Flash Briefs, by email, to those who follow their topics.",
 )
+
+
 app.add_typer(brief.brief_app, name="brief")
+
+
 app.add_typer(draft.app, name="draft")
+
+
 app.add_typer(template.template_app, name="template")
+
+
 app.add_typer(subscribers.app, name="subscribers")
+
+
 app.add_typer(audience.segments, name="segment")
+
+
 app.add_typer(campaign.app, name="campaign")
+
+
 app.add_typer(staff.app, name="staff")
+
+
 app.add_typer(schedule.app, name="schedule")
+
+
 app.add_typer(bounces.app, name="bounces")
-app.add_typer(events.events_app, name="events")
-app.add_typer(unknown.unknown_app, name="unknown")
-app.add_typer(seeds.seeds_app, name="seeds")
+
+
+app.add_typer(tracking.events_app, name="events")
+
+
+app.add_typer(tracking.unknown_app, name="unknown")
+
+
+app.add_typer(tracking.seeds_app, name="seeds")
+
+
 for each in (correct.prepare, correct.rehearse, correct.correct, correct.retract):
     campaign.app.command()(each)
+
+
 app.command("audience")(audience.audience)
+
+
 app.command("why")(audience.why)
+
+
 app.command("preflight")(preflight.preflight)
+
+
 app.command("send")(send.send)
-app.command("init")(house.init)
-app.command("serve")(house.serve)
-app.command("adopt")(house.adopt)
-app.command("worker")(house.worker)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
+
+
+app.command("init")(installation.init)
+
+
+app.command("serve")(installation.serve)
+
+
+app.command("adopt")(installation.adopt)
+
+
+app.command("worker")(installation.worker)
+
+
+app.command("doctor")(installation.doctor)
+
+
+app.command("demo")(installation.demo)
 
 
 def _version(wanted: bool) -> None:

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from flashmail import bootstrap, briefs
-from flashmail.audience import reasons
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import AudienceCount, count
-from flashmail.cli import say
+from flashmail.audience.selection import AudienceCount, count
+from flashmail.campaigns import briefs as stored
+from flashmail.cli import console
 from flashmail.cli.brief import read
-from flashmail.cli.options import Json
+from flashmail.cli.console import Json
 from flashmail.database import reading
+from flashmail.digests.schedules import NONE, is_brought
 from flashmail.errors import WrongInput
-from flashmail.reports.person import fate
-from flashmail.sending import stored
-from flashmail.sending.plan.cover import NONE, is_brought
+from flashmail.reports.subscriber import fate
 from flashmail.settings import load
+from flashmail.subscribers import explain
 
 segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
 
@@ -48,7 +48,7 @@ def audience(
     with reading(engine) as session:
         counted = count(session, chosen, urgent=urgent)
     if json:
-        say.result(counted.as_json())
+        console.result(counted.as_json())
         return
     show(counted)
 
@@ -69,7 +69,7 @@ def why(
     with reading(engine) as session:
         sent = stored.earlier(session, briefs.write_markdown(brief))
         past = [fate(session, each, address) for each in sent]
-        now = reasons.why(
+        now = explain.why(
             session,
             address,
             Segment(any=brief.topics),
@@ -79,21 +79,25 @@ def why(
         if not is_brought(session, now.path, address, brief.topics):
             now = replace(now, words=f"{now.words}, {NONE}")
     if json:
-        say.result({"past": past, "included": now.included, "reason": now.words})
+        console.result({"past": past, "included": now.included, "reason": now.words})
         return
     for each in past:
-        say.out.print(f"campaign {each['campaign']}: {each['state']} {each['reason']}")
-    say.out.print(f"{'would' if now.included else 'would not'} get it now: {now.words}")
+        console.out.print(
+            f"campaign {each['campaign']}: {each['state']} {each['reason']}"
+        )
+    console.out.print(
+        f"{'would' if now.included else 'would not'} get it now: {now.words}"
+    )
 
 
 def show(counted: AudienceCount) -> None:
     """Print how many are meant, and how many are left out for which reason."""
-    say.out.print(f"{counted.total:,} would get it")
+    console.out.print(f"{counted.total:,} would get it")
     if counted.topics:
-        say.table(["followers of", "people"], list(counted.topics.items()))
+        console.table(["followers of", "people"], list(counted.topics.items()))
     if any(counted.left_out.values()):
         left_out = [row for row in counted.left_out.items() if row[1]]
-        say.table(["left out", "people"], left_out)
+        console.table(["left out", "people"], left_out)
 
 
 @segments.command("list")
@@ -110,9 +114,9 @@ def list_all(
             name: count(session, segment).total for name, segment in known.items()
         }
     if json:
-        say.result([{"name": name, "count": n} for name, n in counts.items()])
+        console.result([{"name": name, "count": n} for name, n in counts.items()])
         return
-    say.table(["segment", "people"], list(counts.items()))
+    console.table(["segment", "people"], list(counts.items()))
 
 
 @segments.command("count")

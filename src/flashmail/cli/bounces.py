@@ -14,17 +14,16 @@ import typer
 from sqlalchemy import Engine
 
 from flashmail import bootstrap
-from flashmail.cli import say
-from flashmail.cli.options import Json
+from flashmail.bounces import Kind, Verdict, read_bounce
+from flashmail.bounces.mail import LARGEST, content, files, seen
+from flashmail.cli import console
+from flashmail.cli.console import Json
 from flashmail.database import transaction
 from flashmail.links import Tokens
 from flashmail.settings import load
-from flashmail.tracking import lmtp
-from flashmail.tracking.bounces import Kind, Verdict, read_bounce
-from flashmail.tracking.bounces.believe import event_of
-from flashmail.tracking.bounces.mail import LARGEST
-from flashmail.tracking.bounces.places import content, files, seen
-from flashmail.tracking.record import record
+from flashmail.tracking import bounce_intake
+from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.recording import record
 
 app = typer.Typer(no_args_is_help=True, help="Read what came back by mail.")
 
@@ -77,7 +76,7 @@ def read(
         for mail in some:
             _tell(mail, json=json)
     if apply:
-        say.note(f"{count:,} new events")
+        console.note(f"{count:,} new events")
 
 
 @app.command()
@@ -99,15 +98,15 @@ def listen(
         await asyncio.to_thread(_apply, engine, tokens, [mail])
         _tell(mail, json=False)
 
-    say.note(f"listening at {socket or f'{host}:{port}'}")
+    console.note(f"listening at {socket or f'{host}:{port}'}")
     with suppress(KeyboardInterrupt):
         asyncio.run(_listen(keep, host=host, port=port, path=socket))
 
 
-async def _listen(keep: lmtp.Keep, **where: Any) -> None:
+async def _listen(keep: bounce_intake.Keep, **where: Any) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await lmtp.listen(keep, **where)
+    server = await bounce_intake.listen(keep, **where)
     async with server:
         await stop.wait()
 
@@ -123,7 +122,7 @@ def _mails(paths: Iterable[Path]) -> Iterator[Mail]:
                 raw = content(file)
             except OSError as error:
                 # The others can be read all the same.
-                say.note(f"{file}: {error.strerror}")
+                console.note(f"{file}: {error.strerror}")
                 yield Mail(file, b"", Verdict(Kind.NONE, reason="cannot be read"))
                 continue
             yield Mail(file, raw, read_bounce(raw))
@@ -146,7 +145,7 @@ def _apply(engine: Engine, tokens: Tokens, mails: Iterable[Mail]) -> int:
 def _tell(mail: Mail, *, json: bool) -> None:
     told = mail.verdict
     if json:
-        say.result(
+        console.result(
             {
                 "file": mail.name,
                 "kind": told.kind,
@@ -157,4 +156,4 @@ def _tell(mail: Mail, *, json: bool) -> None:
         )
         return
     words = (told.kind.value, told.address, told.status, told.reason)
-    say.out.print(f"{mail.name}: {' '.join(filter(None, words))}", markup=False)
+    console.out.print(f"{mail.name}: {' '.join(filter(None, words))}", markup=False)

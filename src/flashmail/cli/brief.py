@@ -1,17 +1,30 @@
-"""`flashmail brief`: look at a brief, and at the mail it becomes."""
+"""`flashmail preflight`: what would go wrong with a brief, before it is sent."""
 
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from flashmail import bootstrap, briefs
+from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
-from flashmail.cli import say
-from flashmail.cli.options import Json
-from flashmail.sending.approve import preview
+from flashmail.briefs.dates import parse_moment
+from flashmail.briefs.decoding import decode
+from flashmail.campaigns import link_checks
+from flashmail.campaigns.content import Press
+from flashmail.cli import console
+from flashmail.cli.console import At, Json, Template, ToSegment, Urgent
+from flashmail.database import reading
+from flashmail.errors import NeedsDecision, WrongInput
+from flashmail.findings import Finding
+from flashmail.model import Priority
+from flashmail.review import preview
+from flashmail.review.preflight import Surroundings, have_links_followed, look_ahead
 
 brief_app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
 
@@ -46,7 +59,7 @@ def read(home: Path, file: Path) -> Brief:
 def show_doubts(brief: Brief) -> None:
     for doubt in brief.doubts:
         where = f"line {doubt.line}: " if doubt.line else ""
-        say.note(f"warning: {where}{doubt.message}")
+        console.note(f"warning: {where}{doubt.message}")
 
 
 @brief_app.command()
@@ -58,10 +71,10 @@ def show(
     """Say what flashmail understood of a brief, and what it doubts."""
     brief = read(context.obj, file)
     if json:
-        say.result(briefs.as_json(brief))
+        console.result(briefs.as_json(brief))
         return
     show_doubts(brief)
-    say.out.print(briefs.write_markdown(brief), markup=False)
+    console.out.print(briefs.write_markdown(brief), markup=False)
 
 
 @brief_app.command()
@@ -87,4 +100,106 @@ def render(
         sys.stdout.buffer.write(made)
     else:
         output.write_bytes(made)
-        say.note(f"{output}: {len(made):,} bytes")
+        console.note(f"{output}: {len(made):,} bytes")
+
+
+def preflight(
+    context: typer.Context,
+    file: File,
+    segment: ToSegment = "",
+    at: At = "",
+    urgent: Urgent = False,
+    template: Template = "",
+    links: Annotated[
+        bool, typer.Option(help="Follow the links, to see whether they are alive.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Say what would go wrong with a brief; exit status 3 where something blocks."""
+    home: Path = context.obj
+    now = datetime.now(UTC)
+    brief = read(home, file)
+    show_doubts(brief)
+    settings = bootstrap.load_or_sample(home)
+    press, engine = bootstrap.press(settings), bootstrap.engine_with_topics(settings)
+    if links:
+        _follow(engine, press, brief, now)
+    chosen = (
+        bootstrap.segment(home, segment, engine)
+        if segment
+        else Segment(any=brief.topics)
+    )
+    around = Surroundings(
+        postal_address=press.postal_address,
+        markdown=decode(file.read_bytes())[0],
+        embargo_until=brief.embargo,
+        peopled=settings.database_url != bootstrap.IN_MEMORY,
+        from_file=True,
+    )
+    with reading(engine) as session:
+        found = look_ahead(
+            session,
+            press,
+            brief,
+            chosen,
+            around,
+            now=now,
+            moment=parse_moment(at, now=now) if at else None,
+            priority=Priority.URGENT if urgent else Priority.NORMAL,
+            template=template,
+        )
+    _say(found, json=json)
+
+
+def _follow(engine: Engine, press: Press, brief: Brief, now: datetime) -> None:
+    have_links_followed(engine, press, brief, now=now)
+    link_checks.follow_asked(engine)
+
+
+def _say(found: Sequence[Finding], *, json: bool) -> None:
+    if json:
+        console.result([each.as_json() for each in found])
+    for each in () if json else found:
+        where = f" ({each.where})" if each.where else ""
+        code = f" [{each.code}]" if each.blocks else ""
+        console.out.print(f"{each.level}: {each.message}{where}{code}", markup=False)
+    blocking = sum(each.blocks for each in found)
+    if blocking:
+        raise NeedsDecision(f"{blocking} to mend before it goes out")
+    console.note("nothing stands in the way")
+
+
+template_app = typer.Typer(no_args_is_help=True, help="Look after the templates.")
+
+
+@template_app.command("list")
+def list_all(context: typer.Context) -> None:
+    """Name the templates that can be used."""
+    renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))
+    for name in renderer.names():
+        console.out.print(name)
+
+
+@template_app.command()
+def check(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="All, if none.")] = None,
+    json: Json = False,
+) -> None:
+    """Find what is wrong in templates, before a reader does."""
+    renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))
+    found = [
+        finding
+        for name in names or renderer.names()
+        for finding in renderer.check(name)
+    ]
+    if json:
+        console.result([vars(each) for each in found])
+    for each in () if json else found:
+        console.out.print(
+            f"{each.file}:{each.line}: {each.severity}: {each.message}", markup=False
+        )
+    errors = sum(each.severity == "error" for each in found)
+    if errors:
+        raise WrongInput(f"{errors} to mend")
+    console.note("nothing to mend" if not found else "nothing that has to be mended")

@@ -7,21 +7,19 @@ import typer
 from sqlmodel import Session, col, select
 
 from flashmail import bootstrap
-from flashmail.cli import say
-from flashmail.cli.options import Json, Number
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.cli.wait import show as show_states
-from flashmail.cli.wait import wait_for
+from flashmail.briefs.dates import parse_moment
+from flashmail.campaigns import lifecycle
+from flashmail.cli import console
+from flashmail.cli.console import Json, Number
+from flashmail.cli.send import AT_THE_COMMAND_LINE, wait_for
+from flashmail.cli.send import show as show_states
 from flashmail.database import reading, transaction
+from flashmail.delivery import intervention
 from flashmail.model import Campaign, EventKind
 from flashmail.reports import campaign as reports
-from flashmail.sending import campaigns
-from flashmail.sending.approve.moment import parse_moment
-from flashmail.sending.engine import retry as retrying
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
-
 
 #: How many campaigns a list shows.
 LATEST = 50
@@ -35,7 +33,7 @@ def list_latest(context: typer.Context, json: Json = False) -> None:
         latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(LATEST)
         rows = [_line(each) for each in session.exec(latest)]
     empty = "there are no campaigns yet; 'flashmail send FILE' makes one"
-    say.listing(rows, json=json, empty=empty)
+    console.listing(rows, json=json, empty=empty)
 
 
 def _line(campaign: Campaign) -> dict[str, object]:
@@ -56,7 +54,7 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
     """Show a campaign: what, to whom, when, approved by whom."""
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
-        campaign = campaigns.find(session, number)
+        campaign = lifecycle.find(session, number)
     facts = _line(campaign) | {
         "template": campaign.template,
         "topics": ", ".join(campaign.topics),
@@ -67,10 +65,10 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
         "note": campaign.note,
     }
     if json:
-        say.result(facts)
+        console.result(facts)
         return
     for name, value in facts.items():
-        say.out.print(f"{name + ':':<13}{value}", markup=False)
+        console.out.print(f"{name + ':':<13}{value}", markup=False)
 
 
 class Action(Protocol):
@@ -85,19 +83,19 @@ def _do(context: typer.Context, number: int, action: Action, done: str) -> None:
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         action(session, number, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
-    say.note(f"campaign {number} {done}")
+    console.note(f"campaign {number} {done}")
 
 
 @app.command()
 def pause(context: typer.Context, number: Number) -> None:
     """Stop sending after the batches in hand."""
-    _do(context, number, campaigns.pause, "is paused; 'resume' lets it go on")
+    _do(context, number, lifecycle.pause, "is paused; 'resume' lets it go on")
 
 
 @app.command()
 def resume(context: typer.Context, number: Number) -> None:
     """Go on where a paused campaign stopped."""
-    _do(context, number, campaigns.resume, "goes on")
+    _do(context, number, lifecycle.resume, "goes on")
 
 
 @app.command()
@@ -114,8 +112,8 @@ def reschedule(
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         who = AT_THE_COMMAND_LINE
-        campaigns.schedule(session, number, moment, who=who, now=now)
-    say.note(f"campaign {number} is scheduled; 'serve' or 'worker' sends it")
+        lifecycle.schedule(session, number, moment, who=who, now=now)
+    console.note(f"campaign {number} is scheduled; 'serve' or 'worker' sends it")
 
 
 @app.command()
@@ -129,7 +127,7 @@ def wait(context: typer.Context, number: Number) -> None:
 @app.command()
 def cancel(context: typer.Context, number: Number) -> None:
     """Send nothing more of a campaign, for good."""
-    _do(context, number, campaigns.cancel, "is cancelled")
+    _do(context, number, lifecycle.cancel, "is cancelled")
 
 
 @app.command()
@@ -144,14 +142,16 @@ def retry(
     """Try again what failed, but not because of the address."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        count = retrying.retry(
+        count = intervention.retry(
             session,
             number,
             unknown=unknown,
             who=AT_THE_COMMAND_LINE,
             now=datetime.now(UTC),
         )
-    say.note(f"{count:,} deliveries are queued again" if count else "nothing to retry")
+    console.note(
+        f"{count:,} deliveries are queued again" if count else "nothing to retry"
+    )
 
 
 @app.command()
@@ -159,10 +159,10 @@ def report(context: typer.Context, number: Number, json: Json = False) -> None:
     """Tell how a campaign did; the states add up to everyone who was addressed."""
     settings = load(context.obj)
     with reading(bootstrap.engine(settings)) as session:
-        found = campaigns.find(session, number)
+        found = lifecycle.find(session, number)
         told = reports.report(session, found, tracking=settings.tracking)
     if json:
-        say.result(told.as_json())
+        console.result(told.as_json())
         return
     show_report(told)
 
@@ -176,20 +176,22 @@ def show_report(told: reports.Report) -> None:
         EventKind.UNSUBSCRIBED,
         EventKind.COMPLAINED,
     )
-    say.table(["people who", ""], [(kind.value, told.people[kind]) for kind in shown])
+    console.table(
+        ["people who", ""], [(kind.value, told.people[kind]) for kind in shown]
+    )
     for deed, who in told.readers.items():
         if share := who.share_of(told.watched):
             people = _range(f"{who.human:,}", f"{who.most:,}")
             shares = _range(f"{share[0]:.1%}", f"{share[1]:.1%}")
             machines = f", and {who.machine:,} only by machines" if who.machine else ""
-            say.out.print(f"{deed} by {people} people ({shares}){machines}")
+            console.out.print(f"{deed} by {people} people ({shares}){machines}")
     if other := told.people[EventKind.OTHER]:
-        say.out.print(f"events of types that are not known, of people: {other:,}")
+        console.out.print(f"events of types that are not known, of people: {other:,}")
     if told.unwatched:
-        say.out.print(f"not watched: {told.unwatched:,}")
+        console.out.print(f"not watched: {told.unwatched:,}")
     if told.links:
         rows = [(e.url, e.people, e.clicks, e.machine) for e in told.links]
-        say.table(["link", "people", "clicks", "by machines"], rows)
+        console.table(["link", "people", "clicks", "by machines"], rows)
 
 
 def _range(least: str, most: str) -> str:
@@ -201,12 +203,12 @@ def deliveries(context: typer.Context, number: Number, json: Json = False) -> No
     """List every delivery of a campaign: address, state, reason, attempts."""
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
-        campaigns.find(session, number)
+        lifecycle.find(session, number)
         for row in reports.deliveries(session, number):
             if json:
-                say.result(row)
+                console.result(row)
             else:
-                say.out.print(
+                console.out.print(
                     f"{row['address']:<40} {row['state']:<10} {row['reason']}",
                     markup=False,
                 )

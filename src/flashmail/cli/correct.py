@@ -10,28 +10,29 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from flashmail import bootstrap
-from flashmail.cli import say
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.content import Press
+from flashmail.cli import console
 from flashmail.cli.brief import read, show_doubts
-from flashmail.cli.despite import Codes, Reason, require_passed, tell
-from flashmail.cli.options import Json, Number
+from flashmail.cli.console import Json, Number
+from flashmail.cli.overrides import Codes, Reason, require_passed, tell
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision, NoSuchDraft
 from flashmail.model import BriefDraft, Rehearsal
-from flashmail.sending import campaigns
-from flashmail.sending.approve import rehearsal as rehearsing
-from flashmail.sending.approve.correct import Amended, Fix
-from flashmail.sending.approve.correct import correct as corrected
-from flashmail.sending.approve.correct import retract as retracted
-from flashmail.sending.approve.preflight import preflight
-from flashmail.sending.approve.prepare import Wish
-from flashmail.sending.approve.prepare import prepare as prepared
-from flashmail.sending.approve.press import Press
+from flashmail.review import dry_run
+from flashmail.review.correction import Amended, Fix
+from flashmail.review.correction import correct as corrected
+from flashmail.review.correction import retract as retracted
+from flashmail.review.preflight import preflight
+from flashmail.review.preparation import Wish
+from flashmail.review.preparation import prepare as prepared
 from flashmail.settings import load
 
 Yes = Annotated[
     bool, typer.Option("--yes", help="Approve what was drafted, and send it now.")
 ]
+
 Words = Annotated[
     str, typer.Option("--words", help="What was wrong; it stands at the mail's head.")
 ]
@@ -65,16 +66,18 @@ def prepare(
     wish = Wish(draft, found.revision, urgent=urgent)
     number = prepared(engine, bootstrap.press(settings), wish, who=who, now=now)
     if json:
-        say.result({"campaign": number})
-    say.note(f"campaign {number} is a draft: rehearse it, and approve it in the pages")
+        console.result({"campaign": number})
+    console.note(
+        f"campaign {number} is a draft: rehearse it, and approve it in the pages"
+    )
 
 
 def rehearse(context: typer.Context, number: Number, json: Json = False) -> None:
     """Do all but send a campaign, and say who would get it."""
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
-    with say.progress("Rehearsing") as advance:
-        made = rehearsing.rehearse(
+    with console.progress("Rehearsing") as advance:
+        made = dry_run.rehearse(
             engine,
             number,
             bootstrap.tokens(settings),
@@ -85,10 +88,10 @@ def rehearse(context: typer.Context, number: Number, json: Json = False) -> None
     with reading(engine) as session:
         facts = _facts(session.get_one(Rehearsal, made))
     if json:
-        say.result(facts)
+        console.result(facts)
         return
     for name, value in facts.items():
-        say.out.print(f"{name + ':':<13}{value}", markup=False)
+        console.out.print(f"{name + ':':<13}{value}", markup=False)
 
 
 def correct(
@@ -133,9 +136,9 @@ def retract(
 
 
 def _tell(number: int, made: Amended, *, json: bool) -> None:
-    say.note(f"campaign {number} is stopped")
+    console.note(f"campaign {number} is stopped")
     if json:
-        say.result({"campaign": number, "note": made.note, "rest": made.rest})
+        console.result({"campaign": number, "note": made.note, "rest": made.rest})
 
 
 def _go_on(engine: Engine, press: Press, made: Amended, allowed: Pass) -> None:
@@ -148,7 +151,7 @@ def _go_on(engine: Engine, press: Press, made: Amended, allowed: Pass) -> None:
         for each in drafts:
             _approve(session, press, each, allowed, datetime.now(UTC))
     for each in drafts:
-        say.note(f"campaign {each} is scheduled; 'serve' or 'worker' sends it")
+        console.note(f"campaign {each} is scheduled; 'serve' or 'worker' sends it")
 
 
 def _approve(
@@ -158,10 +161,10 @@ def _approve(
     found = preflight(session, number, now=now, postal_address=postal, from_file=True)
     tell(found)
     passed = require_passed(found, allowed.despite, allowed.reason)
-    campaign = campaigns.find(session, number)
+    campaign = lifecycle.find(session, number)
     passed.note(session, campaign, links=press.links, who=who, now=now)
-    campaigns.approve(session, number, campaign.message_digest, who=who, now=now)
-    campaigns.schedule(session, number, now, who=who, now=now)
+    lifecycle.approve(session, number, campaign.message_digest, who=who, now=now)
+    lifecycle.schedule(session, number, now, who=who, now=now)
 
 
 def _facts(found: Rehearsal) -> dict[str, Any]:

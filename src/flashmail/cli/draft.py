@@ -8,12 +8,12 @@ import typer
 from sqlmodel import col
 
 from flashmail import bootstrap
-from flashmail.cli import say
-from flashmail.cli.options import Json
+from flashmail.cli import console
+from flashmail.cli.console import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
-from flashmail.drafts import approvals, desk
-from flashmail.drafts.bring import Source, begin_from
+from flashmail.drafts import editing, quote_approvals
+from flashmail.drafts.sources import Source, begin_from
 from flashmail.errors import WrongInput
 from flashmail.model import BriefDraft
 from flashmail.settings import load
@@ -34,12 +34,12 @@ def list_all(
 ) -> None:
     """List drafts, the one changed last first."""
     engine = bootstrap.engine(load(context.obj))
-    latest = desk.drafts(words, discarded=discarded).order_by(
+    latest = editing.drafts(words, discarded=discarded).order_by(
         col(BriefDraft.changed_at).desc(), col(BriefDraft.id).desc()
     )
     with reading(engine) as session:
         rows = [_row(each) for each in session.exec(latest)]
-    say.listing(
+    console.listing(
         rows, json=json, empty="no drafts; 'flashmail draft new FILE' makes one"
     )
 
@@ -59,13 +59,13 @@ def new(
         draft_id = begin_from(
             session, source, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
         )
-        doubts = desk.find(session, draft_id).doubts
+        doubts = editing.find(session, draft_id).doubts
     for doubt in doubts:
-        say.note(f"warning: line {doubt['line']}: {doubt['message']}")
+        console.note(f"warning: line {doubt['line']}: {doubt['message']}")
     if json:
-        say.result({"draft": draft_id, "doubts": doubts})
+        console.result({"draft": draft_id, "doubts": doubts})
     else:
-        say.note(f"draft {draft_id}")
+        console.note(f"draft {draft_id}")
 
 
 @app.command()
@@ -73,18 +73,22 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
     """Show a draft as it is now, and what is open about it."""
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
-        draft = desk.find(session, number)
-        read = desk.read(session, draft.markdown)
+        draft = editing.find(session, number)
+        read = editing.read(session, draft.markdown)
     if json:
-        say.result(_row(draft) | {"markdown": draft.markdown, "doubts": draft.doubts})
+        console.result(
+            _row(draft) | {"markdown": draft.markdown, "doubts": draft.doubts}
+        )
         return
     if read.problem:
-        say.note(f"warning: this is no brief yet: {read.problem}")
+        console.note(f"warning: this is no brief yet: {read.problem}")
     for doubt in draft.doubts:
-        say.note(f"warning: line {doubt['line']} of what came in: {doubt['message']}")
+        console.note(
+            f"warning: line {doubt['line']} of what came in: {doubt['message']}"
+        )
     for each in read.doubts:
-        say.note(f"warning: line {each.line}: {each.message}")
-    say.out.print(draft.markdown, markup=False)
+        console.note(f"warning: line {each.line}: {each.message}")
+    console.out.print(draft.markdown, markup=False)
 
 
 @app.command()
@@ -97,8 +101,8 @@ def approve(
     """Note that somebody stands by the draft's quotes, word for word."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        draft = desk.find(session, number)
-        brief = desk.read(session, draft.markdown).brief
+        draft = editing.find(session, number)
+        brief = editing.read(session, draft.markdown).brief
         quotes = (
             [each for each in brief.quotes if person in {"", each.person}]
             if brief
@@ -107,7 +111,7 @@ def approve(
         if not quotes:
             raise WrongInput(f"draft {number} has no such quote")
         for quote in quotes:
-            approvals.approve(
+            quote_approvals.approve(
                 session,
                 number,
                 quote,
@@ -115,7 +119,7 @@ def approve(
                 who=AT_THE_COMMAND_LINE,
                 now=datetime.now(UTC),
             )
-    say.note(f"approved by {by}: {len(quotes)}")
+    console.note(f"approved by {by}: {len(quotes)}")
 
 
 def _row(draft: BriefDraft) -> dict[str, object]:

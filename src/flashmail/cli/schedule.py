@@ -8,13 +8,13 @@ import typer
 from sqlmodel import Session, col, select
 
 from flashmail import bootstrap
-from flashmail.cli import say
-from flashmail.cli.options import Json
+from flashmail.cli import console
+from flashmail.cli.console import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
+from flashmail.digests.schedules import parse_days, parse_time
 from flashmail.errors import WrongInput
 from flashmail.model import Frequency, Occurrence, OccurrenceStatus, Schedule
-from flashmail.sending.plan.times import parse_days, parse_time
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Digests that go out again and again.")
@@ -57,7 +57,7 @@ def add(
                 created_at=datetime.now(UTC),
             )
         )
-    say.note(f"{name}: {days} at {at} ({zone}), to {segment}, {frequency} readers")
+    console.note(f"{name}: {days} at {at} ({zone}), to {segment}, {frequency} readers")
 
 
 @app.command("list")
@@ -70,7 +70,7 @@ def list_all(
     with reading(engine) as session:
         rows = [_line(session, each) for each in session.exec(select(Schedule))]
     empty = "there are no schedules; 'flashmail schedule add' makes one"
-    say.listing(rows, json=json, empty=empty)
+    console.listing(rows, json=json, empty=empty)
 
 
 @app.command()
@@ -92,7 +92,7 @@ def _switch(context: typer.Context, name: str, *, active: bool) -> None:
         if schedule is None:
             raise WrongInput(f"there is no schedule {name!r}")
         schedule.active = active
-    say.note(f"{name} {'goes on' if active else 'rests'}")
+    console.note(f"{name} {'goes on' if active else 'rests'}")
 
 
 def _find(session: Session, name: str) -> Schedule | None:

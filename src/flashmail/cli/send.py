@@ -1,33 +1,113 @@
 """`flashmail send`: a brief becomes a campaign, after a look at what goes to whom."""
 
+import asyncio
+import signal
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from sqlalchemy import Engine
 
 from flashmail import bootstrap
 from flashmail.audience.segment import Segment
-from flashmail.audience.select import AudienceCount, count
+from flashmail.audience.selection import AudienceCount, count
 from flashmail.briefs import Brief
-from flashmail.briefs.decode import decode
-from flashmail.cli import say
-from flashmail.cli.audience import show
+from flashmail.briefs.dates import parse_moment
+from flashmail.briefs.decoding import decode
+from flashmail.campaigns.content import CampaignContent
+from flashmail.campaigns.lifecycle import find, launch
+from flashmail.cli import console
+from flashmail.cli.audience import show as show_send
 from flashmail.cli.brief import read, show_doubts
-from flashmail.cli.despite import Codes, Reason, require_passed, tell
-from flashmail.cli.options import At, Json, Template, ToSegment, Urgent
-from flashmail.cli.wait import wait_for
+from flashmail.cli.console import At, Json, Template, ToSegment, Urgent
+from flashmail.cli.overrides import Codes, Reason, require_passed, tell
 from flashmail.database import reading
+from flashmail.delivery.worker import Worker
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.model import Priority
-from flashmail.sending.approve.launch import launch
-from flashmail.sending.approve.moment import parse_moment
-from flashmail.sending.approve.preflight import Surroundings, foresee
-from flashmail.sending.campaigns import CampaignContent
+from flashmail.model import OPEN, CampaignStatus, Priority
+from flashmail.reports.campaign import Report, put_off, report
+from flashmail.review.preflight import Surroundings, foresee
 from flashmail.settings import load
+
+#: Nothing more happens by itself once a campaign is one of these.
+AT_REST = frozenset(
+    {
+        CampaignStatus.SENT,
+        CampaignStatus.CANCELLED,
+        CampaignStatus.PAUSED,
+        CampaignStatus.MISSED,
+    }
+)
+
+#: How often the bar moves, in seconds.
+LOOK = 0.2
+
+
+def wait_for(worker: Worker, campaign_id: int, *, quiet: bool = False) -> None:
+    """Send until a campaign is at its end, and say how it went."""
+    told = uvloop.run(_wait_for(worker, campaign_id))
+    if not quiet:
+        show(told)
+    if told.status in {CampaignStatus.PAUSED, CampaignStatus.MISSED}:
+        raise NeedsDecision(
+            f"campaign {campaign_id} is {told.status}; 'flashmail campaign show"
+            f" {campaign_id}' says why"
+        )
+
+
+def show(told: Report) -> None:
+    """Print a campaign's states; they add up to everyone who was addressed."""
+    console.out.print(f"Campaign {told.campaign_id}, {told.status}: {told.subject}")
+    rows = [("addressed", told.addressed)]
+    rows += [(f"  {state}", n) for state, n in told.states.items() if n]
+    console.table(["deliveries", ""], rows)
+    if told.missing:
+        console.note(
+            f"warning: {told.missing:,} of the deliveries addressed are not there"
+        )
+
+
+async def _wait_for(worker: Worker, campaign_id: int) -> Report:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    sending = asyncio.create_task(worker.run(stop))
+    try:
+        with console.progress("Sending") as advance:
+            async for told in _looks(worker, campaign_id):
+                waiting = sum(told.states[state] for state in OPEN)
+                advance(told.addressed - waiting, told.addressed)
+                if told.status in AT_REST or stop.is_set() or sending.done():
+                    break
+    finally:
+        stop.set()
+        await sending
+    return told
+
+
+async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
+    """Yield how the campaign does, again and again; say once why something waits."""
+    said = ""
+    while True:
+        told, waits = _look(worker, campaign_id)
+        if waits and waits != said:
+            console.note(f"some are put off, and tried again: {waits}")
+            said = waits
+        yield told
+        await asyncio.sleep(LOOK)
+
+
+def _look(worker: Worker, campaign_id: int) -> tuple[Report, str]:
+    with reading(worker.engine) as session:
+        told = report(session, find(session, campaign_id), tracking=worker.tracking)
+        return told, put_off(session, campaign_id)
+
 
 #: Who approves with --yes, in the audit log.
 AT_THE_COMMAND_LINE = "system (command line)"
@@ -80,11 +160,13 @@ def send(
     noted = partial(passed.note, links=press.links, who=who, now=now)
     campaign_id = launch(engine, brief, what, moment, also=noted, who=who, now=now)
     if json:
-        say.result({"campaign": campaign_id})
+        console.result({"campaign": campaign_id})
     if wait:
         wait_for(bootstrap.worker(settings, engine), campaign_id, quiet=json)
     else:
-        say.note(f"campaign {campaign_id} is scheduled; 'serve' or 'worker' sends it")
+        console.note(
+            f"campaign {campaign_id} is scheduled; 'serve' or 'worker' sends it"
+        )
 
 
 def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
@@ -114,14 +196,14 @@ def _count(engine: Engine, what: CampaignContent, *, urgent: bool) -> AudienceCo
 def _confirm(
     what: CampaignContent, counted: AudienceCount, at: datetime | None, *, yes: bool
 ) -> None:
-    say.note(f"{what.message.subject}")
+    console.note(f"{what.message.subject}")
     when = f"at {at:%A, %Y-%m-%d %H:%M} UTC" if at else "now"
-    say.note(f"goes to {counted.total:,} people {when}, as {what.digest[:12]}")
+    console.note(f"goes to {counted.total:,} people {when}, as {what.digest[:12]}")
     if yes:
         return
     if not sys.stdin.isatty():
         raise NeedsDecision("nothing was sent: a person has to approve it, or --yes")
-    show(counted)
+    show_send(counted)
     typed = typer.prompt("Type the number of people to approve it", err=True)
     if typed.replace(",", "").strip() != str(counted.total):
         raise NeedsDecision("nothing was sent: that is not the number")

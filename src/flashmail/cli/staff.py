@@ -7,18 +7,19 @@ import typer
 from sqlmodel import col, select
 
 from flashmail import bootstrap
-from flashmail.cli import say
-from flashmail.cli.options import Json
+from flashmail.cli import console
+from flashmail.cli.console import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.model import Role, Staff
 from flashmail.settings import load
-from flashmail.staff import people
-from flashmail.staff.secrets import totp_address
+from flashmail.staff import members
+from flashmail.staff.credentials import totp_address
 
 app = typer.Typer(no_args_is_help=True, help="Who may sign in, and as what.")
 
 Address = Annotated[str, typer.Argument(help="The address to sign in with.")]
+
 Password = Annotated[
     str, typer.Option(help="Without one, a new one is made and shown once.")
 ]
@@ -34,10 +35,10 @@ def add(
     password: Password = "",
 ) -> None:
     """Let somebody sign in. From the first one on, nobody else sees the pages."""
-    chosen = password or people.new_password()
+    chosen = password or members.new_password()
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        people.add(
+        members.add(
             session,
             name,
             address,
@@ -70,7 +71,7 @@ def list_all(
             for each in session.exec(select(Staff).order_by(col(Staff.key)))
         ]
     empty = "nobody yet: whoever sits at this machine sees the pages"
-    say.listing(rows, json=json, empty=empty)
+    console.listing(rows, json=json, empty=empty)
 
 
 @app.command()
@@ -78,10 +79,10 @@ def role(context: typer.Context, address: Address, role: Role) -> None:
     """Change what somebody may do, and sign them out."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        staff = people.find(session, address)
+        staff = members.find(session, address)
         now = datetime.now(UTC)
-        people.change_role(session, staff, role, who=AT_THE_COMMAND_LINE, now=now)
-    say.note(f"{address} is {role} now, and has to sign in again")
+        members.change_role(session, staff, role, who=AT_THE_COMMAND_LINE, now=now)
+    console.note(f"{address} is {role} now, and has to sign in again")
 
 
 @app.command("cap")
@@ -95,22 +96,24 @@ def set_cap(
     """Say to how many people a day somebody may send, unless an admin approves."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        staff = people.find(session, address)
+        staff = members.find(session, address)
         now = datetime.now(UTC)
-        people.cap(session, staff, people_a_day, who=AT_THE_COMMAND_LINE, now=now)
+        members.cap(session, staff, people_a_day, who=AT_THE_COMMAND_LINE, now=now)
     limit = "no limit" if people_a_day is None else f"{people_a_day:,} people a day"
-    say.note(f"{address} has {limit}")
+    console.note(f"{address} has {limit}")
 
 
 @app.command()
 def password(context: typer.Context, address: Address, password: Password = "") -> None:
     """Give somebody a new password, and sign them out everywhere."""
-    chosen = password or people.new_password()
+    chosen = password or members.new_password()
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        staff = people.find(session, address)
+        staff = members.find(session, address)
         now = datetime.now(UTC)
-        people.change_password(session, staff, chosen, who=AT_THE_COMMAND_LINE, now=now)
+        members.change_password(
+            session, staff, chosen, who=AT_THE_COMMAND_LINE, now=now
+        )
     _show(address, password, chosen)
 
 
@@ -119,13 +122,13 @@ def second_factor(context: typer.Context, address: Address) -> None:
     """Ask somebody for a code of their phone at every sign-in."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        staff = people.find(session, address)
-        factor = people.require_second_factor(
+        staff = members.find(session, address)
+        factor = members.require_second_factor(
             session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
         )
-    say.note("for the authenticator, and codes for a bad day; shown this once:")
-    say.out.print(totp_address(factor.secret, address), markup=False)
-    say.out.print(" ".join(factor.recovery), markup=False)
+    console.note("for the authenticator, and codes for a bad day; shown this once:")
+    console.out.print(totp_address(factor.secret, address), markup=False)
+    console.out.print(" ".join(factor.recovery), markup=False)
 
 
 @app.command()
@@ -133,14 +136,14 @@ def remove(context: typer.Context, address: Address) -> None:
     """Let somebody sign in no more."""
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        staff = people.find(session, address)
-        people.let_go(session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
-    say.note(f"{address} may not sign in any more")
+        staff = members.find(session, address)
+        members.let_go(session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
+    console.note(f"{address} may not sign in any more")
 
 
 def _show(address: str, given: str, chosen: str) -> None:
     if given:
-        say.note(f"{address} may sign in")
+        console.note(f"{address} may sign in")
         return
-    say.note(f"{address} may sign in with this password, shown this once:")
-    say.out.print(chosen, markup=False)
+    console.note(f"{address} may sign in with this password, shown this once:")
+    console.out.print(chosen, markup=False)

@@ -9,16 +9,16 @@ from typing import Annotated, TextIO
 
 import typer
 
-from flashmail import bootstrap
-from flashmail.audience import roster
-from flashmail.audience.change import find_by_address
-from flashmail.audience.takeout import as_text, takeout
-from flashmail.cli import say
-from flashmail.cli.options import Json
+from flashmail import bootstrap, import_export
+from flashmail.cli import console
+from flashmail.cli.console import Json
 from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.sending.farewell import erase_everywhere
+from flashmail.privacy import as_text, erase_everywhere, takeout
 from flashmail.settings import load
+from flashmail.subscribers.edit import add as roster_add
+from flashmail.subscribers.edit import find_by_address
+from flashmail.subscribers.edit import remove as roster_remove
 
 app = typer.Typer(no_args_is_help=True, help="Bring people in, and take them out.")
 
@@ -47,8 +47,8 @@ def import_files(
     say how often, as in Iran:weekly.
     """
     engine = bootstrap.engine_with_topics(load(context.obj))
-    with say.progress("Importing") as advance, _writing(rejected) as rejects:
-        report = roster.import_rosters(
+    with console.progress("Importing") as advance, _writing(rejected) as rejects:
+        report = import_export.import_rosters(
             engine,
             files,
             mapped=_mapped(column or []),
@@ -58,7 +58,7 @@ def import_files(
             rejects=rejects,
         )
     if json:
-        say.result(report.as_json())
+        console.result(report.as_json())
         return
     _tell(report, dry_run=dry_run)
 
@@ -70,15 +70,17 @@ def preview(
     json: Json = False,
 ) -> None:
     """Say what files are taken for, and what each column is read as."""
-    found = roster.preview(files, mapped=_mapped(column or []))
+    found = import_export.preview(files, mapped=_mapped(column or []))
     if json:
-        say.result([each.as_json() for each in found])
+        console.result([each.as_json() for each in found])
         return
     for each in found:
-        say.note(f"{each.file}: {each.format} {each.status}".rstrip())
-        say.table(["column", "is read as"], [(c.title, c.field) for c in each.columns])
+        console.note(f"{each.file}: {each.format} {each.status}".rstrip())
+        console.table(
+            ["column", "is read as"], [(c.title, c.field) for c in each.columns]
+        )
         if each.problem:
-            say.note(each.problem)
+            console.note(each.problem)
 
 
 def _mapped(words: list[str]) -> dict[str, str]:
@@ -97,16 +99,16 @@ def _writing(path: Path | None) -> Iterator[TextIO | None]:
         yield file
 
 
-def _tell(report: roster.ImportReport, *, dry_run: bool) -> None:
+def _tell(report: import_export.ImportReport, *, dry_run: bool) -> None:
     for note in report.notes[:PROBLEMS_SHOWN]:
-        say.note(note)
+        console.note(note)
     for problem in report.problems[:PROBLEMS_SHOWN]:
-        say.note(f"{problem.file}, line {problem.row}: {problem.message}")
+        console.note(f"{problem.file}, line {problem.row}: {problem.message}")
     if len(report.problems) > PROBLEMS_SHOWN:
         rest = len(report.problems) - PROBLEMS_SHOWN
-        say.note(f"... and {rest:,} more; --json lists them")
+        console.note(f"... and {rest:,} more; --json lists them")
     would = "would be " if dry_run else ""
-    say.out.print(
+    console.out.print(
         f"{report.rows:,} rows: {report.added:,} {would}added,"
         f" {report.updated:,} updated, {report.unchanged:,} unchanged,"
         f" {report.kept_out:,} kept out, {report.rejected:,} rejected"
@@ -125,10 +127,10 @@ def export(
     chosen = bootstrap.segment(home, segment, engine) if segment else None
     with reading(engine) as session:
         if output is None:
-            roster.export(session, sys.stdout, segment=chosen)
+            import_export.export(session, sys.stdout, segment=chosen)
             return
         with output.open("w", encoding="utf-8", newline="") as file:
-            roster.export(session, file, segment=chosen)
+            import_export.export(session, file, segment=chosen)
 
 
 @app.command()
@@ -143,10 +145,10 @@ def add(
     """Add one person, or let one follow more topics."""
     engine = bootstrap.engine_with_topics(load(context.obj))
     with transaction(engine) as session:
-        roster.add(
+        roster_add(
             session, address, name=name, topics=topic or [], now=datetime.now(UTC)
         )
-    say.note(f"{address} is there")
+    console.note(f"{address} is there")
 
 
 @app.command()
@@ -154,8 +156,8 @@ def remove(context: typer.Context, address: str) -> None:
     """Unsubscribe one person, for good: no import brings them back."""
     engine = bootstrap.engine_with_topics(load(context.obj))
     with transaction(engine) as session:
-        roster.remove(session, address, now=datetime.now(UTC))
-    say.note(f"{address} gets no more mail")
+        roster_remove(session, address, now=datetime.now(UTC))
+    console.note(f"{address} gets no more mail")
 
 
 @app.command()
@@ -182,4 +184,4 @@ def erase(
         person = find_by_address(session, address)
         outbox = bootstrap.outbox(settings)
         erase_everywhere(session, person, outbox, now=datetime.now(UTC))
-    say.note("erased")
+    console.note("erased")

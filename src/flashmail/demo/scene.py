@@ -1,29 +1,79 @@
 """The demo: import a roster, send a brief to the outbox, let readers read it."""
 
 import asyncio
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from email import message_from_bytes, policy
+from itertools import count, cycle
 from pathlib import Path
 
+import httpx2 as httpx
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from flashmail import bootstrap, briefs
-from flashmail.audience import roster
+from flashmail import bootstrap, briefs, import_export
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
+from flashmail.campaigns.content import draft_of
+from flashmail.campaigns.lifecycle import find, launch
 from flashmail.database import reading
-from flashmail.demo.readers import read_mails
 from flashmail.errors import WrongInput
 from flashmail.home import initialise, packaged
 from flashmail.model import Priority
 from flashmail.reports.campaign import Report, report
-from flashmail.sending.approve.launch import draft_of, launch
-from flashmail.sending.campaigns import find
 from flashmail.settings import Settings, TransportName, load
-from flashmail.tracking.sightings import Sightings
+from flashmail.tracking.hits import Sightings
+from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
+
+PIXEL = re.compile(r"https?://[^\"'\s]+(/o/[0-9a-f]+\.gif)")
+
+CLICK = re.compile(r"https?://[^\"'\s]+(/c/[0-9a-f]+/\d+)")
+
+LEAVE = re.compile(r"https?://[^>\s]+(/u/[0-9a-f]+)")
+
+#: As many mails as are read.
+MAILS = 1000
+
+#: What a reader does with a mail: every one of ten a little different.
+HABITS = ("open", "open click", "", "open", "", "open click", "", "open", "leave", "")
+
+#: What they read with. The last one is Apple's proxy, which opens every mail.
+PROGRAMS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
+    "",
+    "Mozilla/5.0",
+)
+
+
+async def read_mails(app: FastAPI, outbox: Outbox) -> None:
+    """Let each mail's reader do what the links in it allow, as a mail program would."""
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://demo") as web:
+        mails = outbox.mails(limit=MAILS)
+        for kept, habit, says in zip(mails, cycle(HABITS), cycle(PROGRAMS)):
+            for method, path in _steps(kept.raw, habit):
+                answer = await web.request(method, path, headers={"User-Agent": says})
+                assert not answer.is_error, f"{method} {path}: {answer.status_code}"
+
+
+def _steps(raw: bytes, habit: str) -> Iterator[tuple[str, str]]:
+    """Yield the requests that a habit leads to, as the mail itself addresses them."""
+    mail = message_from_bytes(raw, policy=policy.default)
+    part = mail.get_body(("html",))
+    html = part.get_content() if part else ""
+    if "open" in habit and (pixel := PIXEL.search(html)):
+        yield "GET", pixel[1]
+    if "click" in habit and (click := CLICK.search(html)):
+        yield "GET", click[1]
+    header = str(mail["List-Unsubscribe"])
+    if "leave" in habit and (leave := LEAVE.search(header)):
+        yield "POST", leave[1]
+
 
 #: Stands in a home that a demo made, and that the next demo may throw away.
 MARK = ".made-by-flashmail-demo"
@@ -52,10 +102,12 @@ def read_brief(settings: Settings, file: Path | None) -> Brief:
     return briefs.read(path.read_bytes(), topics=names, name=path.name)
 
 
-def import_example(engine: Engine) -> roster.ImportReport:
+def import_example(engine: Engine) -> import_export.ImportReport:
     """Bring in the invented people of `subscribers/example.csv`."""
     people = packaged("subscribers") / "example.csv"
-    return roster.import_rosters(engine, [people], dry_run=False, now=datetime.now(UTC))
+    return import_export.import_rosters(
+        engine, [people], dry_run=False, now=datetime.now(UTC)
+    )
 
 
 def send_to_outbox(settings: Settings, engine: Engine, brief: Brief) -> int:

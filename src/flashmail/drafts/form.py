@@ -7,14 +7,12 @@ from itertools import count, takewhile
 from typing import Any
 
 from flashmail import briefs
-from flashmail.briefs import Brief, Quote, Related, Section, SectionKind, headings
-from flashmail.briefs.dates import NoSuchDay, read_date
-from flashmail.briefs.items import is_item
-from flashmail.briefs.lines import Line
-from flashmail.briefs.moment import read_moment
-from flashmail.briefs.paragraphs import guarded, read_paragraphs, write_paragraph
-from flashmail.drafts.errors import FormError
-from flashmail.errors import WrongInput
+from flashmail.briefs import Brief, Quote, Related, Section, SectionKind
+from flashmail.briefs import lines as headings
+from flashmail.briefs.dates import NoSuchDay, read_date, read_moment
+from flashmail.briefs.lines import Line, is_item
+from flashmail.briefs.markdown import guarded, read_paragraphs, write_paragraph
+from flashmail.errors import FormError, WrongInput
 
 #: More fields of a kind than any brief has.
 MOST = 200
@@ -56,6 +54,7 @@ class Form:
 
 
 ROWS = {"section": "sections", "quote": "quotes", "related": "related"}
+
 BLANK: Mapping[str, Any] = {
     "section": SectionFields(),
     "quote": QuoteFields(),

@@ -6,16 +6,10 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from flashmail.drafts import approvals, desk
-from flashmail.drafts.desk import Saved
-from flashmail.drafts.errors import FormError
-from flashmail.drafts.form import (
-    Form,
-    form_from,
-    markdown_of,
-    quote_of,
-    rearranged,
-)
+from flashmail.drafts import editing, quote_approvals
+from flashmail.drafts.editing import Saved
+from flashmail.drafts.form import Form, form_from, markdown_of, quote_of, rearranged
+from flashmail.errors import FormError
 
 AS_FORM, AS_MARKDOWN = "form", "markdown"
 
@@ -71,8 +65,8 @@ def submit(
 
     Raises FormError for a field that has to be mended first.
     """
-    text = sent.text(desk.topics(session))
-    saved = desk.save(
+    text = sent.text(editing.topics(session))
+    saved = editing.save(
         session,
         draft_id,
         text,
@@ -94,10 +88,10 @@ def _fulfil(
     number = about.rpartition(" ")[2]
     at = int(number) if number.isdecimal() and len(number) < 4 else -1
     if verb == "looked":
-        open_doubts = desk.find(session, draft_id).doubts
+        open_doubts = editing.find(session, draft_id).doubts
         if 0 <= at < len(open_doubts):
             message = open_doubts[at]["message"]
-            desk.looked_at(session, draft_id, message, who=who, now=now)
+            editing.looked_at(session, draft_id, message, who=who, now=now)
     if verb in {"approve", "withdraw"} and 0 <= at < len(sent.form.quotes):
         _approve(session, draft_id, sent, verb, at, who=who, now=now)
 
@@ -115,9 +109,11 @@ def _approve(
     fields = sent.form.quotes[at]
     quote = quote_of(fields)
     if verb == "withdraw":
-        approvals.withdraw(session, draft_id, quote, who=who, now=now)
+        quote_approvals.withdraw(session, draft_id, quote, who=who, now=now)
         return
     try:
-        approvals.approve(session, draft_id, quote, fields.approver, who=who, now=now)
+        quote_approvals.approve(
+            session, draft_id, quote, fields.approver, who=who, now=now
+        )
     except FormError as error:
         raise FormError(f"quote-{at}-approver", str(error)) from error

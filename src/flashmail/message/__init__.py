@@ -12,7 +12,9 @@ MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
 #: WATCH stands in links: it is the reader's own, or for who may not be watched the
 #: same as everybody's. FIRST is that of the mail which this one corrects.
 TOKEN, LEAVE, BOUNCE, WATCH, FIRST = "token", "leave", "bounce", "watch", "first"
+
 TOKENS = frozenset({TOKEN, LEAVE, BOUNCE, WATCH, FIRST})
+
 TOKEN_WIDTH = 48
 
 #: The field of the pixel. Instead of a fallback, its mark has html with HERE in the

@@ -6,8 +6,7 @@ from operator import itemgetter
 
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN_WIDTH, TOKENS, Message
-from flashmail.message.headers import lines, subject_line
-from flashmail.message.mailbox import Mailbox, mailbox
+from flashmail.message.headers import Mailbox, lines, mailbox, subject_line
 from flashmail.message.quoted_printable import lay_out_html, lay_out_text
 from flashmail.message.slots import Piece, Slot, pieces
 
@@ -18,10 +17,12 @@ MULTIPART = (
     b"MIME-Version: 1.0\r\n"
     b'Content-Type: multipart/alternative; boundary="' + BOUNDARY + b'"\r\n\r\n'
 )
+
 PART = (
     b"--" + BOUNDARY + b"\r\nContent-Type: text/%b; charset=utf-8\r\n"
     b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 )
+
 END = b"\r\n--" + BOUNDARY + b"--\r\n"
 
 #: Where the lines stand that `fill` writes itself: To and Date.

@@ -16,13 +16,16 @@ from flashmail.message.slots import Piece, Slot, pieces, settled, token
 ROOM = 75
 
 SOFT_BREAK = b"=\r\n"
+
 LINE_BREAK = b"\r\n"
+
 DOT, BLANKS = ord("."), (ord(" "), ord("\t"))
 
 #: So short that it fits a line even if each octet takes three.
 SHORT = ROOM // 3
 
 ESCAPED = [b"=%02X" % octet for octet in range(256)]
+
 ENCODED = [
     bytes([octet]) if 32 <= octet <= 126 and octet != ord("=") else ESCAPED[octet]
     for octet in range(256)
@@ -30,6 +33,7 @@ ENCODED = [
 
 #: Values that are their own encoding: most names.
 PLAIN = re.compile(r"[!-\-/-<>-~](?:[ !-<>-~]{0,73}[!-<>-~])?").fullmatch
+
 PLAIN_IN_HTML = re.compile(r"[!#-%(-\-/-;?-~](?:[ !#-%(-;?-~]{0,73}[!#-%(-;?-~])?")
 
 

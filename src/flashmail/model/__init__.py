@@ -1,49 +1,68 @@
 """The nouns: one table each. Imports nothing else of flashmail."""
 
-from flashmail.model.audit import AuditEntry
 from flashmail.model.campaign import (
     Amends,
     Campaign,
     CampaignStatus,
     Link,
+    LinkCheck,
+    LinkState,
+    LoneApproval,
     Priority,
+    Rehearsal,
     StoredBrief,
 )
-from flashmail.model.consent import Consent, ConsentKind
 from flashmail.model.delivery import (
     OPEN,
     Batch,
     BatchState,
     Delivery,
     DeliveryState,
+    Instance,
+    Pace,
+)
+from flashmail.model.digest import (
+    LeftOut,
+    Occurrence,
+    OccurrenceStatus,
+    Owed,
+    OwedState,
+    Path,
+    Schedule,
 )
 from flashmail.model.draft import BriefDraft, BriefRevision, QuoteApproval
-from flashmail.model.duty import Duty
-from flashmail.model.engagement import ALL, EngagementTotal
-from flashmail.model.event import ENGAGEMENT, Actor, Event, EventKind
-from flashmail.model.figures import CampaignFigures, Crowd, Headcount
-from flashmail.model.instance import Instance
-from flashmail.model.knock import WAY_BACK, Farewell, Knock, KnockState, Salt
-from flashmail.model.letter import MOVE, Letter, LetterState
-from flashmail.model.link_check import LinkCheck, LinkState
-from flashmail.model.lone import LoneApproval
-from flashmail.model.owed import LeftOut, Owed, OwedState, Path
-from flashmail.model.pace import Pace
-from flashmail.model.rehearsal import Rehearsal
-from flashmail.model.rhythm import Rhythm
-from flashmail.model.schedule import Occurrence, OccurrenceStatus, Schedule
-from flashmail.model.segment import StoredSegment
-from flashmail.model.staff import FailedSignIn, Role, SignIn, Staff
+from flashmail.model.event import (
+    ALL,
+    ENGAGEMENT,
+    Actor,
+    CampaignFigures,
+    Crowd,
+    EngagementTotal,
+    Event,
+    EventKind,
+    Headcount,
+)
+from flashmail.model.staff import AuditEntry, FailedSignIn, Role, SignIn, Staff
 from flashmail.model.subscriber import (
     LEFT,
+    WAY_BACK,
+    Consent,
+    ConsentKind,
+    Farewell,
     Frequency,
+    Knock,
+    KnockState,
+    Rhythm,
+    Salt,
+    StoredSegment,
     Subscriber,
     SubscriberStatus,
     Subscription,
     Suppression,
+    Topic,
 )
-from flashmail.model.task import Task, TaskStatus
-from flashmail.model.topic import Topic
+from flashmail.model.task import Duty, Task, TaskStatus
+from flashmail.model.transactional import MOVE, Letter, LetterState
 
 __all__ = [
     "ALL",

@@ -4,11 +4,11 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Index, Integer, or_
+from sqlalchemy import JSON, ColumnElement, Index, Integer, LargeBinary, or_
 from sqlmodel import Field, SQLModel, col
 
-from flashmail.model.columns import Word
 from flashmail.model.subscriber import Frequency
+from flashmail.model.types import Word
 
 
 class CampaignStatus(StrEnum):
@@ -54,7 +54,7 @@ class StoredBrief(SQLModel, table=True):
 
     @classmethod
     def lifted(cls, now: datetime) -> ColumnElement[bool]:
-        """Return `briefs.embargo.lifted` as a condition on this table."""
+        """Return `briefs.brief.lifted` as a condition on this table."""
         until = col(cls.embargo_until)
         return or_(until.is_(None), until <= now)
 
@@ -121,3 +121,66 @@ class Link(SQLModel, table=True):
     campaign_id: int = Field(foreign_key="campaign.id", primary_key=True)
     number: int = Field(primary_key=True)
     url: str
+
+
+class LinkState(StrEnum):
+    """What became of the attempt to follow a link."""
+
+    ASKED = "asked"  # nobody has tried yet
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNSURE = "unsure"  # refused, or slow: programs are turned away that people are not
+
+
+class LinkCheck(SQLModel, table=True):
+    """A link that somebody wants to send, and how it was found when it was followed."""
+
+    __tablename__ = "link_check"
+
+    url: str = Field(primary_key=True)
+    state: LinkState = Field(
+        default=LinkState.ASKED, sa_type=Word(LinkState), index=True
+    )
+    note: str = ""
+    asked_at: datetime
+    checked_at: datetime | None = None
+
+
+class LoneApproval(SQLModel, table=True):
+    """An approval of one's own campaign, until somebody else has looked at it."""
+
+    __tablename__ = "lone_approval"
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", index=True)
+    who: str
+    reason: str
+    at: datetime
+    reviewed_by: str = ""
+    reviewed_at: datetime | None = Field(default=None, index=True)
+
+
+class Rehearsal(SQLModel, table=True):
+    """What a rehearsal found, and so what an approver has seen.
+
+    `content_digest` is the campaign's `message_digest` at that time, `audience_digest`
+    the SHA-256 of whom it meant, kept in `crowd` (see `campaigns.audience`).
+    `left_out` and `refused` count people by the reason; `sizes` are the smallest and
+    the largest mail in bytes. `usual` is how many such campaigns had lately, None for
+    the first one.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", index=True)
+    at: datetime
+    who: str
+    content_digest: str
+    audience_digest: str
+    meant: int
+    crowd: bytes = Field(sa_type=LargeBinary)
+    left_out: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    refused: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    sizes: list[int] = Field(default_factory=list, sa_type=JSON)
+    usual: int | None = None
+    subject: str
+    text: str

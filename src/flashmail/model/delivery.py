@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.columns import Word
+from flashmail.model.types import Word
 
 
 class DeliveryState(StrEnum):
@@ -76,3 +76,27 @@ class Batch(SQLModel, table=True):
     journal: bool = False  # whom it armed stands in the worker's journal
     lease_until: datetime | None = None
     fence: int = 0
+
+
+class Instance(SQLModel, table=True):
+    """A home that has sent, or was let to, and how often it has claimed since.
+
+    The home keeps the same number in a file. A database that was restored from a backup
+    knows of fewer claims than the file, and a copied home has another fingerprint:
+    either must not send before a person has looked. See `delivery.instance`.
+    """
+
+    token: str = Field(primary_key=True)
+    fingerprint: str
+    claims: int = 0
+
+
+class Pace(SQLModel, table=True):
+    """A row for each limit, shared by all workers.
+
+    Who wants to send n mails at r a second takes the next n/r seconds for itself by
+    moving `taken_until` on; see `delivery.rate_limit`.
+    """
+
+    name: str = Field(primary_key=True)
+    taken_until: datetime

@@ -1,12 +1,13 @@
 """An event: what the world reported back about one delivery."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.columns import Word
+from flashmail.model.types import Word
 
 
 class EventKind(StrEnum):
@@ -69,3 +70,60 @@ class Event(SQLModel, table=True):
     agent: str = ""
     network: str = ""
     flagged: bool = False
+
+
+#: In place of a link's number: all of a campaign's links together, or an opening.
+ALL = -1
+
+
+class EngagementTotal(SQLModel, table=True):
+    """What is left of a campaign's events when they are erased, or was never more.
+
+    `people` is how many had done it when they were erased, each of them counted as the
+    most human that they were seen; `times` also counts those who may not be watched.
+    """
+
+    __tablename__ = "engagement_total"
+
+    campaign_id: int = Field(primary_key=True)
+    kind: EventKind = Field(primary_key=True, sa_type=Word(EventKind))
+    link: int = Field(primary_key=True)
+    actor: Actor = Field(primary_key=True, sa_type=Word(Actor))
+    people: int = 0
+    times: int = 0
+
+
+class CampaignFigures(SQLModel, table=True):
+    """A campaign in numbers as they were at `counted_at`; see `reports.cached`.
+
+    `seconds` is how long counting took: what takes long is counted less often.
+    """
+
+    __tablename__ = "campaign_figures"
+
+    campaign_id: int = Field(foreign_key="campaign.id", primary_key=True)
+    part: str = Field(primary_key=True)
+    figures: dict[str, Any] = Field(sa_type=JSON)
+    counted_at: datetime
+    seconds: float
+
+
+class Crowd(StrEnum):
+    """What people were counted by."""
+
+    STATUS = "status"
+    TOPIC = "topic"  # by its slug
+    SEGMENT = "segment"  # by its name
+
+
+class Headcount(SQLModel, table=True):
+    """How many people there were on a day, of a status, topic or segment.
+
+    The last count of a day stays, so that one sees them grow.
+    """
+
+    day: date = Field(primary_key=True)
+    crowd: Crowd = Field(primary_key=True, sa_type=Word(Crowd))
+    name: str = Field(primary_key=True)
+    people: int
+    counted_at: datetime

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Computed, Index, text
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.columns import PLAIN_TEXT, Word
+from flashmail.model.types import PLAIN_TEXT, Word
 
 
 class SubscriberStatus(StrEnum):
@@ -116,3 +116,140 @@ class Suppression(SQLModel, table=True):
     reason: SubscriberStatus = Field(sa_type=Word(SubscriberStatus))
     since: datetime
     detail: str = ""
+
+
+class ConsentKind(StrEnum):
+    """What it was about."""
+
+    JOIN = "join"
+    TOPICS = "topics"
+    TRACKING = "tracking"
+    ADDRESS = "address"
+    LEAVE = "leave"
+
+
+class Consent(SQLModel, table=True):
+    """One word given or taken back. Only ever added to.
+
+    `wording` is the version of the text that was shown, `source` where it was, and
+    `network` the first part of the address it came from (24 bits, of IPv6 48).
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = Field(index=True)
+    kind: ConsentKind = Field(sa_type=Word(ConsentKind))
+    at: datetime
+    wording: str
+    source: str
+    network: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+#: The source of a request that we ourselves make for an old address: the way back.
+WAY_BACK = "way back"
+
+
+class KnockState(StrEnum):
+    """How far it has come."""
+
+    ASKED = "asked"
+    MAILED = "mailed"  # a confirmation was written to the address
+    REFUSED = "refused"  # nothing was mailed; whoever asked is told nothing else
+    CONFIRMED = "confirmed"
+    WELCOMED = "welcomed"
+    NEVER = "never"  # the address asked never to be mailed
+
+
+class Knock(SQLModel, table=True):
+    """Nothing of it holds before the address itself has confirmed it.
+
+    `subscriber_id` is who wants to move to the address; of who wants to be let in it is
+    None until they are. `topics` are the chosen frequencies by topic number.
+    """
+
+    __table_args__ = (Index("ix_knock_key", "key", "at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str
+    key: str
+    subscriber_id: int | None = Field(default=None, index=True)
+    moves: bool = False
+    topics: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    language: str = ""
+    state: KnockState = Field(
+        default=KnockState.ASKED, sa_type=Word(KnockState), index=True
+    )
+    reason: str = ""
+    network: str = ""
+    source: str = ""
+    wording: str = ""
+    at: datetime
+    mailed_at: datetime | None = None
+
+
+class Farewell(SQLModel, table=True):
+    """Why somebody left, as far as they liked to say. It does not say who."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int
+    reason: str
+    words: str = ""
+    day: str  # not the moment, which would tell whose it is
+
+
+class Salt(SQLModel, table=True):
+    """A secret of this database's own, by name."""
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class Rhythm(SQLModel, table=True):
+    """Only who asked for something has a row, so that the others cost nothing.
+
+    `quiet` are hours of the day in the subscriber's time zone, as in `22:00-07:00`;
+    empty is none. `cap` is how many briefs may come at once within 24 hours. Urgent
+    briefs keep to all that, unless `urgent_anyway` lets them through; nothing comes
+    before `paused_until`.
+    """
+
+    subscriber_id: int = Field(foreign_key="subscriber.id", primary_key=True)
+    paused_until: datetime | None = None
+    quiet: str = ""
+    cap: int | None = None
+    urgent_anyway: bool = False
+
+
+class StoredSegment(SQLModel, table=True):
+    """A segment that staff made by clicks.
+
+    `key` is its name as it is compared; no two are called alike, nor like one of the
+    file. `rule` is the segment as JSON (see `audience.segment`).
+    """
+
+    __tablename__ = "segment"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    key: str = Field(index=True)
+    rule: dict[str, Any] = Field(sa_type=JSON)
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+    deleted_at: datetime | None = None
+
+
+class Topic(SQLModel, table=True):
+    """A row for each topic of `subscribers/topics.toml`, which is the truth.
+
+    A topic that left the file keeps its row, with `retired` set: people may still
+    follow it, and old campaigns name it.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    slug: str = Field(unique=True)
+    parent_id: int | None = Field(default=None, foreign_key="topic.id")
+    private: bool = False
+    retired: bool = False

@@ -7,7 +7,15 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.columns import Word
+from flashmail.model.types import Word
+
+
+class Duty(SQLModel, table=True):
+    """Whoever holds it renews it in time; when it is not, another process takes it."""
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until: datetime
 
 
 class TaskStatus(StrEnum):

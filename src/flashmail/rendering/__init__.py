@@ -1,9 +1,8 @@
 """Rendering: a brief and a template become a message."""
 
-from flashmail.rendering.errors import RenderError
-from flashmail.rendering.flaw import Flaw
-from flashmail.rendering.render import Rendered
+from flashmail.errors import RenderError
+from flashmail.findings import Flaw
+from flashmail.rendering.render import Rendered, Site
 from flashmail.rendering.renderer import Renderer
-from flashmail.rendering.site import Site
 
 __all__ = ["Flaw", "RenderError", "Rendered", "Renderer", "Site"]

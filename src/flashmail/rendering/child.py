@@ -4,12 +4,14 @@ import json
 import resource
 import sys
 
-from flashmail.rendering.errors import RenderError
+from flashmail.errors import RenderError
 from flashmail.rendering.expand import expand
-from flashmail.rendering.protocol import read_job
+from flashmail.rendering.process import read_job
 
 CPU_SECONDS = 2
+
 MEMORY = 256 * 1024 * 1024
+
 LARGEST_OUTPUT = 1_000_000
 
 #: No file can be written, no core is dumped.

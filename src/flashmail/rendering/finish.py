@@ -1,14 +1,14 @@
 """Finish: html gets its counted links and the pixel, and is looked at as a whole."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from flashmail.errors import RenderError
 from flashmail.links import Links
-from flashmail.message import TOKEN_WIDTH
-from flashmail.rendering.destinations import destination, is_untouched
-from flashmail.rendering.document import Document, with_links
-from flashmail.rendering.errors import RenderError
-from flashmail.rendering.protocol import Pages
+from flashmail.message import HERE, PIXEL, TOKEN_WIDTH, WATCH, mark
+from flashmail.rendering.html import Document, destination, is_untouched, with_links
+from flashmail.rendering.process import Pages
 
 #: Gmail cuts a mail off at 102 KB, and the way to unsubscribe with it.
 LARGEST = 100_000
@@ -108,3 +108,22 @@ def _refuse_too_large(html: str, stem: str) -> None:
             "cuts longer mails off, and the way to unsubscribe with them. Shorten "
             "the brief, or send it in two"
         )
+
+
+#: A link that nobody sees, hears or can step on. Programs that look at every link of a
+#: mail follow it, and so tell that what they opened was opened by no reader.
+TRAP = (
+    '<a href="{}" aria-hidden="true" tabindex="-1" rel="nofollow"'
+    ' style="display:none;mso-hide:all"></a>'
+)
+
+
+def watched(html: str, links: Links) -> str:
+    """Return a marked page whose pixel is there only for those who may be watched."""
+    pixel = re.compile(rf'<img\b[^>]*\ssrc="{re.escape(links.pixel())}"[^>]*>')
+
+    def unless_unwatched(found: re.Match[str]) -> str:
+        return mark(PIXEL, found[0].replace(mark(WATCH), HERE))
+
+    before, end, after = pixel.sub(unless_unwatched, html).rpartition("</body>")
+    return f"{before}{TRAP.format(links.trap())}{end}{after}"

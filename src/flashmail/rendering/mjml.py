@@ -12,9 +12,10 @@ import css_inline
 from mjml import mjml2html
 
 from flashmail.errors import FlashmailError
-from flashmail.rendering.tags import ATTRIBUTE, UnreadableTag, tags, unquoted
+from flashmail.rendering.html import ATTRIBUTE, UnreadableTag, tags, unquoted
 
 DEEPEST = 100
+
 LARGEST = 1_000_000
 
 INLINE = re.compile(

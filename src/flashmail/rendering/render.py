@@ -6,16 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flashmail.briefs.brief import Brief
+from flashmail.errors import RenderError
 from flashmail.links import Links
 from flashmail.message import Message, fill
-from flashmail.rendering import binding, confined, folders, inline, plain
-from flashmail.rendering.destinations import destination
-from flashmail.rendering.errors import RenderError
-from flashmail.rendering.finish import finish
-from flashmail.rendering.kinds import Kind, kind_of
-from flashmail.rendering.protocol import Job, Pages
-from flashmail.rendering.site import Site
-from flashmail.rendering.watching import watched
+from flashmail.rendering import brief_values, expand, process, template_files
+from flashmail.rendering.finish import finish, watched
+from flashmail.rendering.html import destination
+from flashmail.rendering.process import Job, Pages
+from flashmail.rendering.template_files import Kind, kind_of
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation; `base_url` has no slash at its end."""
+
+    name: str
+    postal_address: str
+    base_url: str
+
 
 #: Texts of several paragraphs of inline Markdown, as those of a brief are.
 PARAGRAPHS = frozenset({"correction", "retraction"})
@@ -59,11 +67,11 @@ def render(order: Order) -> Rendered:
     """Return the message; raise RenderError, with file and line, if it makes none."""
     _require(order)
     job, marks, own = _job(order)
-    pages = confined.expand(job)
+    pages = process.expand(job)
     try:
         subject = _subject(pages, job.stem)
         counted = Links(order.site.base_url) if order.counted else None
-        postal = plain.settled(order.site.postal_address)
+        postal = brief_values.settled(order.site.postal_address)
         finished = finish(pages, own, job.stem, postal, counted)
         html = marks.marked(finished.html, pages.calls)
         return Rendered(
@@ -82,7 +90,7 @@ def render(order: Order) -> Rendered:
 def _require(order: Order) -> None:
     """Refuse an order that lacks something, or brings what the kind has no use for."""
     kind, template, given = order.kind, order.template, frozenset(order.extra)
-    lacking = folders.missing(template, dict(order.files))
+    lacking = template_files.missing(template, dict(order.files))
     if lacking:
         raise RenderError(f"this template has no {', '.join(lacking)}", template)
     if kind.needs_brief and order.brief is None:
@@ -92,14 +100,14 @@ def _require(order: Order) -> None:
         raise RenderError(f"this template is given {names} besides the brief", template)
 
 
-def _job(order: Order) -> tuple[Job, binding.Marks, dict[str, str]]:
+def _job(order: Order) -> tuple[Job, expand.Marks, dict[str, str]]:
     """Return the job, what swaps its stand-ins, and our own addresses within it."""
     addresses = _addresses(order)
-    page = _values(order, plain.html_form)
-    text = _values(order, inline.as_text)
+    page = _values(order, brief_values.html_form)
+    text = _values(order, brief_values.as_text)
     files = dict(order.files)
-    stem = binding.stem_of(json.dumps([order.template, files, page, text, addresses]))
-    marks = binding.Marks(stem)
+    stem = expand.stem_of(json.dumps([order.template, files, page, text, addresses]))
+    marks = expand.Marks(stem)
     own = {name: marks.unmarked(address) for name, address in addresses.items()}
     return Job(order.template, stem, files, page | own, text | own), marks, own
 
@@ -121,17 +129,17 @@ def _addresses(order: Order) -> dict[str, str]:
     }
 
 
-def _values(order: Order, form: plain.Form) -> dict[str, Any]:
+def _values(order: Order, form: brief_values.Form) -> dict[str, Any]:
     """Return what the template may say, our own addresses aside."""
-    site = {name: plain.settled(text) for name, text in vars(order.site).items()}
+    site = {name: brief_values.settled(text) for name, text in vars(order.site).items()}
     values = {"site": site, "lang": "en", "urgent": order.urgent}
-    values["brief"] = plain.value(order.brief, form)
+    values["brief"] = brief_values.value(order.brief, form)
     for name in order.kind.extra if order.kind.mailing else ():
         given = order.extra[name]
         if name in PARAGRAPHS:
-            values[name] = plain.blocks(_lines(name, given), form)
+            values[name] = brief_values.blocks(_lines(name, given), form)
         else:
-            values[name] = plain.value(given, form)
+            values[name] = brief_values.value(given, form)
     return values
 
 
@@ -145,7 +153,7 @@ def _subject(pages: Pages, stem: str) -> str:
     subject = pages.subject
     if not subject:
         raise RenderError("the subject is empty")
-    if plain.settled(subject) != subject:
+    if brief_values.settled(subject) != subject:
         raise RenderError("a subject is one line, without control characters")
     if stem in subject:
         raise RenderError("a subject is the same for everybody: no links in it")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from flashmail.bounces.codes import about_mailbox
 from flashmail.model import LEFT, DeliveryState, EventKind, SubscriberStatus
-from flashmail.tracking.bounces.codes import about_mailbox
 
 #: Handed over, or perhaps; the transport has not said so.
 IN_DOUBT = frozenset(
@@ -53,6 +53,7 @@ CONSEQUENCES = {
 #: between, is as good as gone. Most full mailboxes are emptied within a month; after
 #: it an old refusal counts for nothing.
 SOFT_BOUNCES = 5
+
 SOFT_WINDOW = timedelta(days=30)
 
 #: A mail server tries for four or five days (RFC 5321, 4.5.4.1). What nobody complained

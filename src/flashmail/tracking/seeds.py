@@ -16,10 +16,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from flashmail.bounces.mail import CUR, NEW, content, take_apart
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import Campaign, Delivery, DeliveryState, Priority, Subscriber
-from flashmail.tracking.bounces.mail import take_apart
-from flashmail.tracking.bounces.places import CUR, NEW, content
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ LOOKED_AFTER = timedelta(days=1)
 SPAM = re.compile("spam|junk|bulk", re.IGNORECASE)
 
 MESSAGE_ID = re.compile(r"<([0-9a-f]{48})@", re.IGNORECASE)
+
 LEAVE = re.compile(r"/u/([0-9a-f]{48})", re.IGNORECASE)
 
 WAITING = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ARMED)

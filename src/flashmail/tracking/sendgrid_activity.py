@@ -18,8 +18,8 @@ import orjson
 from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import EventKind
-from flashmail.tracking import sendgrid
-from flashmail.tracking.told import Told
+from flashmail.tracking import sendgrid_webhook
+from flashmail.tracking.events import Told
 
 #: Mails to one address that are looked at, the latest first.
 MOST = 20
@@ -97,7 +97,7 @@ class Activity:
         if not isinstance(arguments, dict):
             return False
         try:
-            token = str(arguments.get(sendgrid.OUR_ARGUMENT, ""))
+            token = str(arguments.get(sendgrid_webhook.OUR_ARGUMENT, ""))
             pair = self._tokens.read(Purpose.WATCH, token)
         except BadToken:
             return False
@@ -154,7 +154,7 @@ def _kind(told: dict[str, Any]) -> EventKind | None:
     word = WORDS.get(name)
     blocked = name == "blocked" or told.get("bounce_type") in ("soft", "blocked")
     kind = "blocked" if blocked else "bounce"
-    return sendgrid.kind_of({"event": word, "type": kind}) if word else None
+    return sendgrid_webhook.kind_of({"event": word, "type": kind}) if word else None
 
 
 def _moment(told: Any, now: datetime) -> datetime:

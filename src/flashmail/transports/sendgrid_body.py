@@ -14,8 +14,7 @@ import orjson
 
 from flashmail.errors import WrongInput
 from flashmail.message import MARK, PIXEL, TOKEN, TOKENS, Message, picture
-from flashmail.message.headers import named
-from flashmail.message.mailbox import mailbox
+from flashmail.message.headers import mailbox, named
 from flashmail.message.mime import compiled
 from flashmail.message.slots import settled, token
 from flashmail.transports.base import Recipient

@@ -14,51 +14,59 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flashmail import bootstrap, chores
-from flashmail.audience.change import NoSuchSubscriber
-from flashmail.audience.knocks import KnockGone
-from flashmail.audience.roster.upload import NoSuchUpload
-from flashmail.audience.segments import NoSuchSegment
-from flashmail.errors import FlashmailError, NoSuchDraft
+from flashmail import bootstrap, maintenance
+from flashmail.campaigns.content import Press
+from flashmail.errors import (
+    FlashmailError,
+    KnockGone,
+    NoSuchCampaign,
+    NoSuchDraft,
+    NoSuchSegment,
+    NoSuchSubscriber,
+    NoSuchUpload,
+)
 from flashmail.links import BadToken, Tokens
-from flashmail.sending.approve.press import Press
-from flashmail.sending.campaigns import NoSuchCampaign
+from flashmail.maintenance import at_work
 from flashmail.settings import Settings, Tracking
 from flashmail.staff.oidc import Provider
-from flashmail.staff.second import NotYours
-from flashmail.tracking.sendgrid import BadSignature
-from flashmail.tracking.sightings import WAIT, Sightings
-from flashmail.tracking.spool import Spool
+from flashmail.staff.permissions import NotYours
+from flashmail.tasks import Tasks
+from flashmail.tracking.hits import WAIT, Sightings
+from flashmail.tracking.sendgrid_webhook import BadSignature
+from flashmail.tracking.unsubscribe import Spool
 from flashmail.transports.outbox import Outbox
-from flashmail.web import metrics, task_pages
-from flashmail.web.audience import (
+from flashmail.web.newsroom import (
+    approval,
+    audit,
+    campaigns,
+    correction,
+    drafts,
+    editor,
     imports,
-    personal,
+    members,
+    operations,
+    overview,
+    preparation,
+    previews,
     segments,
+    sign_in,
     subscribers,
     suppressions,
-    topics,
 )
-from flashmail.web.background import at_work
-from flashmail.web.drafts import editor, previews, versions, writing
-from flashmail.web.drafts.sizes import Sizes
+from flashmail.web.newsroom.previews import Sizes
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
-from flashmail.web.readers import archive, joining, leave, mail, own, preferences
-from flashmail.web.readers.gate import Gate
-from flashmail.web.reports import campaign, overview
-from flashmail.web.sending import (
-    approving,
-    campaigns,
-    correcting,
-    listing,
-    preparing,
-    trying,
+from flashmail.web.public import (
+    archive,
+    personal_data,
+    preferences,
+    signup,
+    tracking,
+    unsubscribe,
 )
-from flashmail.web.sending import outbox as outbox_pages
-from flashmail.web.staff import account, audit, login, members, oidc
-from flashmail.web.tasks import Tasks
-from flashmail.web.tracking import watch, webhooks
+from flashmail.web.public.signup_limits import Gate
+from flashmail.web.public.tracking import Destinations
+from flashmail.web.public.tracking import routes as tracking_routes
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
 ALWAYS = {
@@ -69,30 +77,18 @@ ALWAYS = {
     "Cache-Control": "no-store",
 }
 
-#: Whatever has routes; writing first: others would take its words for a number.
+#: All that have routes. Drafts come first: the editor's fixed paths would else be taken
+#: for the number of a draft.
 PAGES = (
-    *(writing.router, editor.router, previews.router, versions.router),
-    *(preparing.router, approving.router, trying.router),
-    *(listing.router, campaigns.router, correcting.router, outbox_pages.router),
-    *(
-        subscribers.router,
-        segments.router,
-        topics.router,
-        suppressions.router,
-        imports.router,
-        personal.router,
-    ),
-    *(overview.router, campaign.router, metrics.router, task_pages.router),
-    *(login.router, oidc.router, account.router, members.router, audit.router),
-    *(
-        archive.router,
-        joining.router,
-        leave.router,
-        mail.router,
-        own.router,
-        preferences.router,
-    ),
-    webhooks.router,
+    *(drafts.router, editor.router, previews.router),
+    *(preparation.router, approval.router),
+    *(campaigns.router, correction.router),
+    *(subscribers.router, segments.router, suppressions.router, imports.router),
+    *(overview.router, operations.router),
+    *(sign_in.router, members.router, audit.router),
+    *(archive.router, signup.router, unsubscribe.router),
+    *(personal_data.router, preferences.router),
+    tracking.router,
 )
 
 #: What there is none of is a page that is not there.
@@ -134,7 +130,7 @@ def create_app(
     """Build the pages around what they are given. Nothing is sent from here."""
     app = Pages(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.sightings = sightings or Sightings(engine)
-    bare = watch.routes(tokens, app.state.sightings, watch.Destinations(engine))
+    bare = tracking_routes(tokens, app.state.sightings, Destinations(engine))
     app.router.routes += bare
     app.quick = {route.path[:3]: route for route in bare}
     app.state.engine = engine
@@ -188,7 +184,7 @@ def serving(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker = bootstrap.worker(settings, engine)
-        with at_work(worker, chores.of(settings, worker), app.state.spool.replay):
+        with at_work(worker, maintenance.of(settings, worker), app.state.spool.replay):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()

@@ -13,14 +13,14 @@ from starlette.datastructures import FormData
 
 from flashmail import bootstrap
 from flashmail.audience.segment import Segment
+from flashmail.campaigns.content import Press
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
-from flashmail.sending.approve.press import Press
 from flashmail.settings import Tracking
-from flashmail.staff.rights import sign
+from flashmail.staff.permissions import sign
+from flashmail.tasks import Tasks
 from flashmail.transports.outbox import Outbox
-from flashmail.web.tasks import Tasks
 
 #: A brief of many quotes has hundreds; starlette's own limit is 1,000.
 MOST_FIELDS = 2_000
@@ -99,22 +99,34 @@ def _now() -> datetime:
 
 #: Committed when the route returns, before the answer leaves.
 Writing = Annotated[Session, Depends(_session, scope="function")]
+
 Reading = Annotated[Session, Depends(_reading)]
+
 OurTokens = Annotated[Tokens, Depends(_tokens)]
+
 TheOutbox = Annotated[Outbox, Depends(_outbox)]
+
 Now = Annotated[datetime, Depends(_now)]
+
 #: Who is signed in; None where nobody is on the staff yet.
 Me = Annotated[Staff | None, Depends(_me)]
+
 #: The same for the audit log.
 Who = Annotated[str, Depends(_who)]
+
 #: The segments of segments.toml, by name.
 FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
+
 #: Whose opens and clicks are looked at.
 WhoIsWatched = Annotated[Tracking, Depends(_tracking)]
+
 ThePress = Annotated[Press, Depends(_press)]
+
 #: Everything that a form holds, for those whose fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]
+
 LongWork = Annotated[Tasks, Depends(_tasks)]
+
 TheEngine = Annotated[Engine, Depends(_engine)]
 
 

@@ -1,16 +1,54 @@
 """Lists, a page at a time, by keyset: as quick at the millionth row as at the first."""
 
 import binascii
+import csv
+import io
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import ColumnElement, Select, tuple_
 from sqlmodel import Session
+
+from flashmail.import_export.files import guarded
+
+#: Rows that are written together.
+ROWS_PER_CHUNK = 500
+
+
+def as_csv(
+    name: str, columns: Iterable[str], rows: Iterable[Iterable[object]]
+) -> Response:
+    """Return rows as a CSV file, as they come; no spreadsheet runs what is in them."""
+    return StreamingResponse(
+        _lines(columns, rows),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(columns)
+    for count, row in enumerate(rows, start=1):
+        writer.writerow([guarded(str(cell)) for cell in row])
+        if count % ROWS_PER_CHUNK == 0:
+            yield _taken(out)
+    yield _taken(out)
+
+
+def _taken(out: io.StringIO) -> str:
+    text = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return text
+
 
 Row = TypeVar("Row")
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,9 +13,45 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from flashmail.web.nav import menu
+from flashmail.audience.counts import change
+from flashmail.model import Role
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the menu; it leads to a path and stands for all below it."""
+
+    path: str
+    name: str
+    role: Role = Role.VIEWER
+
+    def covers(self, path: str) -> bool:
+        return path == self.path or (
+            self.path != "/" and path.startswith(self.path + "/")
+        )
+
+
+#: In the order of the path: write, send, choose, look after.
+MENU = (
+    Entry("/", "Overview"),
+    Entry("/briefs", "Briefs"),
+    Entry("/campaigns", "Campaigns"),
+    Entry("/subscribers", "Subscribers"),
+    Entry("/segments", "Segments"),
+    Entry("/topics", "Topics"),
+    Entry("/outbox", "Outbox"),
+    Entry("/staff", "Staff", Role.ADMIN),
+    Entry("/audit", "Audit log", Role.ADMIN),
+)
+
+
+def menu(role: Role | None) -> list[Entry]:
+    """Return what somebody of a role sees; who sits at the machine sees everything."""
+    return [each for each in MENU if role is None or role.covers(each.role)]
+
 
 PAGES = Path(__file__).parent / "pages"
+
 STATIC = Path(__file__).parent / "static"
 
 #: For pages of ours. Nothing from elsewhere, no inline script, no embedding by others.
@@ -23,6 +60,7 @@ OUR_PAGES = (
     " img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
+
 #: For a mail shown in a frame or a browser: staff's HTML must not be able to act.
 MAIL = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https:;"
@@ -32,6 +70,7 @@ MAIL = (
 
 #: What the last deed has to say on the next page, kept by the browser until then.
 NOTICE = "flashmail-notice"
+
 NOTICE_SECONDS = 60
 
 #: The request that is being answered; `web.app` sets it.
@@ -132,4 +171,36 @@ _pages = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
 _pages.globals["duration"] = duration
+
+#: The size of the line, in pixels.
+WIDTH, HEIGHT = 96, 24
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The points of an SVG polyline, and by how much it grew; None if not known."""
+
+    points: str
+    change: int | None
+
+
+def growth_of(line: Sequence[int | None]) -> Growth:
+    """Draw the counts of some weeks; weeks without one are left out."""
+    known = [(week, n) for week, n in enumerate(line) if n is not None]
+    if len(known) < 2:
+        return Growth("", None)
+    low, high = min(n for _, n in known), max(n for _, n in known)
+    points = [
+        f"{week * WIDTH / max(1, len(line) - 1):.0f},{_height(n, low, high):.0f}"
+        for week, n in known
+    ]
+    return Growth(" ".join(points), change(line))
+
+
+def _height(n: int, low: int, high: int) -> float:
+    """Return how far from the top a count stands: in the middle if none changed."""
+    if low == high:
+        return HEIGHT / 2
+    return 2 + (HEIGHT - 4) * (high - n) / (high - low)

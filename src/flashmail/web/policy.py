@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flashmail.database import reading
 from flashmail.model import BriefDraft, Campaign, Role, Staff
-from flashmail.sending.approve import lone
+from flashmail.review import approval
 from flashmail.settings import is_loopback
-from flashmail.staff import door, reach, rights
+from flashmail.staff import permissions, sign_in
 
 Thing = TypeVar("Thing")
 
@@ -46,11 +46,11 @@ def staff_only(needed: Role) -> Any:
     def require(request: Request) -> Staff | None:
         refuse_foreign_forms(request)
         with reading(request.app.state.engine) as session:
-            if not door.somebody_may(session):
+            if not sign_in.somebody_may(session):
                 at_the_machine(request)
                 return None
-            staff = door.who_is(session, token_of(request), now=datetime.now(UTC))
-            request.state.lone = lone.unreviewed(session) if staff else []
+            staff = sign_in.who_is(session, token_of(request), now=datetime.now(UTC))
+            request.state.lone = approval.unreviewed(session) if staff else []
             open_to = staff is None or _within_limit(session, staff, request)
         if staff is None:
             raise SignInFirst(quote(request.url.path))
@@ -67,13 +67,13 @@ def staff_only(needed: Role) -> Any:
 
 def _within_limit(session: Session, staff: Staff, request: Request) -> bool:
     """Return whether what a path names is for somebody who is limited to topics."""
-    if not rights.is_limited(staff):
+    if not permissions.is_limited(staff):
         return True
     campaign = _named(session, request, "campaign_id", Campaign)
-    if campaign and not rights.may_see(staff, rights.topics_of(campaign)):
+    if campaign and not permissions.may_see(staff, permissions.topics_of(campaign)):
         return False
     draft = _named(session, request, "draft_id", BriefDraft)
-    return draft is None or reach.opens(staff, draft)
+    return draft is None or permissions.opens(staff, draft)
 
 
 def _named(

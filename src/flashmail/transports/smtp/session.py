@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from flashmail.transports.base import SenderProblem
-from flashmail.transports.replies import LOGIN_CODES, Reply
-from flashmail.transports.smtp.line import Line, Lost
+from flashmail.transports.smtp.connection import Line, Lost
+from flashmail.transports.smtp.replies import LOGIN_CODES, Reply
 from flashmail.transports.smtp.settings import SmtpSettings, Timeouts, Tls
 
 #: Replies by which an old server says that it knows only HELO.

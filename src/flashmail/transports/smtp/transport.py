@@ -12,11 +12,10 @@ from collections.abc import Sequence
 
 from flashmail.message import Message
 from flashmail.transports.base import Arm, Receipt, Recipient, SenderProblem
-from flashmail.transports.smtp.carrier import Carrier
-from flashmail.transports.smtp.mail import Mail
-from flashmail.transports.smtp.round import Round
+from flashmail.transports.smtp.pipeline import Carrier
 from flashmail.transports.smtp.session import GOODBYE, Session, Unreachable
 from flashmail.transports.smtp.settings import RFC_5321, SmtpSettings, Timeouts, Tls
+from flashmail.transports.smtp.transmission import Mail, Round
 
 #: A session that rested longer, in seconds, or carried more is closed: servers drop
 #: old ones, and the load of a cluster moves only with new ones.

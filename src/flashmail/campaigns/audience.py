@@ -1,0 +1,153 @@
+"""Whom a campaign may reach: its segment, or the readers of what it amends.
+
+This is what an approval is bound to. What holds a mail back for a while (quiet hours, a
+limit for each day) is no part of it: it changes with the hour.
+"""
+
+import hashlib
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlmodel import Session, col
+
+from flashmail.audience.segment import Segment
+from flashmail.audience.selection import audience_query, mailable
+from flashmail.model import (
+    Amends,
+    Campaign,
+    Delivery,
+    DeliveryState,
+    Owed,
+    OwedState,
+    Priority,
+    Subscriber,
+)
+
+#: Ids are unsigned numbers of 32 bits, as in the tokens of links.
+FORM = "I"
+
+
+def read(session: Session, query: Select[Any]) -> list[int]:
+    """Return the ids that a query finds, in no order.
+
+    They come as one text: a million rows take ten times as long.
+    """
+    number = query.subquery().c[0]
+    text = session.scalar(select(func.aggregate_strings(cast(number, String), ",")))
+    ids: list[int] = orjson.loads(f"[{text or ''}]")
+    return ids
+
+
+def pack(ids: Iterable[int]) -> bytes:
+    """Return subscriber ids as bytes; the order in which they come does not matter."""
+    return zlib.compress(_plain(ids))
+
+
+def unpack(crowd: bytes) -> frozenset[int]:
+    """Read what `pack` wrote."""
+    return frozenset(_numbers(crowd))
+
+
+def some(crowd: bytes, count: int) -> list[int]:
+    """Return some of a crowd, spread over all of it."""
+    numbers = _numbers(crowd)
+    return list(numbers[:: max(len(numbers) // count, 1)])[:count]
+
+
+def digest(ids: Iterable[int]) -> str:
+    """Return the SHA-256 of a set of subscriber ids; one more, and it differs."""
+    return hashlib.sha256(_plain(ids)).hexdigest()
+
+
+def _numbers(crowd: bytes) -> "array[int]":
+    numbers = array(FORM)
+    numbers.frombytes(zlib.decompress(crowd))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
+
+
+def _plain(ids: Iterable[int]) -> bytes:
+    numbers = array(FORM, sorted(ids))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+#: Who got a mail, or may have got it.
+REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
+
+
+def whom(session: Session, campaign: Campaign) -> Select[Any]:
+    """Return a query for the ids of all whom a campaign may reach now, each once."""
+    if campaign.planned:
+        return bundled(campaign)
+    if campaign.amends is not None:
+        return amended(campaign)
+    return audience_query(
+        session,
+        Segment.from_json(campaign.audience),
+        urgent=campaign.priority == Priority.URGENT,
+    )
+
+
+def bundled(campaign: Campaign) -> Select[Any]:
+    """Return a query for those for whom a planned campaign was made.
+
+    Whoever left since is among them: the claim skips them, and says why.
+    """
+    return (
+        select(col(Owed.subscriber_id))
+        .where(col(Owed.bundle_id) == campaign.id)
+        .where(col(Owed.state) == OwedState.BUNDLED)
+        .distinct()
+    )
+
+
+def amended(campaign: Campaign) -> Select[Any]:
+    """Return a query for those among the readers of a campaign whom this one is for.
+
+    The mended brief goes to those who surely did not get the first one, everything else
+    to those who did or may have: nobody is among both, nobody among neither.
+    """
+    rest = campaign.amends is Amends.REST
+    first = select(col(Delivery.subscriber_id)).where(
+        col(Delivery.campaign_id) == campaign.corrects,
+        missed() if rest else _reached(),
+    )
+    got = first if rest else first.union(_by_digest(campaign))
+    return (
+        select(col(Subscriber.id)).where(col(Subscriber.id).in_(got)).where(*mailable())
+    )
+
+
+def _by_digest(campaign: Campaign) -> Select[Any]:
+    """Return a query for those who got the first one later than others, as it was."""
+    return (
+        select(col(Owed.subscriber_id))
+        .join(
+            Delivery,
+            and_(
+                col(Delivery.campaign_id) == col(Owed.bundle_id),
+                col(Delivery.subscriber_id) == col(Owed.subscriber_id),
+            ),
+        )
+        .where(col(Owed.campaign_id) == campaign.corrects)
+        .where(col(Owed.state) == OwedState.BUNDLED, _reached())
+    )
+
+
+def _reached() -> ColumnElement[bool]:
+    return col(Delivery.state).in_(REACHED)
+
+
+def missed() -> ColumnElement[bool]:
+    """Return the condition that somebody surely did not get a mail, but could have."""
+    state = col(Delivery.state)
+    blocked = and_(state == DeliveryState.FAILED, col(Delivery.retryable))
+    return or_(state == DeliveryState.CANCELLED, blocked)

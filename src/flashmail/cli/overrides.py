@@ -1,0 +1,93 @@
+"""What stands in the way of a brief, and what goes all the same by `--despite`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from sqlmodel import Session
+
+from flashmail.audit import log_campaign
+from flashmail.cli import console
+from flashmail.errors import NeedsDecision, WrongInput
+from flashmail.findings import Finding
+from flashmail.links import Links
+from flashmail.model import Campaign
+from flashmail.review import approval
+from flashmail.staff import members
+from flashmail.staff.permissions import SHORTEST_REASON
+
+#: What nobody passes: the law, a promise to others, or nobody to send it to.
+NEVER = frozenset({"embargo", "nobody", "postal-address", "unsubscribe"})
+
+Codes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--despite", help="Pass a finding that blocks, by its code; all staff are told."
+    ),
+]
+
+Reason = Annotated[
+    str, typer.Option("--reason", help="Why it goes despite that, in a sentence.")
+]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What blocked, by code, and goes all the same because somebody says why."""
+
+    codes: tuple[str, ...] = ()
+    reason: str = ""
+
+    def note(
+        self,
+        session: Session,
+        campaign: Campaign,
+        *,
+        links: Links,
+        who: str,
+        now: datetime,
+    ) -> None:
+        """Write it into the audit log, and tell everybody who may sign in."""
+        if not self.codes:
+            return
+        assert campaign.id is not None
+        codes, why = list(self.codes), self.reason
+        log_campaign(
+            session, campaign.id, "despite", who=who, now=now, codes=codes, reason=why
+        )
+        approval.note(
+            session,
+            campaign,
+            f"{why} (despite {', '.join(codes)})",
+            told=members.addresses(session),
+            links=links,
+            who=who,
+            now=now,
+        )
+
+
+def tell(found: Iterable[Finding]) -> None:
+    """Say on standard error what was found, and its code where it blocks."""
+    for each in found:
+        where = f" ({each.where})" if each.where else ""
+        code = f" [{each.code}]" if each.blocks else ""
+        console.note(f"{each.level}: {each.message}{where}{code}")
+
+
+def require_passed(
+    found: Sequence[Finding], codes: Sequence[str], reason: str
+) -> Passed:
+    """Raise NeedsDecision for whatever blocks, unless it is passed by its code."""
+    if codes and len(reason.strip()) < SHORTEST_REASON:
+        raise WrongInput("say by --reason, in a sentence, why it goes despite that")
+    if never := sorted(NEVER.intersection(codes)):
+        raise WrongInput(f"nothing goes despite {', '.join(never)}: mend it")
+    blocking = dict.fromkeys(each.code for each in found if each.blocks)
+    if left := [code for code in blocking if code not in codes]:
+        raise NeedsDecision(
+            f"nothing was sent: mend {', '.join(left)}, or say --despite CODE --reason"
+            " WHY for each; all staff are told"
+        )
+    return Passed(tuple(blocking), reason.strip())

@@ -1,0 +1,251 @@
+"""The desk: drafts are begun, saved, set back, put away and taken out again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, cast
+from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from flashmail import briefs
+from flashmail.audience.topics import topic_ids
+from flashmail.briefs import Brief, BriefError, Doubt
+from flashmail.drafts import versions
+from flashmail.errors import NoSuchDraft
+from flashmail.model import AuditEntry, BriefDraft, Campaign
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The number of the form a draft has now, and of the one that was refused."""
+
+    revision: int
+    aside: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is understood of a draft's text; `problem` says why it is no brief."""
+
+    brief: Brief | None
+    problem: str = ""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return self.brief.topics if self.brief else ()
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        return self.brief.doubts if self.brief else ()
+
+
+def topics(session: Session) -> list[str]:
+    """Return the names of all topics, as they are suggested."""
+    return sorted(topic_ids(session))
+
+
+def read(session: Session, markdown: str) -> Reading:
+    """Read a draft's text; one that is no brief is a draft nevertheless."""
+    try:
+        return Reading(briefs.read(markdown, topics=topics(session), name="draft"))
+    except BriefError as error:
+        return Reading(None, str(error).removeprefix("draft: "))
+
+
+def begin(
+    session: Session,
+    markdown: str,
+    *,
+    who: str,
+    now: datetime,
+    original: str = "",
+    doubts: tuple[Doubt, ...] = (),
+) -> int:
+    """Begin a draft; return its number.
+
+    Where it was made from another text, that text is its first form, and `doubts` are
+    about its lines.
+    """
+    reading = read(session, markdown)
+    draft = BriefDraft(
+        title=_title(reading),
+        markdown=markdown,
+        topics=list(reading.topics),
+        embargo_until=reading.brief.embargo if reading.brief else None,
+        doubts=_open(doubts, reading, original),
+        created_at=now,
+        created_by=who,
+        changed_at=now,
+        changed_by=who,
+    )
+    session.add(draft)
+    session.flush()
+    assert draft.id is not None
+    if original and original != markdown:
+        versions.keep(session, draft, original, who=who, now=now, origin="as it came")
+        draft.revision += 1
+    versions.keep(session, draft, markdown, who=who, now=now, origin="understood")
+    _log(session, draft.id, "begin", who=who, now=now)
+    return draft.id
+
+
+def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[BriefDraft]:
+    """Return a query for drafts whose title or text has these words, in any case."""
+    wanted = select(BriefDraft).where(
+        col(BriefDraft.discarded_at).is_not(None)
+        if discarded
+        else col(BriefDraft.discarded_at).is_(None)
+    )
+    for word in q.split():
+        wanted = wanted.where(col(BriefDraft.markdown).icontains(word, autoescape=True))
+    return wanted
+
+
+def standing() -> ColumnElement[str]:
+    """Return where a draft stands, for a query: what its last campaign is, if any."""
+    last = (
+        select(cast(Campaign.status, String))
+        .where(col(Campaign.draft_id) == col(BriefDraft.id))
+        .order_by(col(Campaign.id).desc())
+        .limit(1)
+    )
+    return func.coalesce(last.scalar_subquery(), "being written", type_=String)
+
+
+def find(session: Session, draft_id: int, *, lock: bool = False) -> BriefDraft:
+    """Return a draft, or say that there is none of this number."""
+    draft = session.get(BriefDraft, draft_id, with_for_update=lock or None)
+    if draft is None:
+        raise NoSuchDraft(f"there is no brief {draft_id}")
+    return draft
+
+
+def save(
+    session: Session,
+    draft_id: int,
+    markdown: str,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
+    origin: str = "saved",
+    screen: str = "",
+) -> Saved:
+    """Save a draft that was `revision` on the screen.
+
+    Where another screen saved another form since, this one is put aside and nothing
+    else happens: neither is lost.
+    """
+    draft = find(session, draft_id, lock=True)
+    if draft.discarded_at or versions.overtaken(session, draft, revision, screen):
+        aside = versions.put_aside(session, draft, markdown, who=who, now=now)
+        return Saved(draft.revision, aside)
+    if draft.markdown == markdown:
+        return Saved(draft.revision)
+    if origin == versions.TYPED:
+        versions.forget_typing(session, draft, who, screen)
+    draft.revision = versions.next_number(session, draft_id)
+    draft.markdown = markdown
+    draft.changed_at, draft.changed_by = now, who
+    detail = _follow(draft, read(session, markdown))
+    versions.keep(
+        session, draft, markdown, who=who, now=now, origin=origin, screen=screen
+    )
+    if origin != versions.TYPED or detail:
+        number = draft.revision
+        _log(session, draft_id, "save", who=who, now=now, revision=number, **detail)
+    return Saved(draft.revision)
+
+
+def _follow(draft: BriefDraft, reading: Reading) -> dict[str, list[str]]:
+    """Bring what is known of a draft's text up to it; return what opens it to others.
+
+    A text that is no brief, for the moment, leaves everything as it was.
+    """
+    if reading.brief is None:
+        return {}
+    before, after = draft.topics, list(reading.topics)
+    draft.title, draft.topics = reading.brief.title, after
+    draft.embargo_until = reading.brief.embargo
+    return {"topics": after} if after != before else {}
+
+
+def set_back(
+    session: Session,
+    draft_id: int,
+    number: int,
+    *,
+    revision: int,
+    who: str,
+    now: datetime,
+) -> Saved:
+    """Give a draft an earlier form again; the one it has now stays in its versions."""
+    earlier = versions.version(session, draft_id, number)
+    origin = f"version {number} again"
+    return save(
+        session,
+        draft_id,
+        earlier.markdown,
+        revision=revision,
+        who=who,
+        now=now,
+        origin=origin,
+    )
+
+
+def discard(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+    """Put a draft away; it can be taken out again."""
+    find(session, draft_id, lock=True).discarded_at = now
+    _log(session, draft_id, "discard", who=who, now=now)
+
+
+def take_out(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+    """Take a draft out again that was put away."""
+    find(session, draft_id, lock=True).discarded_at = None
+    _log(session, draft_id, "take out", who=who, now=now)
+
+
+def looked_at(
+    session: Session, draft_id: int, message: str, *, who: str, now: datetime
+) -> None:
+    """Note that somebody looked at a doubt: it is not shown any more."""
+    draft = find(session, draft_id, lock=True)
+    draft.doubts = [each for each in draft.doubts if each["message"] != message]
+    _log(session, draft_id, "look at doubt", who=who, now=now, doubt=message)
+
+
+def _title(reading: Reading) -> str:
+    return reading.brief.title if reading.brief else "Untitled"
+
+
+def _open(
+    doubts: tuple[Doubt, ...], reading: Reading, original: str
+) -> list[dict[str, Any]]:
+    """Return the doubts that the new text does not raise by itself."""
+    lines = original.split("\n")
+    raised = {doubt.message for doubt in reading.doubts}
+    return [
+        {
+            "line": doubt.line,
+            "message": doubt.message,
+            "said": lines[doubt.line - 1].strip()[:300] if doubt.line else "",
+        }
+        for doubt in doubts
+        if doubt.message not in raised
+    ]
+
+
+def _log(
+    session: Session,
+    draft_id: int,
+    action: str,
+    *,
+    who: str,
+    now: datetime,
+    **detail: object,
+) -> None:
+    subject = f"brief {draft_id}"
+    session.add(
+        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+    )

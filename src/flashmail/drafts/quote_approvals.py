@@ -1,0 +1,85 @@
+"""Approvals of quotes: who said that these are the words."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from flashmail.briefs import Quote
+from flashmail.errors import FormError
+from flashmail.model import AuditEntry, QuoteApproval
+
+
+def approvals(session: Session, quotes: Sequence[Quote]) -> dict[str, QuoteApproval]:
+    """Return the approvals of quotes, by the quote's digest.
+
+    The words count, not the draft in which they were approved.
+    """
+    digests = [quote.digest for quote in quotes]
+    known = session.exec(
+        select(QuoteApproval)
+        .where(col(QuoteApproval.digest).in_(digests))
+        .order_by(col(QuoteApproval.at))
+    )
+    return {each.digest: each for each in known}
+
+
+def approvals_of(
+    session: Session, quotes: Sequence[Quote]
+) -> list[QuoteApproval | None]:
+    """Return for each quote its approval, if it has one."""
+    known = approvals(session, quotes)
+    return [known.get(quote.digest) for quote in quotes]
+
+
+def approve(
+    session: Session,
+    draft_id: int,
+    quote: Quote,
+    approved_by: str,
+    *,
+    who: str,
+    now: datetime,
+) -> None:
+    """Note that somebody stands by a quote as it is now."""
+    name = " ".join(approved_by.split())
+    if not name:
+        raise FormError("approver", "Say who approved it: the person quoted, or whom.")
+    session.merge(
+        QuoteApproval(
+            draft_id=draft_id,
+            digest=quote.digest,
+            approved_by=name,
+            noted_by=who,
+            at=now,
+        )
+    )
+    _log(session, draft_id, "approve quote", quote, who=who, now=now, by=name)
+
+
+def withdraw(
+    session: Session, draft_id: int, quote: Quote, *, who: str, now: datetime
+) -> None:
+    """Take an approval back, whichever draft it was noted in."""
+    session.execute(
+        delete(QuoteApproval).where(col(QuoteApproval.digest) == quote.digest)
+    )
+    _log(session, draft_id, "withdraw approval", quote, who=who, now=now)
+
+
+def _log(
+    session: Session,
+    draft_id: int,
+    action: str,
+    quote: Quote,
+    *,
+    who: str,
+    now: datetime,
+    **detail: object,
+) -> None:
+    subject = f"brief {draft_id}"
+    detail |= {"person": quote.person, "quote": quote.digest}
+    session.add(
+        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+    )

@@ -1,0 +1,195 @@
+"""Chores: what has to be done beside sending, by whichever process is at work.
+
+APScheduler is the ticker only. What is due stands in our own tables, each piece of it
+is taken by a conditional update, and so any number of processes may do chores. What
+would only be done several times over is left to the one that holds the duty.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+
+import uvloop
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Engine, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, col
+
+from flashmail import bootstrap
+from flashmail.campaigns.link_checks import follow_asked
+from flashmail.database import changed, is_sqlite, transaction
+from flashmail.delivery.starting import begin_due
+from flashmail.delivery.worker import Worker
+from flashmail.model import Duty
+from flashmail.reports.cached import count_again
+from flashmail.settings import Settings
+from flashmail.tracking.engagement import erase
+
+ALONE = "chores"
+
+#: How long the duty stays with a process that shows no sign of life, and how often one
+#: that lives shows it.
+LEASE, RENEWED = timedelta(seconds=60), timedelta(seconds=20)
+
+#: When they begin: by then a worker whose home must not send has said so.
+BEGIN = timedelta(seconds=1)
+
+#: How often what waits is looked at: letters, who knocked, figures that are due.
+SOON = timedelta(seconds=5)
+
+#: How often everybody is counted, the seeds' mailboxes are looked into, and engagement
+#: is looked for that has to be erased.
+HEADCOUNT, LOOKING, FORGETTING = (
+    timedelta(minutes=15),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to be done every so often; `alone` by the holder of the duty only."""
+
+    do: Callable[[datetime], object]
+    every: timedelta
+    alone: bool = False
+
+
+def of(settings: Settings, worker: Worker) -> list[Chore]:
+    """Return what is to be done beside a worker, whether pages are served or not."""
+    engine, home = worker.engine, worker.home
+    postman = bootstrap.postman(settings, engine)
+    porter = bootstrap.porter(settings, engine)
+    chores = [
+        Chore(lambda now: postman.go(now=now), SOON),
+        Chore(lambda now: porter.go(now=now), SOON),
+        Chore(
+            lambda now: count_again(engine, now=now, tracking=worker.tracking),
+            SOON,
+            alone=True,
+        ),
+        Chore(
+            lambda now: bootstrap.count_everybody(engine, home, now=now),
+            HEADCOUNT,
+            alone=True,
+        ),
+    ]
+    if look := bootstrap.seeds_looked_after(settings, engine):
+        chores.append(Chore(lambda _: look(), LOOKING, alone=True))
+    if kept := bootstrap.engagement_kept(settings):
+        forget = Chore(
+            lambda now: erase(engine, keep=kept, now=now), FORGETTING, alone=True
+        )
+        chores.append(forget)
+    return chores
+
+
+@contextmanager
+def done(chores: Sequence[Chore], engine: Engine, who: str) -> Iterator[None]:
+    """Do chores as long as the context lasts, each of them once near its beginning."""
+    begin = datetime.now(UTC) + BEGIN
+    ticker = BackgroundScheduler(timezone=UTC)
+    renew = Chore(lambda now: take(engine, who, now=now), RENEWED)
+    for each in (renew, *chores):
+        ticker.add_job(
+            _turn(each, engine, who),
+            "interval",
+            seconds=each.every.total_seconds(),
+            next_run_time=begin,
+            coalesce=True,
+            max_instances=1,
+        )
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.shutdown(wait=True)
+        with suppress(DBAPIError):  # then its time runs out
+            let_go(engine, who)
+
+
+def take(engine: Engine, who: str, *, now: datetime) -> bool:
+    """Take the duty, or keep it; return whether it is ours now."""
+    with transaction(engine) as session:
+        free = or_(col(Duty.holder) == who, col(Duty.until) <= now)
+        ours = session.execute(
+            update(Duty)
+            .where(col(Duty.name) == ALONE, free)
+            .values(holder=who, until=now + LEASE)
+        )
+        return changed(ours) == 1 or _begin(session, who, now)
+
+
+def let_go(engine: Engine, who: str) -> None:
+    """Let another process take the duty at once."""
+    with transaction(engine) as session:
+        session.execute(
+            update(Duty)
+            .where(col(Duty.name) == ALONE, col(Duty.holder) == who)
+            .values(until=datetime.fromtimestamp(0, UTC))
+        )
+
+
+def _begin(session: Session, who: str, now: datetime) -> bool:
+    """Be the first who ever had it; of two only one is."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    row = {"name": ALONE, "holder": who, "until": now + LEASE}
+    into = insert(Duty).values(row).on_conflict_do_nothing()
+    return session.execute(into.returning(col(Duty.name))).first() is not None
+
+
+def _turn(chore: Chore, engine: Engine, who: str) -> Callable[[], None]:
+    def turn() -> None:
+        now = datetime.now(UTC)
+        if not chore.alone or take(engine, who, now=now):
+            chore.do(now)
+
+    return turn
+
+
+#: How often the calendar is looked at, and whether there are links to follow.
+TICK, FOLLOWING = timedelta(seconds=1), timedelta(seconds=2)
+
+
+@contextmanager
+def at_work(
+    worker: Worker, chores: Sequence[Chore], replay: Callable[[], object]
+) -> Iterator[None]:
+    """Do chores and send as long as the context lasts; the batch in hand is finished.
+
+    `replay` tells the database who left while it was away: this process alone knows.
+    """
+    loop = uvloop.new_event_loop()
+    stop = asyncio.Event()
+    sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
+    own = [
+        Chore(lambda now: _begin_due(worker, now), TICK),
+        Chore(lambda _: follow_asked(worker.engine), FOLLOWING),
+        Chore(lambda _: replay(), SOON),
+    ]
+    with done([*own, *chores], worker.engine, worker.name):
+        sending.start()
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+    sending.join()
+
+
+def _run(loop: asyncio.AbstractEventLoop, worker: Worker, stop: asyncio.Event) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(worker.run(stop))
+    loop.close()
+
+
+def _begin_due(worker: Worker, now: datetime) -> None:
+    begin_due(
+        worker.engine,
+        batch_size=worker.transport.batch_size,
+        missed_after=worker.missed_after,
+        now=now,
+    )

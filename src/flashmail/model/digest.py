@@ -1,0 +1,122 @@
+"""Schedules: what goes out again and again, and each time that it did."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.subscriber import Frequency
+from flashmail.model.types import Word
+
+
+class Path(StrEnum):
+    """By which way a brief reaches somebody. Each pair has exactly one."""
+
+    AT_ONCE = "at once"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    HELD = "held"  # until the quiet hours are over
+    CAPPED = "capped"  # over the reader's limit: with the next daily digest
+    NONE = "none"
+
+
+class OwedState(StrEnum):
+    """What came of it."""
+
+    WAITING = "waiting"
+    BUNDLED = "bundled"  # in a campaign of its own; its delivery tells the rest
+    LEFT_OUT = "left out"  # with the reason
+
+
+class LeftOut(StrEnum):
+    """Why a brief that was owed does not come."""
+
+    PAUSED = "paused"
+    GONE = "gone"  # the reader left, or may not be mailed
+    UNFOLLOWED = "unfollowed"
+    REPLACED = "replaced"  # a later form of it came, or comes
+    WITHDRAWN = "withdrawn"  # the campaign was cancelled, or the brief taken back
+
+
+class Owed(SQLModel, table=True):
+    """A campaign's brief to somebody who does not get it at once.
+
+    Who gets it at once has a Delivery of the same campaign instead: a pair has one of
+    the two, never both. `topic_id` is the topic followed that brought it, 0 where none
+    did; `bundle_id` the campaign that took it to the reader. As with deliveries there
+    are no foreign keys.
+    """
+
+    __table_args__ = (
+        Index("ix_owed_occurrence", "occurrence_id", "state"),
+        Index("ix_owed_reader", "subscriber_id"),
+        Index("ix_owed_bundle", "bundle_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    campaign_id: int = Field(primary_key=True)
+    subscriber_id: int = Field(primary_key=True)
+    path: Path = Field(sa_type=Word(Path))
+    topic_id: int = 0
+    state: OwedState = Field(default=OwedState.WAITING, sa_type=Word(OwedState))
+    reason: LeftOut | None = Field(default=None, sa_type=Word(LeftOut))
+    occurrence_id: int | None = None
+    bundle_id: int | None = None
+    at: datetime  # when it came into this state
+
+
+class Schedule(SQLModel, table=True):
+    """A digest that goes out at certain times of day.
+
+    `days` are names as in `mon,wed`, or `*`; `at` is a time of day as in `07:30`, where
+    each reader lives, or in `time_zone` for who does not say. It goes to those of a
+    segment (`audience`, as JSON) who read so often. `approved_by` is who let it run for
+    good.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    days: str
+    at: str
+    time_zone: str
+    audience: dict[str, Any] = Field(sa_type=JSON)
+    frequency: Frequency = Field(sa_type=Word(Frequency))
+    template: str = "digest"
+    active: bool = True
+    approved_by: str
+    created_at: datetime
+
+
+class OccurrenceStatus(StrEnum):
+    """What became of one time at which mail is due."""
+
+    WAITING = "waiting"
+    BEGUN = "begun"
+    EMPTY = "empty"  # there was nothing to tell
+    MISSED = "missed"
+
+
+class Occurrence(SQLModel, table=True):
+    """One moment at which what is owed to the readers of a time zone goes out.
+
+    Its key makes sure that each happens once at most. `path` is daily, weekly or held;
+    `zone` is as readers have it, empty for those who said nothing; `quiet` are the
+    quiet hours that end then. `schedule_id` is 0 where flashmail's own hours apply.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("path", "schedule_id", "zone", "quiet", "at"),
+        Index("ix_occurrence_due", "status", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    path: Path = Field(sa_type=Word(Path))
+    schedule_id: int = 0
+    zone: str = ""
+    quiet: str = ""
+    at: datetime
+    status: OccurrenceStatus = Field(
+        default=OccurrenceStatus.WAITING, sa_type=Word(OccurrenceStatus)
+    )

@@ -1,0 +1,40 @@
+"""A letter: one mail to a member of staff, which is no campaign."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from flashmail.model.types import Word
+
+#: Who asked for a letter to an address that a reader moved away from.
+MOVE = "a move"
+
+
+class LetterState(StrEnum):
+    """How far a letter has come."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"  # perhaps handed over; never a second time
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Letter(SQLModel, table=True):
+    """Something staff have to know, or a campaign as a test.
+
+    With a `campaign_id` it is that campaign's mail as `address` would get it, and has
+    no text of its own.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    address: str = Field(index=True)
+    campaign_id: int | None = Field(default=None, foreign_key="campaign.id", index=True)
+    subject: str = ""
+    text: str = ""
+    state: LetterState = Field(
+        default=LetterState.QUEUED, sa_type=Word(LetterState), index=True
+    )
+    reason: str = ""
+    asked_by: str
+    at: datetime

@@ -1,0 +1,257 @@
+"""Approval: of what was rehearsed, byte for byte, and of those whom it meant.
+
+Whoever joins after that gets nothing unless somebody says so: see `leave_out`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import unified_diff
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session, col, select
+from sqlmodel import select as select_approval
+
+from flashmail.audit import log_campaign
+from flashmail.campaigns import audience as crowd
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.content import frozen as campaigns_frozen
+from flashmail.campaigns.lifecycle import (
+    NotWhatWasApproved,
+    find,
+    require_fresh_rehearsal,
+)
+from flashmail.errors import WrongInput
+from flashmail.findings import Finding
+from flashmail.links import Links
+from flashmail.model import Campaign, LoneApproval, Priority, Rehearsal, Subscriber
+from flashmail.review.dry_run import meant
+from flashmail.transactional import queue
+
+#: Of people and lines so many are shown.
+SHOWN = 20
+
+
+class Blocked(WrongInput):
+    """Something about the campaign has to be mended first."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was on the screen; `typed` is the number of people, where one types it."""
+
+    rehearsal_id: int
+    content: str
+    audience: str
+    typed: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a campaign differs from its rehearsal.
+
+    `lines` are those of the text that differ; `added` and `removed` count people, and
+    the names are some of those added.
+    """
+
+    lines: tuple[str, ...]
+    added: int
+    removed: int
+    names: tuple[str, ...]
+    content_changed: bool
+
+    @property
+    def grows(self) -> bool:
+        """Whether more would go out, or other words, than was looked at."""
+        return self.content_changed or self.added > 0
+
+
+class Changed(NotWhatWasApproved):
+    """The campaign is not what its approver saw; `difference` says how."""
+
+    def __init__(self, campaign_id: int, difference: Difference) -> None:
+        super().__init__(
+            f"campaign {campaign_id} is not what you saw: {_in_words(difference)}."
+            " Nothing was approved. Rehearse it again, and look"
+        )
+        self.difference = difference
+
+
+def approve(
+    session: Session,
+    campaign_id: int,
+    seen: Seen,
+    *,
+    findings: Iterable[Finding] = (),
+    who: str,
+    alone_because: str = "",
+    now: datetime,
+) -> None:
+    """Approve what was rehearsed, or refuse it: TooOld, Changed, Blocked, WrongInput.
+
+    Bound to it are every byte, the rule for the audience, and the people it meant.
+    Somebody who left since then is no reason to look again; one more person is.
+    """
+    campaign = find(session, campaign_id)
+    rehearsal = _rehearsal(session, campaign_id, seen)
+    require_fresh_rehearsal(rehearsal, now=now)
+    found = difference(session, campaign, rehearsal)
+    if found.grows:
+        raise Changed(campaign_id, found)
+    _refuse_blocking(findings)
+    _require_count(campaign, rehearsal, seen)
+    lifecycle.approve(session, campaign_id, seen.content, who=who, now=now)
+    campaign.rehearsal_id = rehearsal.id
+    detail = {"meant": rehearsal.meant, "audience": rehearsal.audience_digest}
+    action = "approve alone" if alone_because else "approve the audience"
+    reason = {"reason": alone_because} if alone_because else {}
+    log_campaign(session, campaign_id, action, who=who, now=now, **detail, **reason)
+
+
+def difference(
+    session: Session, campaign: Campaign, rehearsal: Rehearsal
+) -> Difference:
+    """Return how a campaign, as it stands and would be sent now, was not rehearsed."""
+    now = frozenset(meant(session, campaign))
+    then = crowd.unpack(rehearsal.crowd)
+    digest = campaigns_frozen(session, campaign).digest
+    added = sorted(now - then)
+    return Difference(
+        lines=_lines(rehearsal, campaign),
+        added=len(added),
+        removed=len(then - now),
+        names=_names(session, added[:SHOWN]),
+        content_changed=digest != rehearsal.content_digest,
+    )
+
+
+def _rehearsal(session: Session, campaign_id: int, seen: Seen) -> Rehearsal:
+    rehearsal = session.get(Rehearsal, seen.rehearsal_id)
+    if rehearsal is None or rehearsal.campaign_id != campaign_id:
+        raise WrongInput(f"rehearse campaign {campaign_id} before it is approved")
+    shown = (rehearsal.content_digest, rehearsal.audience_digest)
+    if shown != (seen.content, seen.audience):
+        raise NotWhatWasApproved("this form is not of that rehearsal: look again")
+    return rehearsal
+
+
+def _refuse_blocking(findings: Iterable[Finding]) -> None:
+    blocking = [each.message for each in findings if each.blocks]
+    if blocking:
+        raise Blocked(f"mend this first: {'; '.join(blocking)}")
+
+
+def _require_count(campaign: Campaign, rehearsal: Rehearsal, seen: Seen) -> None:
+    if campaign.priority != Priority.URGENT:
+        return
+    typed = "".join(each for each in seen.typed if each.isdecimal())
+    if typed != str(rehearsal.meant):
+        raise WrongInput(
+            f"urgent mail goes to {rehearsal.meant:,} people at once:"
+            " type that number to approve it"
+        )
+
+
+def _names(session: Session, ids: Iterable[int]) -> tuple[str, ...]:
+    rows = select_approval(Subscriber.address).where(col(Subscriber.id).in_(list(ids)))
+    return tuple(session.exec(rows.order_by(col(Subscriber.id))))
+
+
+def _lines(rehearsal: Rehearsal, campaign: Campaign) -> tuple[str, ...]:
+    before = [rehearsal.subject, *rehearsal.text.splitlines()]
+    after = [campaign.subject, *campaign.text.splitlines()]
+    differing = unified_diff(before, after, lineterm="", n=0)
+    return tuple(
+        each for each in differing if not each.startswith(("---", "+++", "@@"))
+    )
+
+
+def _in_words(found: Difference) -> str:
+    said = []
+    if found.content_changed:
+        said.append("its content was changed")
+    if found.added:
+        said.append(f"{found.added:,} more people would get it")
+    if found.removed:
+        said.append(f"{found.removed:,} would get it no more")
+    return ", ".join(said)
+
+
+TOLD = """{who} approved this campaign without a second person:
+
+{subject}
+
+The reason: {reason}
+
+It can still be halted: {address}
+
+Somebody else has to look at it afterwards, and say so there."""
+
+
+class AlreadyReviewed(WrongInput):
+    """Somebody has looked at it already, or it is one's own."""
+
+
+def note(
+    session: Session,
+    campaign: Campaign,
+    reason: str,
+    *,
+    told: Iterable[str],
+    links: Links,
+    who: str,
+    now: datetime,
+) -> None:
+    """Keep that somebody approved alone, and tell everybody by mail."""
+    assert campaign.id is not None
+    kept = LoneApproval(campaign_id=campaign.id, who=who, reason=reason, at=now)
+    session.add(kept)
+    queue.tell(
+        session,
+        told,
+        f"Approved alone: {campaign.subject}",
+        TOLD.format(
+            who=who,
+            subject=campaign.subject,
+            reason=reason,
+            address=f"{links.base_url}/campaigns/{campaign.id}",
+        ),
+        who=who,
+        now=now,
+    )
+
+
+def of(session: Session, campaign_id: int) -> LoneApproval | None:
+    """Return the last lone approval of a campaign."""
+    rows = select(LoneApproval).where(LoneApproval.campaign_id == campaign_id)
+    return session.exec(rows.order_by(col(LoneApproval.id).desc()).limit(1)).first()
+
+
+def unreviewed(session: Session) -> list[tuple[LoneApproval, str]]:
+    """Return what nobody else has looked at yet, with the campaign's subject."""
+    rows = session.execute(
+        select(LoneApproval, col(Campaign.subject))
+        .join(Campaign, col(Campaign.id) == col(LoneApproval.campaign_id))
+        .where(col(LoneApproval.reviewed_at).is_(None))
+        .order_by(col(LoneApproval.id))
+    )
+    return [(approval, subject) for approval, subject in rows]
+
+
+def review(
+    session: Session, approval_id: int, *, alone: bool, who: str, now: datetime
+) -> None:
+    """Tick a lone approval off. Nobody ticks their own, unless there is nobody else."""
+    rows = (
+        update(LoneApproval)
+        .where(col(LoneApproval.id) == approval_id)
+        .where(col(LoneApproval.reviewed_at).is_(None))
+    )
+    if not alone:
+        rows = rows.where(col(LoneApproval.who) != who)
+    result = session.execute(rows.values(reviewed_by=who, reviewed_at=now))
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise AlreadyReviewed("it was looked at already, or is your own")
+    approval = session.get_one(LoneApproval, approval_id)
+    log_campaign(session, approval.campaign_id, "review", who=who, now=now)

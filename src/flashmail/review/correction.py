@@ -1,0 +1,227 @@
+"""Halt and correct: the mended brief to the rest, a correction to who got the first.
+
+The first campaign is cancelled, so nobody else gets it. Two new ones follow, each to be
+approved like any other: nobody is in both, and nobody in neither.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, exists, or_
+from sqlmodel import select as select_correct
+
+from flashmail import briefs
+from flashmail.audience.segment import Segment
+from flashmail.audit import log_campaign
+from flashmail.briefs import Brief
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.audience import missed
+from flashmail.campaigns.briefs import keep
+from flashmail.campaigns.content import CampaignContent, Press, compose
+from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.lifecycle import CampaignMoved, find
+from flashmail.database import reading, transaction
+from flashmail.errors import WrongInput
+from flashmail.message import FIRST, TOKEN, mark
+from flashmail.model import (
+    Amends,
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    Priority,
+    StoredBrief,
+)
+
+#: A campaign in one of these has told somebody something that can be corrected.
+BEGUN = (
+    CampaignStatus.SENDING,
+    CampaignStatus.PAUSED,
+    CampaignStatus.SENT,
+    CampaignStatus.CANCELLED,
+)
+
+#: Which template and which name in it the words of an amendment go to.
+WORDS = {Amends.CORRECTION: "correction", Amends.RETRACTION: "retraction"}
+
+
+@dataclass(frozen=True)
+class Amended:
+    """The campaigns that amend another one; `rest` is None where all of it was sent."""
+
+    note: int
+    rest: int | None = None
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What to say instead: the mended brief, and what was wrong with the first."""
+
+    brief: Brief
+    words: str
+    draft_id: int | None = None
+    revision: int = 0
+
+
+def correct(
+    engine: Engine, press: Press, campaign_id: int, fix: Fix, *, who: str, now: datetime
+) -> Amended:
+    """Stop a campaign for good, and draft its correction and the rest of it.
+
+    Everything is rendered first: if that fails, the campaign goes on or stays halted as
+    it was, and nothing is half done.
+    """
+    first = _begun(engine, campaign_id)
+    rest = _again(press, first, fix.brief)
+    note = _note(press, first, fix.brief, fix.words, Amends.CORRECTION)
+    with transaction(engine) as session:
+        stopped = _stop(session, campaign_id, who, now)
+        brief_id = keep(session, fix.brief, now=now)
+        add = _Adding(session, campaign_id, brief_id, fix, who, now)
+        remaining = (
+            add(rest, Amends.REST) if stopped or _some_missed(first, session) else None
+        )
+        return Amended(add(note, Amends.CORRECTION), remaining)
+
+
+def retract(
+    engine: Engine,
+    press: Press,
+    campaign_id: int,
+    words: str,
+    *,
+    who: str,
+    now: datetime,
+) -> Amended:
+    """Stop a campaign for good, and draft a mail that takes its brief back."""
+    first = _begun(engine, campaign_id)
+    with reading(engine) as session:
+        stored = session.get(StoredBrief, first.brief_id) if first.brief_id else None
+    if stored is None:
+        raise WrongInput(f"campaign {campaign_id} has no brief to take back")
+    fix = Fix(briefs.read(stored.markdown), words)
+    note = _note(press, first, fix.brief, words, Amends.RETRACTION)
+    with transaction(engine) as session:
+        _stop(session, campaign_id, who, now)
+        add = _Adding(session, campaign_id, stored.id, fix, who, now)
+        return Amended(add(note, Amends.RETRACTION))
+
+
+def amendments(session: Session, campaign_id: int) -> list[Campaign]:
+    """Return the campaigns that amend another one, but for those nobody got any of.
+
+    One that had begun when it was cancelled counts: it told some people already, and
+    whoever is still to be told is to be told by correcting that one.
+    """
+    counts = or_(
+        col(Campaign.status) != CampaignStatus.CANCELLED,
+        col(Campaign.started_at).is_not(None),
+    )
+    rows = select_correct(Campaign).where(Campaign.corrects == campaign_id, counts)
+    return list(session.exec(rows.order_by(col(Campaign.id))))
+
+
+def _begun(engine: Engine, campaign_id: int) -> Campaign:
+    with reading(engine) as session:
+        campaign = find(session, campaign_id)
+        if campaign.status not in BEGUN or campaign.started_at is None:
+            raise CampaignMoved(
+                f"campaign {campaign_id} is {campaign.status}: there is nothing to"
+                " correct that anybody got"
+            )
+        _require_uncorrected(session, campaign_id)
+        return campaign
+
+
+def _require_uncorrected(session: Session, campaign_id: int) -> None:
+    if amendments(session, campaign_id):
+        raise CampaignMoved(f"campaign {campaign_id} was corrected already")
+
+
+def _stop(session: Session, campaign_id: int, who: str, now: datetime) -> bool:
+    """Cancel what is still to be sent; return whether there was any."""
+    # Two editors may want to correct it in the same moment: the second one has to wait.
+    campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
+    _require_uncorrected(session, campaign_id)
+    if campaign.status in (CampaignStatus.SENT, CampaignStatus.CANCELLED):
+        return False
+    lifecycle.cancel(session, campaign_id, who=who, now=now)
+    campaign.note = f"halted by {who} to be corrected"
+    return True
+
+
+def _some_missed(campaign: Campaign, session: Session) -> bool:
+    ours = exists().where(col(Delivery.campaign_id) == campaign.id, missed())
+    return bool(session.scalar(select_correct(ours)))
+
+
+def _again(press: Press, first: Campaign, brief: Brief) -> CampaignContent:
+    return press.draft(
+        brief,
+        Segment.from_json(first.audience),
+        priority=Priority(first.priority),
+        template=first.template,
+    )
+
+
+def _note(
+    press: Press, first: Campaign, brief: Brief, words: str, amends: Amends
+) -> CampaignContent:
+    """Render a correction or retraction, as an answer to each reader's first mail."""
+    if not words.strip():
+        raise WrongInput("say what was wrong: it stands at the head of the mail")
+    template = WORDS[amends]
+    rendered = press.renderer.render(brief, template, extra={template: words})
+    what = compose(
+        rendered.message,
+        rendered.destinations,
+        segment=Segment.from_json(first.audience),
+        topics=brief.topics,
+        template=template,
+        priority=Priority(first.priority),
+        sender=press.sender,
+        links=press.links,
+    )
+    headers = (*what.message.headers, *_thread(first))
+    return replace(what, message=replace(what.message, headers=headers))
+
+
+def _thread(first: Campaign) -> tuple[tuple[str, str], ...]:
+    """Return the lines that put a mail below the first one (RFC 5322, 3.6.4)."""
+    known = next((v for n, v in first.headers if n.lower() == "message-id"), "")
+    if not known:
+        return ()
+    theirs = known.replace(mark(TOKEN), mark(FIRST))
+    return (("In-Reply-To", theirs), ("References", theirs))
+
+
+@dataclass(frozen=True)
+class _Adding:
+    """Adds amendments to one campaign."""
+
+    session: Session
+    first: int
+    brief_id: int | None
+    fix: Fix
+    who: str
+    now: datetime
+
+    def __call__(self, what: CampaignContent, amends: Amends) -> int:
+        campaign = campaigns_draft(
+            self.session, what, brief_id=self.brief_id, who=self.who, now=self.now
+        )
+        assert campaign.id is not None
+        campaign.corrects, campaign.amends = self.first, amends
+        campaign.amendment = self.fix.words
+        campaign.draft_id = self.fix.draft_id
+        campaign.draft_revision = self.fix.revision
+        log_campaign(
+            self.session,
+            self.first,
+            f"draft the {amends}",
+            who=self.who,
+            now=self.now,
+            campaign=campaign.id,
+            words=self.fix.words,
+        )
+        return campaign.id

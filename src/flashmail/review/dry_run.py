@@ -1,0 +1,216 @@
+"""Rehearsal: a campaign goes the whole way to its readers, and stops at the door.
+
+The same query finds whom it is for, the same filters leave people out, the same code
+fills in each mail. Only no transport takes it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+
+import sqlalchemy
+from sqlalchemy import Engine, null
+from sqlmodel import Session, col, func, select
+
+from flashmail.audience.segment import Segment
+from flashmail.audience.selection import bringing, count, mailable
+from flashmail.audit import log_campaign
+from flashmail.campaigns import audience
+from flashmail.campaigns.audience import whom
+from flashmail.campaigns.content import frozen, message_of
+from flashmail.campaigns.lifecycle import find
+from flashmail.database import reading, transaction
+from flashmail.delivery.claim import ATTRIBUTE, Claim, Reader
+from flashmail.delivery.handover import recipients
+from flashmail.delivery.starting import on_their_way
+from flashmail.delivery.statements import topics_followed
+from flashmail.digests.planner import by_rhythm, held_back
+from flashmail.errors import WrongInput
+from flashmail.links import Tokens
+from flashmail.message import Message, used_fields
+from flashmail.message.mime import compiled
+from flashmail.model import Campaign, Priority, Rehearsal, Subscriber
+from flashmail.review.preflight import usual_audience
+from flashmail.transports import Recipient
+
+#: So many readers are looked at together.
+AT_A_TIME = 1000
+
+#: Said of those who left between the one look and the next.
+LEFT_MEANWHILE = "left meanwhile"
+
+#: So many different reasons are kept; each may name an address.
+REASONS, OTHER_REASONS = 20, "other reasons"
+
+#: Said of those whom quiet hours or a daily limit hold back, if it went now.
+LATER = "later, for their quiet hours or daily limit"
+
+#: Told how many are done, out of how many.
+Advance = Callable[[int, int], None]
+
+
+@dataclass
+class Findings:
+    """What was found on the way; people, and bytes of a mail."""
+
+    refused: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
+    smallest: int = 0
+    largest: int = 0
+
+    def weigh(self, size: int) -> None:
+        self.smallest = min(self.smallest or size, size)
+        self.largest = max(self.largest, size)
+        self.filled += 1
+
+
+def rehearse(
+    engine: Engine,
+    campaign_id: int,
+    tokens: Tokens,
+    *,
+    who: str,
+    now: datetime,
+    advance: Advance = lambda done, total: None,
+) -> int:
+    """Rehearse a campaign; return the rehearsal's number.
+
+    It keeps nobody waiting: it reads, a thousand readers at a time, and writes once.
+    """
+    with reading(engine) as session:
+        campaign = find(session, campaign_id)
+        _require_landed(session, campaign)
+        ids = meant(session, campaign)
+        left_out = _left_out(session, campaign, now)
+        what = frozen(session, campaign)
+        usual = usual_audience(session, what, own=campaign_id)
+    found = _walk(engine, campaign, ids, tokens, now, advance)
+    if missing := len(ids) - found.filled - found.refused.total():
+        left_out[LEFT_MEANWHILE] = missing
+    rehearsal = Rehearsal(
+        campaign_id=campaign_id,
+        at=now,
+        who=who,
+        content_digest=what.digest,
+        audience_digest=audience.digest(ids),
+        meant=len(ids),
+        crowd=audience.pack(ids),
+        left_out=left_out,
+        refused=dict(found.refused),
+        sizes=[found.smallest, found.largest],
+        usual=usual,
+        subject=campaign.subject,
+        text=campaign.text,
+    )
+    return _keep(engine, rehearsal)
+
+
+def meant(session: Session, campaign: Campaign) -> list[int]:
+    """Return the ids of all whom a campaign may reach now."""
+    return sorted(audience.read(session, whom(session, campaign)))
+
+
+def latest(session: Session, campaign_id: int) -> Rehearsal | None:
+    """Return a campaign's last rehearsal."""
+    rows = select(Rehearsal).where(Rehearsal.campaign_id == campaign_id)
+    return session.exec(rows.order_by(col(Rehearsal.id).desc()).limit(1)).first()
+
+
+def _require_landed(session: Session, campaign: Campaign) -> None:
+    under_way = on_their_way(session, campaign.corrects) if campaign.corrects else 0
+    if under_way:
+        raise WrongInput(
+            f"{under_way:,} mails of campaign {campaign.corrects} are on their way:"
+            " it takes some seconds to know who got it; then rehearse"
+        )
+
+
+def _keep(engine: Engine, rehearsal: Rehearsal) -> int:
+    with transaction(engine) as session:
+        session.add(rehearsal)
+        session.flush()
+        log_campaign(
+            session,
+            rehearsal.campaign_id,
+            "rehearse",
+            who=rehearsal.who,
+            now=rehearsal.at,
+            meant=rehearsal.meant,
+            content=rehearsal.content_digest,
+            audience=rehearsal.audience_digest,
+        )
+        assert rehearsal.id is not None
+        return rehearsal.id
+
+
+def _left_out(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:
+    """Count whom the campaign's segment means, but who gets nothing now, by the reason.
+
+    Who is held back is among those whom it means: they get it later.
+    """
+    if campaign.amends is not None:
+        return {}
+    segment = Segment.from_json(campaign.audience)
+    urgent = campaign.priority == Priority.URGENT
+    counted = dict(count(session, segment, urgent=urgent).left_out)
+    counted[LATER] = _held(session, campaign, now) if by_rhythm(campaign) else 0
+    return {reason: n for reason, n in counted.items() if n}
+
+
+def _held(session: Session, campaign: Campaign, now: datetime) -> int:
+    people = whom(session, campaign).subquery()
+    held = people.c[0].in_(held_back(session, campaign, now=now))
+    return session.scalar(select(func.count()).select_from(people).where(held)) or 0
+
+
+def _walk(
+    engine: Engine,
+    campaign: Campaign,
+    ids: Sequence[int],
+    tokens: Tokens,
+    now: datetime,
+    advance: Advance,
+) -> Findings:
+    message, found = message_of(campaign), Findings()
+    attributes = any(each.startswith(ATTRIBUTE) for each in used_fields(message))
+    for begin in range(0, len(ids), AT_A_TIME):
+        advance(begin, len(ids))
+        some = ids[begin : begin + AT_A_TIME]
+        with reading(engine) as session:
+            topics = bringing(session, campaign.topics)
+            readers = _readers(session, some, topics, attributes=attributes)
+        held = Claim(0, 0, campaign, readers, topics)
+        for each in recipients(held, message, tokens):
+            _fill(found, message, each, format_datetime(now))
+    advance(len(ids), len(ids))
+    return found
+
+
+def _fill(found: Findings, message: Message, who: Recipient, date: str) -> None:
+    try:
+        found.weigh(len(compiled(message).fill(who.address, who.values, date)))
+    except WrongInput as problem:
+        few = len(found.refused) < REASONS
+        found.refused[str(problem) if few else OTHER_REASONS] += 1
+
+
+def _readers(
+    session: Session, ids: Sequence[int], topics: Iterable[int], *, attributes: bool
+) -> tuple[Reader, ...]:
+    """Return those who would still be mailed at the moment of the claim."""
+    rows = session.execute(
+        sqlalchemy.select(
+            col(Subscriber.id),
+            col(Subscriber.address),
+            col(Subscriber.name),
+            topics_followed(col(Subscriber.id)),
+            col(Subscriber.attributes) if attributes else null(),
+            col(Subscriber.tracking_consent),
+        )
+        .where(col(Subscriber.id).in_(ids))
+        .where(*mailable()),
+        {"topics": list(topics)},
+    )
+    return tuple(Reader(*row) for row in rows)

@@ -1,0 +1,181 @@
+"""Prepare: a brief that somebody wrote becomes a campaign, frozen, to be approved."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CursorResult, Engine, delete, update
+from sqlmodel import Session, col, select
+
+from flashmail import briefs
+from flashmail.audience.segment import Segment
+from flashmail.audit import log_campaign
+from flashmail.briefs import Brief
+from flashmail.campaigns import lifecycle
+from flashmail.campaigns.briefs import keep
+from flashmail.campaigns.content import CampaignContent, Press, fix_links, said
+from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.lifecycle import CampaignMoved
+from flashmail.database import reading, transaction
+from flashmail.errors import NoSuchDraft, WrongInput
+from flashmail.model import (
+    BriefDraft,
+    BriefRevision,
+    Campaign,
+    CampaignStatus,
+    Link,
+    Priority,
+    Topic,
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to send: a draft in one of its forms, to whom and how.
+
+    Without a segment it goes to those who follow the brief's topics.
+    """
+
+    draft_id: int
+    revision: int
+    segment: Segment | None = None
+    template: str = ""
+    urgent: bool = False
+
+
+def prepare(
+    engine: Engine,
+    press: Press,
+    wish: Wish,
+    *,
+    check: Callable[[Campaign], None] = lambda campaign: None,
+    who: str,
+    now: datetime,
+) -> int:
+    """Make a campaign of a draft, for others to approve; return its number.
+
+    `check` may refuse it, by raising, when it is known what it is about.
+    """
+    brief, what = _made(engine, press, wish)
+    with transaction(engine) as session:
+        brief_id = keep(session, brief, now=now)
+        campaign = campaigns_draft(session, what, brief_id=brief_id, who=who, now=now)
+        assert campaign.id is not None
+        check(campaign)
+        campaign.draft_id, campaign.draft_revision = wish.draft_id, wish.revision
+        log_campaign(
+            session, campaign.id, "prepare", who=who, now=now, digest=what.digest
+        )
+        return campaign.id
+
+
+def renew(
+    engine: Engine,
+    press: Press,
+    campaign_id: int,
+    *,
+    check: Callable[[Campaign], None] = lambda campaign: None,
+    who: str,
+    now: datetime,
+) -> None:
+    """Take the latest form of its draft over into a campaign nobody approved yet.
+
+    `check` may refuse it, by raising: the brief may be about something else by now.
+    """
+    with reading(engine) as session:
+        wish = _same_again(session, lifecycle.find(session, campaign_id))
+    brief, what = _made(engine, press, wish)
+    with transaction(engine) as session:
+        brief_id = keep(session, brief, now=now)
+        _refreeze(session, campaign_id, what, brief_id, wish.revision)
+        check(lifecycle.find(session, campaign_id))
+        log_campaign(
+            session, campaign_id, "renew", who=who, now=now, digest=what.digest
+        )
+
+
+def changed_since(session: Session, campaign: Campaign) -> int | None:
+    """Return the latest form of a campaign's draft, if it is another one."""
+    draft = session.get(BriefDraft, campaign.draft_id) if campaign.draft_id else None
+    if draft is None or campaign.amends is not None:
+        return None
+    return draft.revision if draft.revision != campaign.draft_revision else None
+
+
+def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> Segment:
+    """Return whom a brief goes to, or say why nobody could be meant."""
+    if unknown := [topic for topic in brief.topics if topic not in known]:
+        raise WrongInput(
+            f"topics.toml does not know {', '.join(unknown)}: add it there,"
+            " or mend the brief"
+        )
+    if chosen is not None:
+        return chosen
+    if not brief.topics:
+        raise WrongInput(
+            "the brief has no topics, so nobody follows it; tag it, or name a segment"
+        )
+    return Segment(any=brief.topics)
+
+
+def form_of(session: Session, draft_id: int, revision: int) -> Brief:
+    """Return a draft in one of its forms, as a brief."""
+    draft = session.get(BriefDraft, draft_id)
+    kept = session.get(BriefRevision, (draft_id, revision))
+    if draft is None or draft.discarded_at is not None or kept is None:
+        raise NoSuchDraft(f"there is no draft {draft_id} of revision {revision}")
+    return briefs.read(kept.markdown, topics=topic_names(session), name=draft.title)
+
+
+def topic_names(session: Session) -> list[str]:
+    return list(session.exec(select(Topic.name)))
+
+
+def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, CampaignContent]:
+    with reading(engine) as session:
+        brief = form_of(session, wish.draft_id, wish.revision)
+        segment = segment_of(brief, topic_names(session), wish.segment)
+    what = press.draft(
+        brief,
+        segment,
+        priority=Priority.URGENT if wish.urgent else Priority.NORMAL,
+        template=wish.template,
+    )
+    return brief, what
+
+
+def _same_again(session: Session, campaign: Campaign) -> Wish:
+    draft = session.get(BriefDraft, campaign.draft_id) if campaign.draft_id else None
+    if draft is None or draft.id is None or campaign.amends is not None:
+        raise NoSuchDraft(f"campaign {campaign.id} was not made of a draft alone")
+    segment = Segment.from_json(campaign.audience)
+    by_topic = segment == Segment(any=tuple(campaign.topics))
+    return Wish(
+        draft.id,
+        draft.revision,
+        None if by_topic else segment,
+        campaign.template,
+        campaign.priority == Priority.URGENT,
+    )
+
+
+def _refreeze(
+    session: Session,
+    campaign_id: int,
+    what: CampaignContent,
+    brief_id: int,
+    revision: int,
+) -> None:
+    """Put other content into a campaign, as long as it is a draft."""
+    result = session.execute(
+        update(Campaign)
+        .where(col(Campaign.id) == campaign_id)
+        .where(col(Campaign.status) == CampaignStatus.DRAFT)
+        .values(brief_id=brief_id, draft_revision=revision, **said(what))
+        .execution_options(synchronize_session="fetch")
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount != 1:
+        raise CampaignMoved(f"campaign {campaign_id} was approved: take it back first")
+    session.execute(delete(Link).where(col(Link.campaign_id) == campaign_id))
+    fix_links(session, campaign_id, what.destinations)

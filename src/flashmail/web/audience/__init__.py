@@ -1,1 +1,0 @@
-"""The audience: subscribers, segments, topics, suppressions, and imports."""

@@ -1,0 +1,130 @@
+"""Preparing: a draft becomes a campaign, and is rehearsed while somebody looks on."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import Engine
+
+from flashmail.audience import saved_segments
+from flashmail.database import reading
+from flashmail.errors import NoSuchDraft
+from flashmail.links import Tokens
+from flashmail.model import BriefDraft, Role
+from flashmail.review import preparation
+from flashmail.review.dry_run import rehearse
+from flashmail.review.preparation import Wish
+from flashmail.staff import permissions
+from flashmail.tasks import Progress, Tasks
+from flashmail.web.dependencies import (
+    Asker,
+    By,
+    FileSegments,
+    LongWork,
+    Me,
+    OurTokens,
+    Reading,
+    ThePress,
+)
+from flashmail.web.page import done, page
+from flashmail.web.policy import allow
+
+router = APIRouter()
+
+Text = Annotated[str, Form(max_length=2000)]
+
+Choice = Annotated[bool, Form()]
+
+Number = Annotated[int, Form()]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where campaigns are rehearsed while somebody looks on."""
+
+    engine: Engine
+    tokens: Tokens
+    tasks: Tasks
+
+    def rehearse(self, campaign_id: int, by: Asker) -> Response:
+        def rehearsing(progress: Progress) -> dict[str, Any]:
+            number = rehearse(
+                self.engine,
+                campaign_id,
+                self.tokens,
+                who=by.who,
+                now=by.now,
+                advance=progress,
+            )
+            return {"rehearsal": number}
+
+        title = f"Rehearsing campaign {campaign_id}"
+        then = f"/campaigns/{campaign_id}/approve"
+        return done(self.tasks.begin(title, rehearsing, who=by.who, then=then))
+
+
+def _stage(request: Request, tokens: OurTokens, tasks: LongWork) -> Stage:
+    return Stage(request.app.state.engine, tokens, tasks)
+
+
+TheStage = Annotated[Stage, Depends(_stage)]
+
+
+@router.get("/campaigns/new", **allow(Role.EDITOR))
+def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response:
+    """Ask how a draft is to be sent: to whom, and whether it is urgent."""
+    found = session.get(BriefDraft, draft)
+    if found is None or found.discarded_at is not None:
+        raise NoSuchDraft(f"there is no draft {draft}")
+    permissions.require(me, found)
+    brief = preparation.form_of(session, draft, found.revision)
+    named = list(saved_segments.merged(session, of_file))
+    return page("campaign-new", draft=found, brief=brief, segments=named)
+
+
+@router.post("/campaigns", **allow(Role.EDITOR))
+def make(
+    press: ThePress,
+    stage: TheStage,
+    by: By,
+    draft: Number,
+    revision: Number,
+    of_file: FileSegments,
+    urgent: Choice = False,
+    segment: Text = "",
+) -> Response:
+    """Freeze a draft as a campaign, and rehearse it."""
+    with reading(stage.engine) as session:
+        chosen = saved_segments.named(session, of_file, segment) if segment else None
+        if found := session.get(BriefDraft, draft):
+            permissions.require(by.staff, found)
+    campaign_id = preparation.prepare(
+        stage.engine,
+        press,
+        Wish(draft, revision, chosen, urgent=urgent),
+        check=lambda made: permissions.require_rights(by.staff, made),
+        who=by.who,
+        now=by.now,
+    )
+    return stage.rehearse(campaign_id, by)
+
+
+@router.post("/campaigns/{campaign_id}/rehearse", **allow(Role.EDITOR))
+def run_through(campaign_id: int, stage: TheStage, by: By) -> Response:
+    """Do all but send it."""
+    return stage.rehearse(campaign_id, by)
+
+
+@router.post("/campaigns/{campaign_id}/renew", **allow(Role.EDITOR))
+def renew(campaign_id: int, press: ThePress, stage: TheStage, by: By) -> Response:
+    """Take the draft over as it is now, and rehearse that."""
+    preparation.renew(
+        stage.engine,
+        press,
+        campaign_id,
+        check=lambda made: permissions.require_rights(by.staff, made),
+        who=by.who,
+        now=by.now,
+    )
+    return stage.rehearse(campaign_id, by)

@@ -1,1 +1,0 @@
-"""Readers' own pages: no account, no password, a link from a mail at most."""

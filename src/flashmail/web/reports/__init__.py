@@ -1,1 +1,0 @@
-"""Understanding: what is going on, and what became of a campaign."""

@@ -1,1 +1,0 @@
-"""Sending: approving, the moment, what goes out, and how it is stopped."""

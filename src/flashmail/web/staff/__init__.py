@@ -1,1 +1,0 @@
-"""Who sits here: signing in, one's account, the others, and the log of it all."""
