@@ -25,7 +25,7 @@ BATCHES_DONE = """
 MAILS_SENT = """
     UPDATE delivery SET state = 'sent' WHERE campaign_id = :campaign
     AND subscriber_id <= (
-        SELECT max(last) FROM batch WHERE campaign_id = :campaign AND state = 'done'
+        SELECT max(last_id) FROM batch WHERE campaign_id = :campaign AND state = 'done'
     )
 """
 

@@ -18,7 +18,7 @@ from benchmarks.personalise import DATE, values
 from benchmarks.run import addressed, clear
 from flashmail.bootstrap import LANES
 from flashmail.database import reading
-from flashmail.delivery.claim import Claim, Reader
+from flashmail.delivery.claim import Claim, ClaimedReader
 from flashmail.delivery.handover import recipients
 from flashmail.delivery.worker import Worker
 from flashmail.message import BOUNCE, Message
@@ -143,12 +143,12 @@ def _ready() -> bytes:
     return compiled.fill("reader@example.org", filled, DATE)
 
 
-def _readers(engine: Engine, mails: int) -> tuple[Reader, ...]:
+def _readers(engine: Engine, mails: int) -> tuple[ClaimedReader, ...]:
     rows = select(Subscriber.id, Subscriber.address, Subscriber.name)
     with reading(engine) as session:
         found = session.exec(rows.order_by(col(Subscriber.id)).limit(mails))
         return tuple(
-            Reader(number or 0, address, name) for number, address, name in found
+            ClaimedReader(number or 0, address, name) for number, address, name in found
         )
 
 

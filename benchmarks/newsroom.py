@@ -41,7 +41,7 @@ CONSTANT = "/healthz"
 #: Requests in a round, and bytes that a page may weigh with all it needs.
 REQUESTS, HEAVIEST = 5, 150_000
 
-SENT = "UPDATE delivery SET state = 'sent', at = :now, reason = ''"
+SENT = "UPDATE delivery SET state = 'sent', state_since = :now, reason = ''"
 
 #: A third opened it, every tenth of those clicked, one in 40 bounced.
 OPENED = """

@@ -22,7 +22,7 @@ from benchmarks.serving import call, served
 from flashmail.database import connect, transaction
 from flashmail.links import Purpose
 from flashmail.model import EventKind
-from flashmail.tracking.hits import WAIT, Sighting, Sightings, keep
+from flashmail.tracking.hits import WAIT, Hit, HitBuffer, keep
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from flashmail.web.public.tracking import DOT
@@ -79,7 +79,7 @@ def figures(run: Run) -> Iterator[Figure]:
 
 def ours(url: str, folder: str) -> FastAPI:
     """Serve what readers call, as `flashmail serve` does."""
-    sightings = Sightings(engine := connect(url), wait=WAIT)
+    sightings = HitBuffer(engine := connect(url), wait=WAIT)
     app = create_app(
         engine, letter.TOKENS, Outbox(Path(folder) / "outbox"), sightings=sightings
     )
@@ -109,7 +109,7 @@ def naive(url: str) -> FastAPI:
 
     def note(token: str, kind: EventKind, link: int | None) -> None:
         pair = letter.TOKENS.read(Purpose.WATCH, token)
-        seen = Sighting(kind, *pair, link, datetime.now(UTC), SAYS.decode(), "")
+        seen = Hit(kind, *pair, link, datetime.now(UTC), SAYS.decode(), "")
         keep(engine, [seen])
 
     @app.get("/o/{token}.gif")

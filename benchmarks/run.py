@@ -15,9 +15,9 @@ from sqlalchemy import Engine, text
 from benchmarks import letter, stock
 from flashmail import migrations
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.content import create_campaign as campaigns_draft
 from flashmail.database import connect, is_sqlite, transaction
-from flashmail.delivery.starting import begin_due
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.home import initialise
 from flashmail.model import Campaign, CampaignStatus, Priority
 
@@ -135,9 +135,9 @@ def scheduled(
             session, letter.draft(*topics, priority=priority), brief_id=None, now=now
         )
         assert made.id is not None
-        digest = made.message_digest
-        lifecycle.approve(session, made.id, digest, who="Edna", now=now)
-        lifecycle.schedule(session, made.id, now, who="Edna", now=now)
+        digest = made.content_hash
+        lifecycle.approve(session, made.id, digest, by="Edna", now=now)
+        lifecycle.schedule(session, made.id, now, by="Edna", now=now)
         return made.id
 
 
@@ -152,7 +152,9 @@ def begin(engine: Engine, batch_size: int) -> None:
     """Begin what is due, as a worker does."""
     now = datetime.now(UTC)
     missed_after = datetime.max.replace(tzinfo=UTC) - now
-    begin_due(engine, batch_size=batch_size, missed_after=missed_after, now=now)
+    start_due_campaigns(
+        engine, batch_size=batch_size, missed_after=missed_after, now=now
+    )
 
 
 def put(engine: Engine, campaign_id: int, status: CampaignStatus) -> None:

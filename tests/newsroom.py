@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 from flashmail import briefs
 from flashmail.database import transaction
-from flashmail.model import BriefDraft, BriefRevision, Role, SignIn, Staff
+from flashmail.model import Draft, DraftVersion, Role, SignIn, Staff
 from flashmail.staff import permissions
 from flashmail.staff.credentials import digest
 from office import NOON, Office
@@ -47,7 +47,9 @@ def token_for(office: Office, staff: Staff) -> str:
         assert staff.id is not None
         if session.get(SignIn, digest(token)) is None:
             now = datetime.now(UTC)
-            session.add(SignIn(digest=digest(token), staff_id=staff.id, begun_at=now))
+            session.add(
+                SignIn(token_hash=digest(token), staff_id=staff.id, begun_at=now)
+            )
     return token
 
 
@@ -67,7 +69,7 @@ def written(
     office.topic("Iran")
     said = permissions.sign(who) if who else "Edna"
     with transaction(office.engine) as session:
-        draft = BriefDraft(
+        draft = Draft(
             title=title,
             markdown=text,
             topics=list(briefs.read(text).topics),
@@ -80,24 +82,26 @@ def written(
         session.flush()
         assert draft.id is not None
         session.add(
-            BriefRevision(draft_id=draft.id, number=1, markdown=text, at=NOON, who=said)
+            DraftVersion(
+                draft_id=draft.id, number=1, markdown=text, at=NOON, saved_by=said
+            )
         )
         return draft.id
 
 
-def rewritten(office: Office, draft_id: int, text: str, who: str = "Edna") -> None:
+def rewritten(office: Office, draft_id: int, text: str, by: str = "Edna") -> None:
     """Have another form of a draft."""
     with transaction(office.engine) as session:
-        draft = session.get_one(BriefDraft, draft_id)
-        draft.revision += 1
+        draft = session.get_one(Draft, draft_id)
+        draft.version += 1
         draft.markdown = text
         draft.topics = list(briefs.read(text).topics)
         session.add(
-            BriefRevision(
+            DraftVersion(
                 draft_id=draft_id,
-                number=draft.revision,
+                number=draft.version,
                 markdown=text,
                 at=NOON,
-                who=who,
+                saved_by=by,
             )
         )

@@ -13,8 +13,8 @@ from sqlmodel import Session, select
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import Press, Sender, compose
-from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.content import MailKit, Sender, compose
+from flashmail.campaigns.content import create_campaign as campaigns_draft
 from flashmail.database import reading, transaction
 from flashmail.delivery.worker import Worker
 from flashmail.home import packaged
@@ -78,7 +78,7 @@ class Remembering(Renderer):
         return self._made[key]
 
 
-PRESS = Press(
+PRESS = MailKit(
     Remembering(
         [packaged("templates")],
         Site("Flash Briefs", POSTAL, LINKS.base_url),
@@ -211,10 +211,10 @@ class Office:
             assert campaign.id is not None
             return campaign.id
 
-    def approve(self, campaign_id: int, who: str = "Edna") -> None:
+    def approve(self, campaign_id: int, by: str = "Edna") -> None:
         with transaction(self.engine) as session:
-            digest = lifecycle.find(session, campaign_id).message_digest
-            lifecycle.approve(session, campaign_id, digest, who=who, now=self.now)
+            digest = lifecycle.get_campaign(session, campaign_id).content_hash
+            lifecycle.approve(session, campaign_id, digest, by=by, now=self.now)
 
     def schedule(
         self,
@@ -228,14 +228,14 @@ class Office:
         self.approve(campaign_id)
         with transaction(self.engine) as session:
             lifecycle.schedule(
-                session, campaign_id, at or self.now, who="Edna", now=self.now
+                session, campaign_id, at or self.now, by="Edna", now=self.now
             )
         return campaign_id
 
     def do(self, action: Any, campaign_id: int) -> None:
         """Pause, resume or cancel a campaign."""
         with transaction(self.engine) as session:
-            action(session, campaign_id, who="Edna", now=self.now)
+            action(session, campaign_id, by="Edna", now=self.now)
 
     def worker(self, name: str = "worker") -> Worker:
         return Worker(
@@ -275,7 +275,7 @@ class Office:
     def report(self, campaign_id: int = 1) -> Report:
         with reading(self.engine) as session:
             return report(
-                session, lifecycle.find(session, campaign_id), tracking=TRACKING
+                session, lifecycle.get_campaign(session, campaign_id), tracking=TRACKING
             )
 
     def states(self, campaign_id: int = 1) -> dict[DeliveryState, int]:

@@ -12,15 +12,15 @@ from flashmail.campaigns import briefs as stored
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.content import CampaignContent, compose
 from flashmail.database import reading, transaction
-from flashmail.digests.composing import Digest
-from flashmail.digests.runner import run_due
+from flashmail.digests.composing import DigestContent
+from flashmail.digests.runner import start_due_digests
 from flashmail.message import Message
 from flashmail.model import (
     Campaign,
+    DeliveryPreferences,
+    DigestItem,
     Frequency,
-    Owed,
     Priority,
-    Rhythm,
     Schedule,
     Subscription,
 )
@@ -29,7 +29,7 @@ from office import LINKS, SENDER, Office
 GRACE = timedelta(minutes=15)
 
 
-def make(digest: Digest) -> CampaignContent:
+def make(digest: DigestContent) -> CampaignContent:
     """A digest whose subject names its briefs."""
     every = [each.title for group in digest.groups for each in group.briefs]
     topics = tuple(group.topic for group in digest.groups if group.topic)
@@ -76,19 +76,19 @@ def tell(
     text = briefs.write_markdown(Brief(title, date(2026, 3, 2), topics=topics))
     campaign_id = office.draft(title, *topics, urgent=urgent)
     with transaction(office.engine) as session:
-        brief_id = stored.keep_brief(session, title, "", text, now=office.now)
+        brief_id = stored.store_brief(session, title, "", text, now=office.now)
         campaign = session.get_one(Campaign, campaign_id)
-        campaign.brief_id, campaign.corrects = brief_id, corrects
+        campaign.brief_id, campaign.amends_id = brief_id, corrects
     office.approve(campaign_id)
     with transaction(office.engine) as session:
-        lifecycle.schedule(session, campaign_id, office.now, who="Edna", now=office.now)
+        lifecycle.schedule(session, campaign_id, office.now, by="Edna", now=office.now)
     office.send_all()
     return campaign_id
 
 
 def look(office: Office) -> list[int]:
     """Let a scheduler look at the clock, and a worker send."""
-    begun = run_due(office.engine, make, missed_after=GRACE, now=office.now)
+    begun = start_due_digests(office.engine, make, missed_after=GRACE, now=office.now)
     office.send_all()
     return begun
 
@@ -104,7 +104,11 @@ def reads(
     office: Office, name: str, frequency: Frequency, *topics: str, **fields: Any
 ) -> int:
     """Have a reader of topics at a frequency; fields of a rhythm may be given, too."""
-    rhythm = {key: fields.pop(key) for key in Rhythm.model_fields if key in fields}
+    rhythm = {
+        key: fields.pop(key)
+        for key in DeliveryPreferences.model_fields
+        if key in fields
+    }
     reader = office.subscribe(name, *(topics or ("Iran",)), **fields)
     with transaction(office.engine) as session:
         for row in session.exec(
@@ -112,7 +116,7 @@ def reads(
         ):
             row.frequency = frequency
         if rhythm:
-            session.add(Rhythm(subscriber_id=reader, **rhythm))
+            session.add(DeliveryPreferences(subscriber_id=reader, **rhythm))
     return reader
 
 
@@ -124,11 +128,11 @@ def mails(office: Office) -> list[tuple[str, str]]:
     ]
 
 
-def owed(office: Office, campaign_id: int, reader: int) -> Owed:
-    row: Owed = office.get(Owed, (campaign_id, reader))
+def owed(office: Office, campaign_id: int, reader: int) -> DigestItem:
+    row: DigestItem = office.get(DigestItem, (campaign_id, reader))
     return row
 
 
-def all_owed(office: Office) -> list[Owed]:
+def all_owed(office: Office) -> list[DigestItem]:
     with reading(office.engine) as session:
-        return list(session.exec(select(Owed)))
+        return list(session.exec(select(DigestItem)))

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from flashmail.database import reading, transaction
-from flashmail.delivery.starting import address
+from flashmail.delivery.starting import create_deliveries
 from flashmail.model import Batch, Campaign, Subscriber, Subscription
 from office import NOON, Office
 
@@ -25,11 +25,13 @@ def test_batches_hold_everybody_once(office: Office, size: int) -> None:
 
     with transaction(office.engine) as session:
         campaign = session.get_one(Campaign, campaign_id)
-        assert address(session, campaign, batch_size=size, now=NOON) == len(ids)
+        assert create_deliveries(session, campaign, batch_size=size, now=NOON) == len(
+            ids
+        )
 
     with reading(office.engine) as session:
         batches = session.exec(select(Batch).order_by(Batch.id)).all()  # type: ignore[arg-type]
-    held = [[n for n in ids if each.first <= n <= each.last] for each in batches]
+    held = [[n for n in ids if each.first_id <= n <= each.last_id] for each in batches]
     assert held == [ids[at : at + size] for at in range(0, len(ids), size)]
 
 
@@ -38,7 +40,7 @@ def test_nobody_makes_no_batch(office: Office) -> None:
 
     with transaction(office.engine) as session:
         campaign = session.get_one(Campaign, campaign_id)
-        assert address(session, campaign, batch_size=2, now=NOON) == 0
+        assert create_deliveries(session, campaign, batch_size=2, now=NOON) == 0
 
     with reading(office.engine) as session:
         assert session.exec(select(Batch)).all() == []

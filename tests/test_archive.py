@@ -14,8 +14,8 @@ from flashmail import briefs
 from flashmail.briefs import Brief, Quote, Section, SectionKind
 from flashmail.campaigns import briefs as stored
 from flashmail.database import transaction
-from flashmail.model import Amends, Campaign, CampaignStatus, StoredBrief
-from flashmail.review.correction import Fix, correct
+from flashmail.model import AmendmentKind, Campaign, CampaignStatus, StoredBrief
+from flashmail.review.correction import CorrectionRequest, correct
 from office import NOON, PRESS, Office
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -26,7 +26,7 @@ def publish(
     title: str,
     *topics: str,
     corrects: int | None = None,
-    amends: Amends | None = None,
+    amends: AmendmentKind | None = None,
     **fields: Any,
 ) -> int:
     """Have a brief sent; return its campaign's number."""
@@ -46,10 +46,10 @@ def publish(
     campaign_id = office.draft(title, *(topics or ("Iran",)))
     with transaction(office.engine) as session:
         markdown = briefs.write_markdown(brief)
-        brief_id = stored.keep_brief(session, title, "", markdown, now=office.now)
+        brief_id = stored.store_brief(session, title, "", markdown, now=office.now)
         campaign = session.get_one(Campaign, campaign_id)
-        campaign.brief_id, campaign.corrects = brief_id, corrects
-        campaign.amends, campaign.started_at = amends, office.now
+        campaign.brief_id, campaign.amends_id = brief_id, corrects
+        campaign.amendment_kind, campaign.started_at = amends, office.now
         campaign.status = CampaignStatus.SENT
         for name, value in fields.items():
             setattr(campaign, name, value)
@@ -138,9 +138,15 @@ def test_a_correction_stays_at_its_address_and_says_when(
     client: TestClient, press_room: Office
 ) -> None:
     press_room.later(hours=1)
-    publish(press_room, "A Port Stays Shut", "Iran", corrects=1, amends=Amends.REST)
     publish(
-        press_room, "A Port Stays Shut", "Iran", corrects=1, amends=Amends.CORRECTION
+        press_room, "A Port Stays Shut", "Iran", corrects=1, amends=AmendmentKind.REST
+    )
+    publish(
+        press_room,
+        "A Port Stays Shut",
+        "Iran",
+        corrects=1,
+        amends=AmendmentKind.CORRECTION,
     )
 
     text = client.get("/archive/1/a-port-stays-shut").text
@@ -156,11 +162,11 @@ def test_a_correction_says_what_was_put_right(
 ) -> None:
     for hour, words in ((2, "It is *shut*.\n\n- Since Monday"), (3, "Since Tuesday.")):
         press_room.now = NOON.replace(hour=12 + hour)
-        amended: dict[str, Any] = {"corrects": 1, "amendment": words}
+        amended: dict[str, Any] = {"corrects": 1, "amendment_text": words}
         title = f"A Port Stays Shut {hour}"
-        publish(press_room, title, amends=Amends.REST, **amended)
+        publish(press_room, title, amends=AmendmentKind.REST, **amended)
         press_room.later(minutes=5)
-        publish(press_room, title, amends=Amends.CORRECTION, **amended)
+        publish(press_room, title, amends=AmendmentKind.CORRECTION, **amended)
 
     text = client.get("/archive/1/a-port-stays-shut-3").text
     first, second = text.split("Corrected on")[1:]
@@ -189,9 +195,9 @@ def test_words_of_a_correction_are_no_html(
 ) -> None:
     words = "<script>alert(1)</script>"
     how: dict[str, Any] = {
-        "amends": Amends.CORRECTION,
+        "amends": AmendmentKind.CORRECTION,
         "corrects": 1,
-        "amendment": words,
+        "amendment_text": words,
     }
     publish(press_room, "Shut", **how)
     assert "<script>alert" not in client.get("/archive/1/shut").text
@@ -201,10 +207,12 @@ def test_words_of_a_correction_are_no_html(
 def test_what_was_put_right_is_what_readers_were_told(
     client: TestClient, press_room: Office
 ) -> None:
-    fix = Fix(briefs.read(press_room.get(StoredBrief, 1).markdown), "It was Tuesday.")
-    made = correct(press_room.engine, PRESS, 1, fix, who="Edna", now=press_room.now)
+    fix = CorrectionRequest(
+        briefs.read(press_room.get(StoredBrief, 1).markdown), "It was Tuesday."
+    )
+    made = correct(press_room.engine, PRESS, 1, fix, by="Edna", now=press_room.now)
 
-    assert press_room.campaign(made.note).amendment == "It was Tuesday."
+    assert press_room.campaign(made.note).amendment_text == "It was Tuesday."
 
 
 def test_a_brief_that_was_taken_back_says_why(
@@ -214,8 +222,8 @@ def test_a_brief_that_was_taken_back_says_why(
         press_room,
         "A Port Reopens",
         corrects=1,
-        amends=Amends.RETRACTION,
-        amendment="We had it from one source only.",
+        amends=AmendmentKind.RETRACTION,
+        amendment_text="We had it from one source only.",
     )
 
     answer = client.get("/archive/1/a-port-reopens")
@@ -228,7 +236,13 @@ def test_a_brief_that_was_taken_back_says_why(
 def test_what_was_taken_back_says_so_and_no_more(
     client: TestClient, press_room: Office
 ) -> None:
-    publish(press_room, "A Port Reopens", "Iran", corrects=1, amends=Amends.RETRACTION)
+    publish(
+        press_room,
+        "A Port Reopens",
+        "Iran",
+        corrects=1,
+        amends=AmendmentKind.RETRACTION,
+    )
 
     answer = client.get("/archive/1/a-port-reopens")
 

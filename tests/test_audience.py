@@ -17,7 +17,7 @@ from flashmail.model import (
     SubscriberStatus,
     Subscription,
 )
-from flashmail.subscribers.explain import why
+from flashmail.subscribers.explain import explain
 from office import NOON, Office
 
 IRAN, ECONOMY, PAKISTAN = "Iran", "Iran Politics and Economy", "Pakistan"
@@ -45,7 +45,7 @@ def names(office: Office, segment: Segment, *, urgent: bool = False) -> list[str
 
 def reason(office: Office, name: str, segment: Segment, **how: Any) -> str:
     with reading(office.engine) as session:
-        found = why(session, f"{name.lower()}@example.org", segment, **how)
+        found = explain(session, f"{name.lower()}@example.org", segment, **how)
     assert found.included == (name in names(office, segment, **how))
     return found.words
 
@@ -223,4 +223,4 @@ def test_an_audience_can_be_addressed_without_leaving_the_database(
         assert session.scalar(select(func.count()).select_from(Delivery)) == 3
 
 
-COLUMNS = ("campaign_id", "subscriber_id", "state", "attempts", "reason", "at")
+COLUMNS = ("campaign_id", "subscriber_id", "state", "attempts", "reason", "state_since")

@@ -14,7 +14,7 @@ from flashmail.audience.selection import audience_query
 from flashmail.audience.topics import lineage, topic_ids
 from flashmail.database import reading, transaction
 from flashmail.model import Subscriber, Subscription
-from flashmail.subscribers.explain import attributes_of, why
+from flashmail.subscribers.explain import attributes_of, explain
 from office import Office
 
 TOPICS = {"Iran": "", "Economy": "Iran", "Oil": "Economy", "Pakistan": ""}
@@ -139,5 +139,5 @@ def test_a_reason_agrees_with_the_audience(crowd: Office, segment: Segment) -> N
     with reading(crowd.engine) as session:
         meant = set(session.scalars(audience_query(session, segment)))
         for person in session.exec(select(Subscriber)).all():
-            said = why(session, person.address, segment)
+            said = explain(session, person.address, segment)
             assert said.included == (person.id in meant), said

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples import examples
-from flashmail.bounces import Kind, read_bounce
+from flashmail.bounces import BounceKind, read_bounce
 from returned import SAMPLES, complaint, dsn, notice, sample
 
 TOKEN = "0000000100000001" + "a" * 32
@@ -18,18 +18,18 @@ Case = tuple[str, str]
 @pytest.mark.parametrize(
     ("name", "kind", "address", "status"),
     [
-        ("postfix-unknown-user", Kind.HARD, "anne@example.com", "5.1.1"),
-        ("exim-mailbox-full", Kind.SOFT, "ben@example.com", "5.2.2"),
-        ("qmail-no-mailbox", Kind.HARD, "carla@example.com", "5.1.1"),
-        ("gmail-german", Kind.HARD, "dora@example.com", ""),
-        ("arf-abuse-redacted", Kind.COMPLAINT, "redacted@example.com", ""),
-        ("vacation-null-sender", Kind.AUTO_REPLY, "", ""),
-        ("exchange-delayed", Kind.NONE, "fay@example.com", "4.4.7"),
+        ("postfix-unknown-user", BounceKind.HARD, "anne@example.com", "5.1.1"),
+        ("exim-mailbox-full", BounceKind.SOFT, "ben@example.com", "5.2.2"),
+        ("qmail-no-mailbox", BounceKind.HARD, "carla@example.com", "5.1.1"),
+        ("gmail-german", BounceKind.HARD, "dora@example.com", ""),
+        ("arf-abuse-redacted", BounceKind.COMPLAINT, "redacted@example.com", ""),
+        ("vacation-null-sender", BounceKind.AUTO_REPLY, "", ""),
+        ("exchange-delayed", BounceKind.NONE, "fay@example.com", "4.4.7"),
     ],
 )
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
 def test_each_system_is_understood_with_any_line_ends(
-    name: str, kind: Kind, address: str, status: str, end: bytes
+    name: str, kind: BounceKind, address: str, status: str, end: bytes
 ) -> None:
     told = read_bounce(sample(name).replace(b"\n", end))
 
@@ -40,51 +40,56 @@ def test_each_system_is_understood_with_any_line_ends(
 @pytest.mark.parametrize(
     ("action", "status", "said", "kind"),
     [
-        ("failed", "5.1.1", "", Kind.HARD),
-        ("Failed", "5.1.1", "550 user unknown", Kind.HARD),
-        ("failed (bad mailbox)", "5.1.1 (unknown)", "", Kind.HARD),
-        ("error", "5.1.1", "", Kind.HARD),
-        ("failed", "5.0.0", "550 No such user here", Kind.HARD),
-        ("failed", "5.1.10", "RESOLVER.ADR.RecipientNotFound", Kind.HARD),
-        ("failed", "5.4.1", "550 5.4.1 Recipient rejected: Access denied", Kind.HARD),
-        ("failed", "5.2.1", "550 5.2.1 mailbox disabled", Kind.HARD),
-        ("failed", "5.1.2", "Host unknown", Kind.HARD),
-        ("failed", "", "550 5.1.1 user unknown", Kind.HARD),
+        ("failed", "5.1.1", "", BounceKind.HARD),
+        ("Failed", "5.1.1", "550 user unknown", BounceKind.HARD),
+        ("failed (bad mailbox)", "5.1.1 (unknown)", "", BounceKind.HARD),
+        ("error", "5.1.1", "", BounceKind.HARD),
+        ("failed", "5.0.0", "550 No such user here", BounceKind.HARD),
+        ("failed", "5.1.10", "RESOLVER.ADR.RecipientNotFound", BounceKind.HARD),
+        (
+            "failed",
+            "5.4.1",
+            "550 5.4.1 Recipient rejected: Access denied",
+            BounceKind.HARD,
+        ),
+        ("failed", "5.2.1", "550 5.2.1 mailbox disabled", BounceKind.HARD),
+        ("failed", "5.1.2", "Host unknown", BounceKind.HARD),
+        ("failed", "", "550 5.1.1 user unknown", BounceKind.HARD),
         # It may pass, whatever the action says.
-        ("failed", "4.4.7", "", Kind.SOFT),
-        ("failed", "4.2.2", "mailbox full", Kind.SOFT),
-        ("failed", "4.1.1", "450 4.1.1 user unknown", Kind.SOFT),
-        ("failed", "5.0.0", "452 4.2.2 mailbox full", Kind.SOFT),
-        ("failed", "5.0.0", "451 try again later", Kind.SOFT),
-        ("failed", "5.4.7", "delivery time expired", Kind.SOFT),
-        ("failed", "5.0.0", "retry timeout exceeded", Kind.SOFT),
+        ("failed", "4.4.7", "", BounceKind.SOFT),
+        ("failed", "4.2.2", "mailbox full", BounceKind.SOFT),
+        ("failed", "4.1.1", "450 4.1.1 user unknown", BounceKind.SOFT),
+        ("failed", "5.0.0", "452 4.2.2 mailbox full", BounceKind.SOFT),
+        ("failed", "5.0.0", "451 try again later", BounceKind.SOFT),
+        ("failed", "5.4.7", "delivery time expired", BounceKind.SOFT),
+        ("failed", "5.0.0", "retry timeout exceeded", BounceKind.SOFT),
         # The mailbox is there, but full.
-        ("failed", "5.2.2", "", Kind.SOFT),
-        ("failed", "5.0.0", "552 Quota exceeded", Kind.SOFT),
-        ("failed", "5.5.0", "550 5.5.0 Postfach ist voll", Kind.SOFT),
-        ("failed", "5.2.3", "message too large", Kind.SOFT),
+        ("failed", "5.2.2", "", BounceKind.SOFT),
+        ("failed", "5.0.0", "552 Quota exceeded", BounceKind.SOFT),
+        ("failed", "5.5.0", "550 5.5.0 Postfach ist voll", BounceKind.SOFT),
+        ("failed", "5.2.3", "message too large", BounceKind.SOFT),
         # It is us that they do not want.
-        ("failed", "5.7.1", "550 5.7.1 message looks like spam", Kind.SOFT),
-        ("failed", "5.7.26", "unauthenticated", Kind.SOFT),
-        ("failed", "5.0.0", "554 blocked using an RBL: blocklist", Kind.SOFT),
-        ("failed", "5.1.8", "sender address rejected", Kind.SOFT),
-        ("failed", "5.6.0", "content", Kind.SOFT),
+        ("failed", "5.7.1", "550 5.7.1 message looks like spam", BounceKind.SOFT),
+        ("failed", "5.7.26", "unauthenticated", BounceKind.SOFT),
+        ("failed", "5.0.0", "554 blocked using an RBL: blocklist", BounceKind.SOFT),
+        ("failed", "5.1.8", "sender address rejected", BounceKind.SOFT),
+        ("failed", "5.6.0", "content", BounceKind.SOFT),
         # Nothing was lost.
-        ("delayed", "4.4.1", "connection timed out", Kind.NONE),
-        ("delayed", "5.1.1", "", Kind.NONE),
-        ("relayed", "2.1.9", "", Kind.NONE),
-        ("relayed", "5.0.0", "", Kind.NONE),
-        ("delivered", "2.0.0", "", Kind.NONE),
-        ("expanded", "2.0.0", "", Kind.NONE),
-        ("failed", "2.0.0", "", Kind.NONE),
+        ("delayed", "4.4.1", "connection timed out", BounceKind.NONE),
+        ("delayed", "5.1.1", "", BounceKind.NONE),
+        ("relayed", "2.1.9", "", BounceKind.NONE),
+        ("relayed", "5.0.0", "", BounceKind.NONE),
+        ("delivered", "2.0.0", "", BounceKind.NONE),
+        ("expanded", "2.0.0", "", BounceKind.NONE),
+        ("failed", "2.0.0", "", BounceKind.NONE),
         # Cut off before it says that it is for good.
-        ("", "5.1.1", "", Kind.SOFT),
-        ("", "", "", Kind.NONE),
-        ("failed", "", "", Kind.SOFT),
+        ("", "5.1.1", "", BounceKind.SOFT),
+        ("", "", "", BounceKind.NONE),
+        ("failed", "", "", BounceKind.SOFT),
     ],
 )
 def test_only_a_failure_for_good_is_hard(
-    action: str, status: str, said: str, kind: Kind
+    action: str, status: str, said: str, kind: BounceKind
 ) -> None:
     assert read_bounce(dsn(action, status, said)).kind is kind
 
@@ -114,18 +119,18 @@ def test_the_address_that_we_wrote_to_is_told_of_a_forwarded_mail() -> None:
 @pytest.mark.parametrize(
     ("feedback", "kind"),
     [
-        ("abuse", Kind.COMPLAINT),
-        ("Fraud", Kind.COMPLAINT),
-        ("virus", Kind.COMPLAINT),
-        ("other", Kind.COMPLAINT),
-        ("opt-out", Kind.COMPLAINT),
-        ("not-spam", Kind.NONE),
-        ("auth-failure", Kind.NONE),
-        ("", Kind.NONE),
+        ("abuse", BounceKind.COMPLAINT),
+        ("Fraud", BounceKind.COMPLAINT),
+        ("virus", BounceKind.COMPLAINT),
+        ("other", BounceKind.COMPLAINT),
+        ("opt-out", BounceKind.COMPLAINT),
+        ("not-spam", BounceKind.NONE),
+        ("auth-failure", BounceKind.NONE),
+        ("", BounceKind.NONE),
     ],
 )
 def test_a_feedback_report_is_a_complaint_unless_it_says_otherwise(
-    feedback: str, kind: Kind
+    feedback: str, kind: BounceKind
 ) -> None:
     assert read_bounce(complaint(feedback)).kind is kind
 
@@ -141,7 +146,7 @@ def test_hotmail_complains_in_a_form_of_its_own() -> None:
     told = read_bounce(raw)
 
     assert (told.kind, told.address, told.token) == (
-        Kind.COMPLAINT,
+        BounceKind.COMPLAINT,
         "anne@example.org",
         TOKEN,
     )
@@ -190,16 +195,16 @@ LATER = [
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [(text, Kind.HARD) for text in GONE]
-    + [(text, Kind.SOFT) for text in FOR_NOW]
-    + [(text, Kind.NONE) for text in LATER],
+    [(text, BounceKind.HARD) for text in GONE]
+    + [(text, BounceKind.SOFT) for text in FOR_NOW]
+    + [(text, BounceKind.NONE) for text in LATER],
 )
-def test_a_notice_in_prose_is_understood(text: str, kind: Kind) -> None:
+def test_a_notice_in_prose_is_understood(text: str, kind: BounceKind) -> None:
     told = read_bounce(notice(text))
 
     assert told.kind is kind
     assert told.address in ("anne@example.org", "")
-    assert told.address or kind is Kind.NONE
+    assert told.address or kind is BounceKind.NONE
 
 
 def test_words_of_the_enclosed_mail_say_nothing() -> None:
@@ -234,7 +239,7 @@ def test_a_vacation_note_never_counts(subject: str) -> None:
     text = "550 5.1.1 user unknown. old@example.org could not be delivered."
     for sender in ("erik@example.org", "postmaster@example.org"):
         told = read_bounce(notice(text, subject=subject, sender=sender))
-        assert told.kind is Kind.AUTO_REPLY
+        assert told.kind is BounceKind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_a_vacation_note_never_counts(subject: str) -> None:
 def test_an_answer_that_says_it_is_one_never_counts(mark: str) -> None:
     raw = notice("user unknown", sender="erik@example.org", more=f"{mark}\n")
 
-    assert read_bounce(raw).kind is Kind.AUTO_REPLY
+    assert read_bounce(raw).kind is BounceKind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -270,7 +275,10 @@ def test_an_answer_that_says_it_is_one_never_counts(mark: str) -> None:
     ],
 )
 def test_ordinary_mail_never_counts(subject: str, sender: str, text: str) -> None:
-    assert read_bounce(notice(text, subject=subject, sender=sender)).kind is Kind.NONE
+    assert (
+        read_bounce(notice(text, subject=subject, sender=sender)).kind
+        is BounceKind.NONE
+    )
 
 
 def test_a_bounce_that_somebody_forwards_is_an_ordinary_mail() -> None:
@@ -280,14 +288,14 @@ def test_a_bounce_that_somebody_forwards_is_an_ordinary_mail() -> None:
         b"Content-Type: message/rfc822\n\n" + dsn() + b"\n--out--\n"
     )
 
-    assert read_bounce(raw).kind is Kind.NONE
+    assert read_bounce(raw).kind is BounceKind.NONE
 
 
 def test_a_receipt_is_an_answer() -> None:
     raw = dsn().replace(b"delivery-status", b"disposition-notification")
     raw = raw.replace(b"Subject: Undelivered Mail", b"Subject: Read: Storm")
 
-    assert read_bounce(raw).kind is Kind.AUTO_REPLY
+    assert read_bounce(raw).kind is BounceKind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(
@@ -313,7 +321,7 @@ def test_a_badly_made_notification_is_read_all_the_same(
     raw = dsn()
     assert before in raw
 
-    assert read_bounce(raw.replace(before, after)).kind is Kind.HARD
+    assert read_bounce(raw.replace(before, after)).kind is BounceKind.HARD
 
 
 @pytest.mark.parametrize(

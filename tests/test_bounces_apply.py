@@ -13,7 +13,7 @@ from flashmail.bounces import read_bounce
 from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import DeliveryState, EventKind, SubscriberStatus, Suppression
-from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.bounce_intake import match_bounce
 from flashmail.tracking.recording import record
 from flashmail.transports import Outcome
 from office import Office
@@ -36,7 +36,9 @@ def sent(office: Office) -> Office:
 def bounce(office: Office, raw: bytes) -> int:
     """Let a mail come back; return how many events were new."""
     with transaction(office.engine) as session:
-        event = event_of(session, office.tokens, read_bounce(raw), raw, now=office.now)
+        event = match_bounce(
+            session, office.tokens, read_bounce(raw), raw, now=office.now
+        )
         return record(session, [event] if event else [])
 
 
@@ -215,7 +217,7 @@ def test_what_is_no_bounce_changes_nothing(sent: Office, name: str) -> None:
 def test_a_mail_cannot_lie_about_its_age(sent: Office, date: str) -> None:
     raw = dsn(token=sent.token(Purpose.BOUNCE)).replace(b"2026", date.encode())
     with transaction(sent.engine) as session:
-        event = event_of(session, sent.tokens, read_bounce(raw), raw, now=sent.now)
+        event = match_bounce(session, sent.tokens, read_bounce(raw), raw, now=sent.now)
 
     assert event
     assert event.at == sent.now

@@ -179,7 +179,7 @@ def test_a_name_below_a_quote_needs_no_dash_but_is_doubted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "person", "role"),
+    ("signature", "person", "role"),
     [
         ("Jo Roe", "Jo Roe", ""),
         ("Jo Roe, Fellow, Energy Press", "Jo Roe", "Fellow, Energy Press"),
@@ -197,14 +197,14 @@ def test_a_name_below_a_quote_needs_no_dash_but_is_doubted() -> None:
         ("Jo Roe, Chair of the “Gulf” Press", "Jo Roe", "Chair of the “Gulf” Press"),
     ],
 )
-def test_person_and_role_are_told_apart(who: str, person: str, role: str) -> None:
-    assert analysis(f"“It is early.” — {who}\n").quotes == (
+def test_person_and_role_are_told_apart(signature: str, person: str, role: str) -> None:
+    assert analysis(f"“It is early.” — {signature}\n").quotes == (
         Quote("It is early.", person, role),
     )
 
 
 @pytest.mark.parametrize(
-    ("who", "person", "role"),
+    ("signature", "person", "role"),
     [
         ("Jo Roe and Al Poe, Fellows", "Jo Roe and Al Poe", "Fellows"),
         ("Jo Roe, Dean; Al Poe, Fellow", "Jo Roe and Al Poe", "Dean; Fellow"),
@@ -212,9 +212,9 @@ def test_person_and_role_are_told_apart(who: str, person: str, role: str) -> Non
     ],
 )
 def test_people_who_share_a_quote_stay_together(
-    who: str, person: str, role: str
+    signature: str, person: str, role: str
 ) -> None:
-    brief = analysis(f"“It is early.” — {who}\n")
+    brief = analysis(f"“It is early.” — {signature}\n")
 
     assert brief.quotes == (Quote("It is early.", person, role),)
     assert f"11: {person!r}" in messages(brief)

@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 from flashmail import briefs
 from flashmail.briefs import Quote, SectionKind
 from flashmail.drafts.html_text import text_of_html, text_of_page
-from flashmail.drafts.sources import Source, text_of, text_of_docx
-from flashmail.errors import CannotBring
+from flashmail.drafts.sources import DraftSource, text_of, text_of_docx
+from flashmail.errors import CannotImport
 from flashmail.fetch import CannotFetch, Fetched
-from flashmail.model import BriefDraft
+from flashmail.model import Draft
 from office import Office
 from word import document, packed
 
@@ -69,7 +69,7 @@ def test_a_word_document_becomes_a_brief() -> None:
     ],
 )
 def test_what_is_no_word_document_is_refused(data: bytes) -> None:
-    with pytest.raises(CannotBring, match="damaged"):
+    with pytest.raises(CannotImport, match="damaged"):
         text_of_docx(data)
 
 
@@ -77,7 +77,7 @@ def test_a_document_that_unpacks_to_too_much_is_refused() -> None:
     bomb = packed({"word/document.xml": b" " * 30_000_000})
 
     assert len(bomb) < 100_000
-    with pytest.raises(CannotBring, match="too large"):
+    with pytest.raises(CannotImport, match="too large"):
         text_of_docx(bomb)
 
 
@@ -102,7 +102,7 @@ def test_a_page_becomes_a_brief_without_what_stands_around_it() -> None:
 
 
 def test_a_page_without_text_says_what_to_do() -> None:
-    with pytest.raises(CannotBring, match="Paste the text"):
+    with pytest.raises(CannotImport, match="Paste the text"):
         text_of_page(b"<html><body><script>render()</script></body></html>")
 
 
@@ -120,7 +120,7 @@ def test_a_page_is_read_in_its_own_letters(data: bytes, charset: str) -> None:
 
 
 def test_a_page_nested_beyond_reason_is_refused() -> None:
-    with pytest.raises(CannotBring, match="nested"):
+    with pytest.raises(CannotImport, match="nested"):
         text_of_html("<div>" * 3_000)
 
 
@@ -168,7 +168,7 @@ def answering(status: int, kind: str, body: bytes) -> Fetched:
 
 
 def test_an_address_is_fetched_and_read() -> None:
-    source = Source(url=" https://example.org/ ")
+    source = DraftSource(url=" https://example.org/ ")
     page = answering(200, "text/html", PAGE.encode())
 
     assert "their gauges" in text_of(source, fetch=lambda url: page)
@@ -177,23 +177,23 @@ def test_an_address_is_fetched_and_read() -> None:
 def test_a_page_that_is_not_there_is_said() -> None:
     page = answering(404, "text/html", b"<p>Sorry</p>")
 
-    with pytest.raises(CannotBring, match="answered 404"):
-        text_of(Source(url="https://example.org/"), fetch=lambda url: page)
+    with pytest.raises(CannotImport, match="answered 404"):
+        text_of(DraftSource(url="https://example.org/"), fetch=lambda url: page)
 
 
 def test_who_cannot_fetch_is_told_to_paste() -> None:
     def refuse(url: str) -> Fetched:
         raise CannotFetch(f"{url} is refused.")
 
-    with pytest.raises(CannotBring, match="Paste the text"):
-        text_of(Source(url="https://example.org/"), fetch=refuse)
+    with pytest.raises(CannotImport, match="Paste the text"):
+        text_of(DraftSource(url="https://example.org/"), fetch=refuse)
 
 
 def test_a_document_is_uploaded_in_the_page(client: TestClient, office: Office) -> None:
     given = {"file": ("brief.docx", document(WRITTEN))}
 
     assert client.post("/briefs", files=given).status_code == 303
-    assert office.get(BriefDraft, 1).title == "Ministers Agree on Open Rivers"
+    assert office.get(Draft, 1).title == "Ministers Agree on Open Rivers"
 
 
 def test_no_page_of_our_own_network_is_read_in_the_page(client: TestClient) -> None:

@@ -188,7 +188,9 @@ def test_nothing_that_somebody_wrote_runs(
     text = DRAFT.replace("Talks End", f'"{title}"').replace("on Monday", payload)
     written(office, text=text, title=payload)
     with transaction(office.engine) as session:
-        session.add(AuditEntry(at=NOON, who=payload, action=payload, subject=payload))
+        session.add(
+            AuditEntry(at=NOON, done_by=payload, action=payload, subject=payload)
+        )
     page = sit(ada)
 
     for path in (*PAGES, "/campaigns/1/html"):

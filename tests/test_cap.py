@@ -33,7 +33,7 @@ def two(client: TestClient, office: Office) -> Office:
 def capped(office: Office, who: Staff, daily: int | None) -> None:
     with transaction(office.engine) as session:
         staff = members.find(session, who.key)
-        members.cap(session, staff, daily, who="Ada", now=NOON)
+        members.cap(session, staff, daily, by="Ada", now=NOON)
 
 
 def sit(client: TestClient, office: Office, name: str) -> Staff:
@@ -45,7 +45,7 @@ def sit(client: TestClient, office: Office, name: str) -> Staff:
 
 def left(office: Office, staff: Staff) -> int | None:
     with reading(office.engine) as session:
-        return permissions.left(session, staff, now=datetime.now(UTC))
+        return permissions.remaining_today(session, staff, now=datetime.now(UTC))
 
 
 def test_what_is_within_it_goes_and_what_is_over_it_does_not(
@@ -118,7 +118,7 @@ def test_admins_and_who_has_none_are_not_counted(
     assert left(two, sit(client, two, "Ada")) is None
     assert left(two, sit(client, two, "Edna")) is None
     with reading(two.engine) as session:
-        permissions.require_room(session, None, 10**6, now=NOON)
+        permissions.require_capacity(session, None, 10**6, now=NOON)
 
 
 def test_an_admin_sets_it_in_the_pages(client: TestClient, two: Office) -> None:
@@ -126,13 +126,13 @@ def test_an_admin_sets_it_in_the_pages(client: TestClient, two: Office) -> None:
 
     assert "no limit" in client.get("/staff").text
     assert client.post("/staff/1/cap", data={"daily": "5,000"}).status_code == 303
-    assert two.get(Staff, 1).daily_cap == 5000
+    assert two.get(Staff, 1).daily_send_limit == 5000
     assert 'value="5000"' in client.get("/staff/1").text
     assert "5,000" in client.get("/staff").text
     for wrong in ("-1", "many", "1e9", "9999999999"):
         assert client.post("/staff/1/cap", data={"daily": wrong}).status_code == 409
     client.post("/staff/1/cap", data={"daily": ""})
-    assert two.get(Staff, 1).daily_cap is None
+    assert two.get(Staff, 1).daily_send_limit is None
     with Session(two.engine) as session:
         told = [each.action for each in session.exec(select(AuditEntry))]
     assert {"cap at 5,000 people a day", "cap at no number"} <= set(told)

@@ -162,7 +162,7 @@ def test_nothing_that_somebody_is_called_runs(
         "/subscribers/1",
         "/subscribers/1/edit",
         "/suppressions",
-        "/campaigns/1/report?who=anne@example.org",
+        "/campaigns/1/report?address=anne@example.org",
         "/segments/new",
     ):
         phone.goto(f"{house}{path}")

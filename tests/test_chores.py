@@ -15,19 +15,19 @@ from sqlmodel import select
 
 from flashmail import bootstrap
 from flashmail.database import reading, transaction
-from flashmail.maintenance import LEASE, let_go, take
+from flashmail.maintenance import LEASE, acquire_lease, release_lease
 from flashmail.model import (
-    ALL,
+    ALL_LINKS,
     EngagementTotal,
     Headcount,
-    Knock,
-    KnockState,
-    Letter,
-    LetterState,
+    RequestState,
+    SubscriptionRequest,
+    TransactionalMail,
+    TransactionalState,
 )
 from flashmail.settings import load
 from flashmail.tracking.engagement import erase
-from flashmail.transactional.queue import tell
+from flashmail.transactional.queue import notify_staff
 from office import NOON, Office
 from shell import Home
 
@@ -36,31 +36,31 @@ LETTERS = 5
 
 def test_one_process_has_the_duty_as_long_as_it_lives(office: Office) -> None:
     engine = office.engine
-    assert take(engine, "one", now=NOON)
-    assert not take(engine, "two", now=NOON)
+    assert acquire_lease(engine, "one", now=NOON)
+    assert not acquire_lease(engine, "two", now=NOON)
 
     soon = NOON + LEASE / 2
-    assert take(engine, "one", now=soon)
-    assert not take(engine, "two", now=NOON + LEASE)
+    assert acquire_lease(engine, "one", now=soon)
+    assert not acquire_lease(engine, "two", now=NOON + LEASE)
 
-    assert take(engine, "two", now=soon + LEASE)
-    assert not take(engine, "one", now=soon + LEASE)
+    assert acquire_lease(engine, "two", now=soon + LEASE)
+    assert not acquire_lease(engine, "one", now=soon + LEASE)
 
 
 def test_who_ends_lets_another_one_go_on_at_once(office: Office) -> None:
-    assert take(office.engine, "one", now=NOON)
-    let_go(office.engine, "two")
-    assert not take(office.engine, "two", now=NOON)
+    assert acquire_lease(office.engine, "one", now=NOON)
+    release_lease(office.engine, "two")
+    assert not acquire_lease(office.engine, "two", now=NOON)
 
-    let_go(office.engine, "one")
+    release_lease(office.engine, "one")
 
-    assert take(office.engine, "two", now=NOON)
+    assert acquire_lease(office.engine, "two", now=NOON)
 
 
 def test_of_many_who_want_the_duty_at_once_one_gets_it(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         pytest.skip("one connection in memory is nobody's rival")
-    got = at_once(lambda n: take(engine, f"process {n}", now=NOON))
+    got = at_once(lambda n: acquire_lease(engine, f"process {n}", now=NOON))
 
     assert sorted(got) == [False, False, False, True]
 
@@ -77,7 +77,9 @@ def test_two_who_erase_at_once_count_everybody_once(office: Office) -> None:
     at_once(lambda _: erase(office.engine, keep=keep, now=later))
 
     with reading(office.engine) as session:
-        rows = session.exec(select(EngagementTotal).where(EngagementTotal.link == ALL))
+        rows = session.exec(
+            select(EngagementTotal).where(EngagementTotal.link == ALL_LINKS)
+        )
         assert [(row.times, row.people) for row in rows] == [(1, 1)]
 
 
@@ -105,8 +107,14 @@ def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
     now = datetime.now(UTC)
     with transaction(engine) as session:
         for n in range(LETTERS):
-            tell(session, ["edna@example.org"], f"No. {n}", "!", who="us", now=now)
-        session.add(Knock(address="z@example.org", key="z@example.org", at=now))
+            notify_staff(
+                session, ["edna@example.org"], f"No. {n}", "!", by="us", now=now
+            )
+        session.add(
+            SubscriptionRequest(
+                address="z@example.org", key="z@example.org", created_at=now
+            )
+        )
     command = [sys.executable, "-m", "flashmail", "--home", str(home.folder), "worker"]
     workers = [
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)
@@ -128,10 +136,14 @@ def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
 
 def all_done(engine: Engine) -> bool:
     with reading(engine) as session:
-        letters = set(session.exec(select(Letter.state)))
-        knocks = set(session.exec(select(Knock.state)))
+        letters = set(session.exec(select(TransactionalMail.state)))
+        knocks = set(session.exec(select(SubscriptionRequest.state)))
         counted = session.exec(select(Headcount)).first() is not None
-    return letters == {LetterState.SENT} and knocks == {KnockState.MAILED} and counted
+    return (
+        letters == {TransactionalState.SENT}
+        and knocks == {RequestState.MAILED}
+        and counted
+    )
 
 
 def wait_until(done: Callable[[], bool], within: float = 20) -> None:

@@ -41,7 +41,7 @@ def test_without_a_word_it_is_only_stopped(sent: Home) -> None:
 
 
 def test_a_rehearsal_tells_whom_it_means(sent: Home) -> None:
-    told = sent.json("campaign", "rehearse", "1")
+    told = sent.json("campaign", "dry-run", "1")
 
     assert told["meant"] == 2
     assert told["refused"] == {}

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from flashmail import bootstrap, cli
-from flashmail.model import AuditEntry, Campaign, LoneApproval
+from flashmail.model import AuditEntry, Campaign, SelfApproval
 from flashmail.settings import load
 from shell import BRIEF, Home
 
@@ -50,8 +50,8 @@ def test_somebody_answers_for_what_they_name_and_all_are_told(home: Home) -> Non
 
     home.run("send", file, "--yes", *answer)
 
-    [alone] = kept(home, LoneApproval)
-    assert isinstance(alone, LoneApproval)
+    [alone] = kept(home, SelfApproval)
+    assert isinstance(alone, SelfApproval)
     assert alone.reason == f"{REASON} (despite placeholder)"
     entries = [each for each in kept(home, AuditEntry) if isinstance(each, AuditEntry)]
     [entry] = [each for each in entries if each.action == "despite"]

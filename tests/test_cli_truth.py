@@ -11,7 +11,7 @@ from flashmail.database import transaction
 from flashmail.links import Purpose
 from flashmail.model import Delivery, DeliveryState, EventKind
 from flashmail.settings import load
-from flashmail.tracking.hits import Sighting, keep
+from flashmail.tracking.hits import Hit, keep
 from shell import Home
 
 GHOST = "email,subscribed_to_emails,labels\nzoe@example.org,true,iran\nnobody,true,\n"
@@ -45,7 +45,7 @@ def read(home: Home) -> None:
     """Let Anne open her mail in a year's time."""
     settings = load(home.folder)
     at = datetime.now(UTC).replace(year=2126)
-    seen = Sighting(EventKind.OPENED, 1, 1, None, at, "Firefox/128.0", "")
+    seen = Hit(EventKind.OPENED, 1, 1, None, at, "Firefox/128.0", "")
     keep(bootstrap.engine(settings), [seen])
 
 
@@ -54,7 +54,7 @@ def test_engagement_is_told_judged_anew_and_erased(home: Home) -> None:
     read(home)
 
     told = home.json("campaign", "report", "1")
-    judged = home.json("events", "relabel")
+    judged = home.json("events", "reclassify")
     again = home.run("events", "erase", status=2)
     erased = home.json("events", "erase", "--days", "1")
 

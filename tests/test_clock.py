@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from flashmail.database import TRUSTED_FOR, DatabaseClock, clock_of, reading, utc_now
 from flashmail.delivery.claim import LEASE, claim
-from flashmail.delivery.ledger import rescue
+from flashmail.delivery.ledger import take_over_expired
 from office import Office
 
 #: A database that machines share.
@@ -55,5 +55,5 @@ def test_a_lease_holds_for_every_worker_as_long_as_for_its_own(office: Office) -
     claim(office.engine, "one", now=clock())
 
     other = DatabaseClock(office.engine, ticks=lambda: 0.0)
-    assert rescue(office.engine, now=other()) == 0
-    assert rescue(office.engine, now=other() + LEASE * 2) == 1
+    assert take_over_expired(office.engine, now=other()) == 0
+    assert take_over_expired(office.engine, now=other() + LEASE * 2) == 1

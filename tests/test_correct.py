@@ -11,19 +11,25 @@ from examples import examples
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief, Section, SectionKind
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.briefs import keep
-from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.briefs import store_brief_once
+from flashmail.campaigns.content import create_campaign as campaigns_draft
 from flashmail.campaigns.content import draft_of
-from flashmail.campaigns.lifecycle import CampaignMoved
+from flashmail.campaigns.lifecycle import InvalidTransition
 from flashmail.database import transaction
 from flashmail.delivery.intervention import retry
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.message import fields
 from flashmail.message.mime import compiled
-from flashmail.model import Amends, CampaignStatus, Delivery, DeliveryState, Priority
-from flashmail.review.correction import Amended, Fix, correct, retract
-from flashmail.review.dry_run import rehearse
+from flashmail.model import (
+    AmendmentKind,
+    CampaignStatus,
+    Delivery,
+    DeliveryState,
+    Priority,
+)
+from flashmail.review.correction import Amendments, CorrectionRequest, correct, retract
+from flashmail.review.dry_run import dry_run
 from flashmail.transports import Outcome
 from office import LINKS, PRESS, SENDER, Office
 
@@ -35,7 +41,9 @@ def brief(said: str) -> Brief:
     return Brief("Talks End", date(2026, 3, 2), (latest,), topics=("Iran",))
 
 
-FIX = Fix(brief("Ministers signed on Tuesday."), "It was on Tuesday, not Monday.")
+FIX = CorrectionRequest(
+    brief("Ministers signed on Tuesday."), "It was on Tuesday, not Monday."
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +65,8 @@ def sent_to(office: Office, what: Any, people: int) -> None:
     for number in range(people):
         office.subscribe(f"Reader{number}", "Iran")
     with transaction(office.engine) as session:
-        brief_id = keep(session, brief(WRONG), now=office.now)
-        campaigns_draft(session, what, brief_id=brief_id, who="Edna", now=office.now)
+        brief_id = store_brief_once(session, brief(WRONG), now=office.now)
+        campaigns_draft(session, what, brief_id=brief_id, by="Edna", now=office.now)
     office.approve(1)
     schedule(office, 1)
 
@@ -66,14 +74,14 @@ def sent_to(office: Office, what: Any, people: int) -> None:
 def schedule(office: Office, *numbers: int) -> None:
     with transaction(office.engine) as session:
         for number in numbers:
-            lifecycle.schedule(session, number, office.now, who="Ada", now=office.now)
+            lifecycle.schedule(session, number, office.now, by="Ada", now=office.now)
 
 
-def mend(office: Office, fix: Fix = FIX) -> Amended:
-    return correct(office.engine, PRESS, 1, fix, who="Edna", now=office.now)
+def mend(office: Office, fix: CorrectionRequest = FIX) -> Amendments:
+    return correct(office.engine, PRESS, 1, fix, by="Edna", now=office.now)
 
 
-def let_go(office: Office, made: Amended) -> None:
+def let_go(office: Office, made: Amendments) -> None:
     for number in (made.note, made.rest):
         if number is not None:
             office.approve(number, "Ada")
@@ -135,7 +143,7 @@ def test_where_everybody_got_it_there_is_no_rest(office: Office, rendered: Any) 
 
     made = mend(office)
 
-    assert made == Amended(note=2)
+    assert made == Amendments(note=2)
     assert office.status(1) is CampaignStatus.SENT
 
 
@@ -197,7 +205,7 @@ def test_what_is_in_a_workers_hands_is_waited_for(
     office: Office, rendered: Any
 ) -> None:
     sent_to(office, rendered, 2)
-    made: list[Amended] = []
+    made: list[Amendments] = []
 
     def halt() -> None:
         if not made:
@@ -205,8 +213,8 @@ def test_what_is_in_a_workers_hands_is_waited_for(
             office.approve(made[0].note, "Ada")
             schedule(office, made[0].note)
             with pytest.raises(WrongInput, match="on their way"):
-                rehearse(
-                    office.engine, made[0].note, office.tokens, who="E", now=office.now
+                dry_run(
+                    office.engine, made[0].note, office.tokens, by="E", now=office.now
                 )
             office.worker("other").tidy()
 
@@ -237,12 +245,12 @@ def test_a_brief_is_taken_back_from_those_who_got_it(
     office.send_one()
     words = "No agreement was signed."
 
-    made = retract(office.engine, PRESS, 1, words, who="Edna", now=office.now)
+    made = retract(office.engine, PRESS, 1, words, by="Edna", now=office.now)
     let_go(office, made)
 
     assert got(office, "Retraction: Talks End") == [1]
     assert made.rest is None
-    assert office.campaign(made.note).amends is Amends.RETRACTION
+    assert office.campaign(made.note).amendment_kind is AmendmentKind.RETRACTION
     assert WRONG not in office.post.sent[-1][0].text
     assert len(office.post.sent) == 2, "the others get nothing at all"
 
@@ -252,7 +260,7 @@ def test_it_is_corrected_once(office: Office, rendered: Any) -> None:
     office.send_all()
     mend(office)
 
-    with pytest.raises(CampaignMoved, match="corrected already"):
+    with pytest.raises(InvalidTransition, match="corrected already"):
         mend(office)
 
 
@@ -283,10 +291,12 @@ def test_nobody_gets_the_mended_brief_twice(office: Office, rendered: Any) -> No
     office.do(lifecycle.cancel, made.note)
     office.do(lifecycle.cancel, made.rest)
 
-    with pytest.raises(CampaignMoved, match="corrected already"):
+    with pytest.raises(InvalidTransition, match="corrected already"):
         mend(office)
-    fix = Fix(brief("Ministers signed on Wednesday."), "It was Wednesday.")
-    again = correct(office.engine, PRESS, made.rest, fix, who="Edna", now=office.now)
+    fix = CorrectionRequest(
+        brief("Ministers signed on Wednesday."), "It was Wednesday."
+    )
+    again = correct(office.engine, PRESS, made.rest, fix, by="Edna", now=office.now)
     let_go(office, again)
 
     assert got(office, "signed on Tuesday") == [2]
@@ -300,10 +310,10 @@ def test_the_first_form_is_not_tried_again(office: Office, rendered: Any) -> Non
     mend(office)
 
     with (
-        pytest.raises(CampaignMoved, match="was corrected"),
+        pytest.raises(InvalidTransition, match="was corrected"),
         transaction(office.engine) as session,
     ):
-        retry(session, 1, unknown=True, who="Edna", now=office.now)
+        retry(session, 1, unknown=True, by="Edna", now=office.now)
     assert office.get(Delivery, (1, 1)).state is DeliveryState.UNKNOWN
 
 
@@ -312,7 +322,7 @@ def test_what_nobody_got_is_changed_not_corrected(
 ) -> None:
     sent_to(office, rendered, 1)
 
-    with pytest.raises(CampaignMoved, match="is scheduled"):
+    with pytest.raises(InvalidTransition, match="is scheduled"):
         mend(office)
 
 
@@ -321,6 +331,6 @@ def test_words_that_say_nothing_stop_nothing(office: Office, rendered: Any) -> N
     office.send_one()
 
     with pytest.raises(WrongInput, match="what was wrong"):
-        mend(office, Fix(FIX.brief, "  "))
+        mend(office, CorrectionRequest(FIX.brief, "  "))
 
     assert office.status(1) is CampaignStatus.SENDING

@@ -14,24 +14,24 @@ from conftest import _empty as empty
 from flashmail.briefs import Brief
 from flashmail.campaigns.content import CampaignContent
 from flashmail.database import reading, transaction
-from flashmail.digests.composing import Digest, Group, digest_of
-from flashmail.digests.runner import run_due
+from flashmail.digests.composing import DigestContent, TopicSection, digest_of
+from flashmail.digests.runner import start_due_digests
 from flashmail.errors import WrongInput
 from flashmail.home import packaged
 from flashmail.model import (
     CampaignStatus,
+    DigestItemState,
+    DropReason,
+    Edition,
+    EditionStatus,
     Frequency,
-    LeftOut,
-    Occurrence,
-    OccurrenceStatus,
-    OwedState,
     Subscription,
 )
 from flashmail.rendering import Renderer, Site
 from office import LINKS, SENDER, Office, Post
 from planning import GRACE, at, look, mails, make, owed, reads, schedule, tell
 
-BEGUN, MISSED = OccurrenceStatus.BEGUN, OccurrenceStatus.MISSED
+BEGUN, MISSED = EditionStatus.BEGUN, EditionStatus.MISSED
 INSTANT, DAILY, WEEKLY, URGENT = Frequency
 
 
@@ -40,10 +40,10 @@ def at_seven(office: Office) -> None:
     office.now = office.now.replace(hour=7) + timedelta(days=1)
 
 
-def occurrences(office: Office) -> list[OccurrenceStatus]:
+def occurrences(office: Office) -> list[EditionStatus]:
     """Return what became of the moments that have come."""
     with reading(office.engine) as session:
-        rows = session.exec(select(Occurrence).order_by(col(Occurrence.at))).all()
+        rows = session.exec(select(Edition).order_by(col(Edition.at))).all()
         return [row.status for row in rows if row.at <= office.now]
 
 
@@ -154,7 +154,10 @@ def test_a_digest_that_cannot_be_made_stops_nothing_else(office: Office) -> None
     tell(office, "Storm")
     at_seven(office)
 
-    assert run_due(office.engine, broken, missed_after=GRACE, now=office.now) == []
+    assert (
+        start_due_digests(office.engine, broken, missed_after=GRACE, now=office.now)
+        == []
+    )
     assert occurrences(office) == [MISSED]
 
 
@@ -172,10 +175,10 @@ def test_494_a_digest_says_how_often_it_comes(office: Office) -> None:
         Site("Flash Briefs", "1 Main Street", "https://mail.example.org"),
     )
     path = "/archive/1/storm"
-    group = Group("Iran", (Brief("Storm", date(2026, 3, 2)),), (path,))
+    group = TopicSection("Iran", (Brief("Storm", date(2026, 3, 2)),), (path,))
     for frequency, said in ((DAILY, "Daily digest"), (WEEKLY, "Weekly digest")):
         what = digest_of(
-            Digest("digest", frequency, "Monday, March 2", (group,), "Edna"),
+            DigestContent("digest", frequency, "Monday, March 2", (group,), "Edna"),
             renderer=renderer,
             sender=SENDER,
             links=LINKS,
@@ -200,7 +203,7 @@ def test_493_what_was_unfollowed_meanwhile_is_left_out(office: Office) -> None:
     at(office, 7, days=1)
 
     assert mails(office) == [("bart", "Flood")]
-    assert owed(office, storm, bart).reason is LeftOut.UNFOLLOWED
+    assert owed(office, storm, bart).reason is DropReason.UNFOLLOWED
 
 
 def test_566_who_has_nothing_left_gets_no_blank_digest(office: Office) -> None:
@@ -213,7 +216,7 @@ def test_566_who_has_nothing_left_gets_no_blank_digest(office: Office) -> None:
     at(office, 7, days=1)
 
     assert mails(office) == []
-    assert occurrences(office) == [OccurrenceStatus.EMPTY]
+    assert occurrences(office) == [EditionStatus.EMPTY]
 
 
 def test_1611_a_brief_changed_twice_is_in_the_next_digest_once(office: Office) -> None:
@@ -226,8 +229,8 @@ def test_1611_a_brief_changed_twice_is_in_the_next_digest_once(office: Office) -
     at(office, 7, days=1)
 
     assert mails(office) == [("bart", "Storm"), ("bart", "Storm, corrected again")]
-    assert owed(office, second, bart).reason is LeftOut.REPLACED
-    assert owed(office, third, bart).state is OwedState.BUNDLED
+    assert owed(office, second, bart).reason is DropReason.REPLACED
+    assert owed(office, third, bart).state is DigestItemState.BUNDLED
 
 
 def test_1524_one_mail_per_person_not_one_per_subscription(office: Office) -> None:
@@ -286,9 +289,9 @@ def test_readers_of_the_same_briefs_share_a_campaign(office: Office) -> None:
 def test_a_digest_is_grouped_by_the_topics_that_the_reader_follows(
     office: Office,
 ) -> None:
-    seen: list[Digest] = []
+    seen: list[DigestContent] = []
 
-    def notice(digest: Digest) -> CampaignContent:
+    def notice(digest: DigestContent) -> CampaignContent:
         seen.append(digest)
         return make(digest)
 
@@ -299,7 +302,7 @@ def test_a_digest_is_grouped_by_the_topics_that_the_reader_follows(
     tell(office, "Oil", "Economy")
     tell(office, "Storm", "Iran")
     at_seven(office)
-    run_due(office.engine, notice, missed_after=GRACE, now=office.now)
+    start_due_digests(office.engine, notice, missed_after=GRACE, now=office.now)
 
     [digest] = seen
     groups = [(each.topic, [b.title for b in each.briefs]) for each in digest.groups]
@@ -318,7 +321,9 @@ def test_schedulers_at_the_same_moment_are_one(postgresql: Engine) -> None:
     at_seven(office)
 
     def schedule_once(_: int) -> list[int]:
-        return run_due(office.engine, make, missed_after=GRACE, now=office.now)
+        return start_due_digests(
+            office.engine, make, missed_after=GRACE, now=office.now
+        )
 
     with ThreadPoolExecutor(6) as schedulers:
         begun = [n for each in schedulers.map(schedule_once, range(6)) for n in each]

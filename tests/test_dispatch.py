@@ -22,7 +22,7 @@ from flashmail.delivery.dispatch_procrastinate import (
     prepare,
     require_prepared,
 )
-from flashmail.delivery.starting import begin_due
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.errors import WrongInput
 from flashmail.model import AuditEntry, CampaignStatus, DeliveryState
 from fleet import IN_HAND, Fleet
@@ -264,7 +264,9 @@ def test_many_schedulers_begin_a_campaign_once(engine: Engine) -> None:
 
     def begin(_: int) -> list[int]:
         late = timedelta(minutes=1)
-        return begin_due(engine, batch_size=1, missed_after=late, now=office.now)
+        return start_due_campaigns(
+            engine, batch_size=1, missed_after=late, now=office.now
+        )
 
     with ThreadPoolExecutor(8) as schedulers:
         begun = list(schedulers.map(begin, range(8)))

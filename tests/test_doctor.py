@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_httpserver import HTTPServer
 
-from flashmail.doctor import Patient, Verdict, dns_records, examine
+from flashmail.doctor import CheckLevel, Installation, dns_records, examine
 from flashmail.doctor import checks as ways
 from flashmail.doctor import domain as names
 from flashmail.doctor.dns_records import recorded
@@ -53,7 +53,7 @@ def found(records: Records, name: str, *selectors: str) -> str:
 
 
 def test_a_healthy_domain_has_nothing_to_mend() -> None:
-    assert set(verdicts(healthy()).values()) == {Verdict.GOOD}
+    assert set(verdicts(healthy()).values()) == {CheckLevel.GOOD}
 
 
 def test_a_bare_domain_is_told_what_to_add() -> None:
@@ -175,10 +175,10 @@ def test_a_logo_needs_a_policy() -> None:
 
 
 def test_a_free_mailbox_is_no_sender() -> None:
-    assert names.from_address("gmail.com").verdict is Verdict.WRONG
+    assert names.from_address("gmail.com").verdict is CheckLevel.WRONG
 
 
-def patient(home: Path, **changes: Any) -> Patient:
+def patient(home: Path, **changes: Any) -> Installation:
     known: dict[str, Any] = {
         "home": home,
         "sender": "example.org",
@@ -187,7 +187,7 @@ def patient(home: Path, **changes: Any) -> Patient:
         "ways": (),
         "leaves": True,
     }
-    return Patient(**(known | changes))
+    return Installation(**(known | changes))
 
 
 def test_secrets_that_others_can_read_are_wrong(tmp_path: Path) -> None:
@@ -196,13 +196,15 @@ def test_secrets_that_others_can_read_are_wrong(tmp_path: Path) -> None:
 
     checks = examine(patient(tmp_path), recorded(healthy()))
 
-    assert [each.name for each in checks if each.verdict is Verdict.WRONG] == ["home"]
+    assert [each.name for each in checks if each.verdict is CheckLevel.WRONG] == [
+        "home"
+    ]
 
 
 def test_links_without_tls_are_wrong(tmp_path: Path) -> None:
     sick = patient(tmp_path, base_url="http://mail.example.org")
 
-    assert examine(sick, recorded(healthy()))[1].verdict is Verdict.WRONG
+    assert examine(sick, recorded(healthy()))[1].verdict is CheckLevel.WRONG
 
 
 def test_nobody_is_asked_about_mail_that_stays_here(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_a_mail_server_is_tried_without_sending() -> None:
             assert password not in check.found or password == "wrong"
         strangers = ways.smtp(SmtpSettings.parse(url))
 
-    assert strangers.verdict is Verdict.WRONG
+    assert strangers.verdict is CheckLevel.WRONG
     assert "certificate" in strangers.found
     assert peer.messages == []
 
@@ -234,13 +236,13 @@ def test_a_server_without_pipelining_is_slow() -> None:
     with SmtpPeer(pipelining=False) as peer:
         check = ways.smtp(SmtpSettings.parse(f"smtp://127.0.0.1:{peer.port}"))
 
-    assert check.verdict is Verdict.DOUBTFUL
+    assert check.verdict is CheckLevel.DOUBTFUL
 
 
 def test_nobody_there_is_said() -> None:
     check = ways.smtp(SmtpSettings.parse("smtp://127.0.0.1:1"))
 
-    assert check.verdict is Verdict.WRONG
+    assert check.verdict is CheckLevel.WRONG
     assert "FLASHMAIL_SMTP_URL" in check.remedy
 
 
@@ -267,14 +269,14 @@ def test_a_key_that_nobody_knows_is_wrong(httpserver: HTTPServer) -> None:
 
     check = ways.sendgrid(httpserver.url_for(""), "SG.secret")
 
-    assert check.verdict is Verdict.WRONG
+    assert check.verdict is CheckLevel.WRONG
     assert "secret" not in f"{check}"
 
 
 def test_an_answer_that_is_none_is_wrong(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v3/scopes").respond_with_data("<html>")
 
-    assert ways.sendgrid(httpserver.url_for(""), "k").verdict is Verdict.WRONG
+    assert ways.sendgrid(httpserver.url_for(""), "k").verdict is CheckLevel.WRONG
 
 
 def test_the_command_says_what_is_wrong(home: Home) -> None:

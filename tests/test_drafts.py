@@ -14,8 +14,8 @@ from flashmail.drafts import editing, quote_approvals
 from flashmail.drafts import versions as history
 from flashmail.drafts.form import Form, form_from, form_of, markdown_of
 from flashmail.drafts.versions import difference
-from flashmail.errors import FormError, NoSuchDraft
-from flashmail.model import AuditEntry, BriefDraft
+from flashmail.errors import DraftNotFound, FormError
+from flashmail.model import AuditEntry, Draft
 from flashmail.rendering.renderer import RICH
 from office import NOON, Office
 
@@ -47,38 +47,38 @@ class Desk:
         self.office = office
         office.topic("Iran")
         with transaction(office.engine) as session:
-            self.id = editing.begin(session, STORM, who="Edna", now=office.now)
+            self.id = editing.begin(session, STORM, by="Edna", now=office.now)
 
     def save(
         self,
         text: str,
         revision: int,
-        who: str,
+        by: str,
         origin: str = "saved",
         screen: str = "",
-    ) -> editing.Saved:
+    ) -> editing.SaveResult:
         with transaction(self.office.engine) as session:
             return editing.save(
                 session,
                 self.id,
                 text,
                 revision=revision,
-                who=who,
+                by=by,
                 now=self.office.now,
                 origin=origin,
                 screen=screen,
             )
 
     @property
-    def draft(self) -> BriefDraft:
-        draft: BriefDraft = self.office.get(BriefDraft, self.id)
+    def draft(self) -> Draft:
+        draft: Draft = self.office.get(Draft, self.id)
         return draft
 
     @property
     def versions(self) -> list[tuple[int, str, str]]:
         with reading(self.office.engine) as session:
             kept = history.versions(session, self.id)
-        return [(each.number, each.who, each.origin) for each in kept]
+        return [(each.number, each.saved_by, each.origin) for each in kept]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def worded(words: str) -> str:
 def test_a_saved_brief_has_its_earlier_forms(two: Desk) -> None:
     saved = two.save(worded("A storm went."), 1, "Edna")
 
-    assert saved == editing.Saved(2)
+    assert saved == editing.SaveResult(2)
     assert two.draft.markdown == worded("A storm went.")
     assert two.versions == [(2, "Edna", "saved"), (1, "Edna", "understood")]
 
@@ -102,7 +102,7 @@ def test_the_second_of_two_is_refused_and_kept_aside(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     refused = two.save(worded("A storm stayed."), 1, "Boris")
 
-    assert refused == editing.Saved(2, aside=3)
+    assert refused == editing.SaveResult(2, aside=3)
     assert "went" in two.draft.markdown
     with reading(two.office.engine) as session:
         assert "stayed" in history.version(session, two.id, 3).markdown
@@ -120,7 +120,7 @@ def test_after_a_refusal_the_next_form_has_a_number_of_its_own(two: Desk) -> Non
     two.save(worded("A storm went."), 1, "Edna")
     two.save(worded("A storm stayed."), 1, "Boris")
 
-    assert two.save(worded("It went, it stayed."), 2, "Boris") == editing.Saved(4)
+    assert two.save(worded("It went, it stayed."), 2, "Boris") == editing.SaveResult(4)
 
 
 def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
@@ -131,11 +131,11 @@ def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
         revision = two.save(text, revision, "Edna", history.TYPED).revision
 
     assert len(two.versions) == 3
-    assert two.draft.revision == revision == two.versions[0][0]
+    assert two.draft.version == revision == two.versions[0][0]
 
 
 def test_saving_what_is_there_changes_nothing(two: Desk) -> None:
-    assert two.save(STORM, 1, "Edna") == editing.Saved(1)
+    assert two.save(STORM, 1, "Edna") == editing.SaveResult(1)
     assert len(two.versions) == 1
 
 
@@ -157,7 +157,7 @@ def test_the_same_person_on_two_screens_is_two(two: Desk) -> None:
 def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     with transaction(two.office.engine) as session:
-        editing.set_back(session, two.id, 1, revision=2, who="Boris", now=NOON)
+        editing.restore_version(session, two.id, 1, revision=2, by="Boris", now=NOON)
 
     assert two.draft.markdown == STORM
     assert two.versions[0] == (3, "Boris", "version 1 again")
@@ -165,12 +165,12 @@ def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
 
 def test_what_is_put_away_takes_no_changes_until_it_is_taken_out(two: Desk) -> None:
     with transaction(two.office.engine) as session:
-        editing.discard(session, two.id, who="Edna", now=NOON)
+        editing.discard(session, two.id, by="Edna", now=NOON)
     assert two.save(worded("Late."), 1, "Boris").aside == 2
 
     with transaction(two.office.engine) as session:
-        editing.take_out(session, two.id, who="Edna", now=NOON)
-    assert two.save(worded("In time."), 1, "Boris") == editing.Saved(3)
+        editing.undiscard(session, two.id, by="Edna", now=NOON)
+    assert two.save(worded("In time."), 1, "Boris") == editing.SaveResult(3)
 
 
 def test_a_text_that_is_no_brief_is_a_draft_nevertheless(two: Desk) -> None:
@@ -197,25 +197,25 @@ def test_doubts_stay_until_somebody_has_looked(office: Office) -> None:
         draft_id = editing.begin(
             session,
             briefs.write_markdown(read),
-            who="Edna",
+            by="Edna",
             now=NOON,
             original=original,
             doubts=read.doubts,
         )
-    (doubt,) = office.get(BriefDraft, draft_id).doubts
+    (doubt,) = office.get(Draft, draft_id).warnings
     assert (doubt["line"], doubt["said"]) == (1, "03/04/2026")
 
     with transaction(office.engine) as session:
-        editing.looked_at(session, draft_id, doubt["message"], who="Edna", now=NOON)
-    assert office.get(BriefDraft, draft_id).doubts == []
+        editing.dismiss_warning(
+            session, draft_id, doubt["message"], by="Edna", now=NOON
+        )
+    assert office.get(Draft, draft_id).warnings == []
 
 
 def test_an_approval_is_lost_with_a_word(two: Desk) -> None:
     quote = Quote("It was a storm.", "Jane Doe", "Senior Fellow")
     with transaction(two.office.engine) as session:
-        quote_approvals.approve(
-            session, two.id, quote, "Jane Doe", who="Edna", now=NOON
-        )
+        quote_approvals.approve(session, two.id, quote, "Jane Doe", by="Edna", now=NOON)
 
     assert approved(two) == ["Jane Doe"]
     two.save(STORM.replace("was a storm", "was no storm"), 1, "Edna")
@@ -225,10 +225,8 @@ def test_an_approval_is_lost_with_a_word(two: Desk) -> None:
 def test_an_approval_can_be_taken_back(two: Desk) -> None:
     quote = Quote("It was a storm.", "Jane Doe", "Senior Fellow")
     with transaction(two.office.engine) as session:
-        quote_approvals.approve(
-            session, two.id, quote, "Jane Doe", who="Edna", now=NOON
-        )
-        quote_approvals.withdraw(session, two.id, quote, who="Boris", now=NOON)
+        quote_approvals.approve(session, two.id, quote, "Jane Doe", by="Edna", now=NOON)
+        quote_approvals.withdraw(session, two.id, quote, by="Boris", now=NOON)
 
     assert approved(two) == []
 
@@ -246,14 +244,14 @@ def test_it_is_written_down_who_did_what(two: Desk) -> None:
     with reading(two.office.engine) as session:
         entries = session.exec(select(AuditEntry)).all()
 
-    assert [(each.who, each.action) for each in entries] == [
+    assert [(each.done_by, each.action) for each in entries] == [
         ("Edna", "begin"),
         ("Edna", "save"),
     ]
 
 
 def test_there_is_no_draft_that_nobody_began(two: Desk) -> None:
-    with reading(two.office.engine) as session, pytest.raises(NoSuchDraft):
+    with reading(two.office.engine) as session, pytest.raises(DraftNotFound):
         history.version(session, two.id, 7)
 
 

@@ -12,7 +12,7 @@ from flashmail.briefs.brief import Embargoed, lifted
 from flashmail.campaigns import briefs as stored
 from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
-from flashmail.delivery.starting import begin_due
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.links import Purpose
 from flashmail.model import Campaign, CampaignStatus, StoredBrief
 from office import NOON, Office
@@ -50,7 +50,7 @@ def test_without_one_nothing_is_said() -> None:
 def test_the_table_and_the_gate_agree(office: Office, offset: timedelta) -> None:
     with transaction(office.engine) as session:
         for text, until in (("a", None), ("b", LATER)):
-            stored.keep_brief(session, text, "", text, embargo=until, now=office.now)
+            stored.store_brief(session, text, "", text, embargo=until, now=office.now)
     now = LATER + offset
 
     with reading(office.engine) as session:
@@ -69,7 +69,7 @@ def embargoed(office: Office) -> Office:
     campaign_id = office.draft()
     office.approve(campaign_id)
     with transaction(office.engine) as session:
-        brief_id = stored.keep_brief(
+        brief_id = stored.store_brief(
             session, "Storm", "", "", embargo=LATER, now=office.now
         )
         session.get_one(Campaign, campaign_id).brief_id = brief_id
@@ -79,7 +79,7 @@ def embargoed(office: Office) -> Office:
 def schedule(office: Office, **when: float) -> None:
     with transaction(office.engine) as session:
         at = office.now + timedelta(**when)
-        lifecycle.schedule(session, 1, at, who="Edna", now=office.now)
+        lifecycle.schedule(session, 1, at, by="Edna", now=office.now)
 
 
 def test_it_cannot_be_scheduled_before(embargoed: Office) -> None:
@@ -105,7 +105,7 @@ def test_it_does_not_begin_before_whatever_the_calendar_says(
     with transaction(embargoed.engine) as session:
         session.get_one(Campaign, 1).send_at = embargoed.now
 
-    begin_due(
+    start_due_campaigns(
         embargoed.engine,
         batch_size=10,
         missed_after=timedelta(minutes=15),
@@ -124,7 +124,7 @@ def test_the_web_view_waits_too(client: TestClient, office: Office) -> None:
     assert client.get(path).status_code == 200
     with transaction(office.engine) as session:
         far = NOON + timedelta(days=36_500)
-        brief_id = stored.keep_brief(session, "Storm", "", "", embargo=far, now=NOON)
+        brief_id = stored.store_brief(session, "Storm", "", "", embargo=far, now=NOON)
         session.get_one(Campaign, 1).brief_id = brief_id
 
     assert client.get(path).status_code == 404

@@ -43,7 +43,7 @@ def crowd(office: Office) -> Office:
         connection.execute(
             text(
                 "INSERT INTO delivery (campaign_id, subscriber_id, state, attempts,"
-                f" reason, retryable, at) {numbers} WHERE n < {PEOPLE})"
+                f" reason, retryable, state_since) {numbers} WHERE n < {PEOPLE})"
                 " SELECT campaign.id, n, 'sent', 1, '', false, '2026-03-02 12:00:00'"
                 " FROM campaign, n"
             )

@@ -14,7 +14,7 @@ from sqlalchemy import event, func
 from sqlmodel import select
 
 from flashmail.database import connect, reading
-from flashmail.delivery.starting import begin_due
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.model import Batch, CampaignStatus, Delivery
 from office import Office
 from trial import installed
@@ -30,7 +30,7 @@ TICK = 1000
 def begin(office: Office, home: Path) -> list[int]:
     engine = connect(f"sqlite:///{home}/flashmail.db")
     try:
-        return begin_due(
+        return start_due_campaigns(
             engine, batch_size=100, missed_after=timedelta(hours=1), now=office.now
         )
     finally:
@@ -74,7 +74,7 @@ def test_killed_in_the_middle_of_an_insert(
         def work() -> None:
             engine = connect(f"sqlite:///{tmp_path}/flashmail.db")
             event.listen(engine, "connect", killed_while(f"INSERT INTO {table}", ticks))
-            begin_due(
+            start_due_campaigns(
                 engine, batch_size=100, missed_after=timedelta(hours=1), now=office.now
             )
 

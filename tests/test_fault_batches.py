@@ -15,7 +15,7 @@ def test_a_batch_holds_as_many_as_the_transport_takes(office: Office) -> None:
     office.worker().tidy()
 
     with Session(office.engine) as session:
-        ranges = select(Batch.first, Batch.last).order_by(col(Batch.first))
+        ranges = select(Batch.first_id, Batch.last_id).order_by(col(Batch.first_id))
         assert session.exec(ranges).all() == [(1, 2), (3, 4), (5, 5)]
 
 

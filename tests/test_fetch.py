@@ -14,8 +14,8 @@ from flashmail.fetch import (
     GUARD,
     CannotFetch,
     Guard,
+    HostUnreachable,
     NotPublic,
-    Unreachable,
     guarded,
     is_public,
 )
@@ -188,7 +188,7 @@ def test_a_page_that_drips_is_broken_off_in_time(httpserver: HTTPServer) -> None
     url = answers(httpserver, lambda request: Response(drip()))  # type: ignore[arg-type]
     begun = time.monotonic()
 
-    with pytest.raises(Unreachable, match="longer than 5 s"):
+    with pytest.raises(HostUnreachable, match="longer than 5 s"):
         guarded(url, HERE)
     assert time.monotonic() - begun < 9
 
@@ -197,6 +197,6 @@ def test_a_name_that_does_not_exist_is_said_to_be_gone() -> None:
     def nowhere(host: str, port: int) -> list[str]:
         raise gaierror(EAI_NONAME, "no such name")
 
-    with pytest.raises(Unreachable) as refused:
+    with pytest.raises(HostUnreachable) as refused:
         guarded("http://nowhere.example.org/", Guard(nowhere, is_public))
     assert refused.value.gone

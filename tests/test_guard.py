@@ -37,7 +37,7 @@ def under_way(office: Office) -> None:
     office.send_one()
     rows = [
         {"campaign_id": 1, "subscriber_id": n, "state": DeliveryState.SENT}
-        | {"at": office.now, "attempts": 1, "reason": "", "retryable": False}
+        | {"state_since": office.now, "attempts": 1, "reason": "", "retryable": False}
         for n in range(10, 1010)
     ]
     with transaction(office.engine) as session:

@@ -16,9 +16,9 @@ from flashmail.reports.campaign import report
 from flashmail.settings import Tracking
 from flashmail.tracking import bot_detection
 from flashmail.tracking.bot_detection import label, labels
-from flashmail.tracking.engagement import erase, relabel
-from flashmail.tracking.hits import Sighting, Sightings, keep
-from flashmail.web.public.tracking import Destinations
+from flashmail.tracking.engagement import erase, reclassify
+from flashmail.tracking.hits import Hit, HitBuffer, keep
+from flashmail.web.public.tracking import LinkCache
 from office import NOON, Office
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -30,7 +30,10 @@ LINKS = tuple(f"https://www.example.org/{n}" for n in range(1, 6))
 
 def seen(kind: EventKind = OPENED, at: float = 3600, **told: Any) -> Event:
     """Return an event some seconds after its mail was delivered."""
-    more: dict[str, Any] = {"after": at, "agent": "Firefox"} | told
+    more: dict[str, Any] = {
+        "seconds_after_delivery": at,
+        "user_agent": "Firefox",
+    } | told
     return Event(
         key=f"{kind}-{at}-{more.get('link')}",
         campaign_id=1,
@@ -46,19 +49,23 @@ def seen(kind: EventKind = OPENED, at: float = 3600, **told: Any) -> Event:
     ("event", "actor", "why"),
     [
         (seen(), HUMAN, "a reader's program: Firefox"),
-        (seen(agent=""), UNKNOWN, "too little"),
-        (seen(flagged=True), MACHINE, "the provider says so"),
-        (seen(agent=bot_detection.APPLE_AGENT), MACHINE, "Apple's proxy"),
+        (seen(user_agent=""), UNKNOWN, "too little"),
+        (seen(provider_says_machine=True), MACHINE, "the provider says so"),
+        (seen(user_agent=bot_detection.APPLE_AGENT), MACHINE, "Apple's proxy"),
         (seen(network="17.58.1.0/24"), MACHINE, "Apple's proxy"),
         (seen(CLICKED, link=1, network="17.58.1.0/24"), HUMAN, "Firefox"),
-        (seen(CLICKED, link=1, agent=bot_detection.APPLE_AGENT), UNKNOWN, "too little"),
+        (
+            seen(CLICKED, link=1, user_agent=bot_detection.APPLE_AGENT),
+            UNKNOWN,
+            "too little",
+        ),
         (seen(CLICKED, link=1, network="67.231.150.0/24"), MACHINE, "Proofpoint"),
-        (seen(agent="machine: curl"), MACHINE, "it calls itself curl"),
+        (seen(user_agent="machine: curl"), MACHINE, "it calls itself curl"),
         (seen(at=1), MACHINE, "1 s after it was delivered"),
         (seen(at=9), UNKNOWN, "9 s after it was delivered"),
-        (seen(after=None), HUMAN, "Firefox"),
-        (seen(agent="Gmail's picture proxy"), HUMAN, "when the mail is opened"),
-        (seen(at=2, agent="Gmail's picture proxy"), MACHINE, "2 s after"),
+        (seen(seconds_after_delivery=None), HUMAN, "Firefox"),
+        (seen(user_agent="Gmail's picture proxy"), HUMAN, "when the mail is opened"),
+        (seen(at=2, user_agent="Gmail's picture proxy"), MACHINE, "2 s after"),
     ],
 )
 def test_one_deed_is_judged(event: Event, actor: Actor, why: str) -> None:
@@ -142,7 +149,7 @@ def see(office: Office, kind: EventKind = OPENED, **told: Any) -> None:
     keep(
         office.engine,
         [
-            Sighting(
+            Hit(
                 kind,
                 what["campaign"],
                 what["reader"],
@@ -169,8 +176,8 @@ def test_what_is_kept_of_an_opening_names_no_address(anne: Office) -> None:
 
     with reading(anne.engine) as session:
         event = session.exec(select(Event)).one()
-    assert (event.agent, event.network) == ("Firefox", "192.0.2.0/24")
-    assert event.after == 3600
+    assert (event.user_agent, event.network) == ("Firefox", "192.0.2.0/24")
+    assert event.seconds_after_delivery == 3600
     assert event.actor is HUMAN
     assert "192.0.2.77" not in event.model_dump_json()
 
@@ -193,7 +200,9 @@ def test_the_first_opening_does_not_make_the_second_seem_quick(anne: Office) -> 
     see(anne)
 
     with reading(anne.engine) as session:
-        assert sorted(e.after or 0 for e in session.exec(select(Event))) == [3600, 3720]
+        assert sorted(
+            e.seconds_after_delivery or 0 for e in session.exec(select(Event))
+        ) == [3600, 3720]
 
 
 def test_judging_anew_comes_out_the_same(anne: Office) -> None:
@@ -201,10 +210,10 @@ def test_judging_anew_comes_out_the_same(anne: Office) -> None:
         anne.later(seconds=seconds)
         see(anne, CLICKED, link=link)
     before = events(anne)
-    same = relabel(anne.engine)
+    same = reclassify(anne.engine)
     with transaction(anne.engine) as session:
         session.execute(update(Event).values(actor=UNKNOWN, actor_reason=""))
-    anew = relabel(anne.engine, 1)
+    anew = reclassify(anne.engine, 1)
 
     assert (same, anew) == ((4, 0), (4, 4))
     assert events(anne) == before
@@ -241,7 +250,7 @@ def test_who_is_not_watched_hangs_on_the_house(
     anne: Office, tracking: Tracking, unwatched: int
 ) -> None:
     with reading(anne.engine) as session:
-        campaign = lifecycle.find(session, 1)
+        campaign = lifecycle.get_campaign(session, 1)
         told = report(session, campaign, tracking=tracking)
 
     assert told.unwatched == unwatched
@@ -297,8 +306,8 @@ def test_after_erasing_nothing_is_anybodys_again(anne: Office) -> None:
 
 
 def test_sightings_wait_for_the_database(anne: Office) -> None:
-    sightings = Sightings(anne.engine)
-    lost = Sighting(OPENED, 1, 1, None, anne.now, FIREFOX, "")
+    sightings = HitBuffer(anne.engine)
+    lost = Hit(OPENED, 1, 1, None, anne.now, FIREFOX, "")
     with anne.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE event RENAME TO gone")
     sightings.note(lost)
@@ -339,7 +348,7 @@ def test_a_link_that_is_none_leads_nowhere(
 
 
 def test_links_lead_on_while_the_database_is_away(anne: Office) -> None:
-    leads = Destinations(anne.engine, fresh=0)
+    leads = LinkCache(anne.engine, fresh=0)
     before = asyncio.run(leads.of(1, 1))
     with anne.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE link RENAME TO gone")

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from flashmail.database import reading
-from flashmail.errors import NoSuchUpload, WrongInput
+from flashmail.errors import UploadNotFound, WrongInput
 from flashmail.import_export import files
 from flashmail.model import AuditEntry, Role, Subscriber
 from flashmail.web.newsroom.imports import mapped
@@ -128,7 +128,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path, name: str) -> None:
 def test_nobody_reads_what_is_no_upload(
     client: TestClient, desk: Office, tmp_path: Path, key: str
 ) -> None:
-    with pytest.raises(NoSuchUpload):
+    with pytest.raises(UploadNotFound):
         files.file_of(tmp_path, key)
     assert client.get(f"/imports/{key or 'x'}/rejected.csv").status_code == 404
 
@@ -147,7 +147,7 @@ def test_uploads_do_not_stay_for_ever(tmp_path: Path) -> None:
     files.file_of(tmp_path, old)
     files.keep(tmp_path, "z.csv", BytesIO(b"z"), now=now + timedelta(days=8))
 
-    with pytest.raises(NoSuchUpload):
+    with pytest.raises(UploadNotFound):
         files.file_of(tmp_path, old)
 
 

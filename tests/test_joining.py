@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.event import listen, remove
 from sqlmodel import select
 
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.database import reading, transaction
 from flashmail.home import packaged
 from flashmail.links import Purpose
@@ -20,11 +20,11 @@ from flashmail.model import (
     Consent,
     ConsentKind,
     Frequency,
-    Knock,
-    KnockState,
+    RequestState,
     Subscriber,
     SubscriberStatus,
     Subscription,
+    SubscriptionRequest,
     Suppression,
 )
 from flashmail.rendering import Renderer, Site
@@ -36,8 +36,8 @@ from flashmail.web.public.signup_limits import (
     BITS,
     FROM_ONE,
     WAIT,
-    Gate,
-    Verdict,
+    SignupDecision,
+    SignupLimiter,
     worked,
 )
 from office import LINKS, NOON, SENDER, Office
@@ -65,7 +65,7 @@ def join(client: TestClient, address: str = ANNE, **fields: Any) -> Any:
 def answer(office: Office) -> int:
     """Let the porter answer whoever has knocked."""
     renderer = Renderer([packaged("templates")], SITE)
-    press = Press(renderer, SENDER, LINKS, SITE.postal_address)
+    press = MailKit(renderer, SENDER, LINKS, SITE.postal_address)
     porter = Porter(office.engine, lambda: office.post, press, office.tokens)
     return porter.go(now=office.now)
 
@@ -77,8 +77,8 @@ def link(office: Office, letter: str) -> str:
     return str(found)
 
 
-def state(office: Office, number: int = 1) -> KnockState:
-    found: KnockState = office.get(Knock, number).state
+def state(office: Office, number: int = 1) -> RequestState:
+    found: RequestState = office.get(SubscriptionRequest, number).state
     return found
 
 
@@ -158,7 +158,7 @@ def test_opening_the_link_confirms_nothing(
         client.request(method, page)
 
     assert open_house.get(Subscriber, 1) is None
-    assert state(open_house) is KnockState.MAILED
+    assert state(open_house) is RequestState.MAILED
 
 
 def test_a_second_press_changes_nothing(client: TestClient, open_house: Office) -> None:
@@ -204,7 +204,7 @@ def test_a_private_topic_is_as_unknown_as_none(
     answer = join(client, topic=[topic])
 
     assert (answer.status_code, "choose a topic" in answer.text) == (422, True)
-    assert open_house.get(Knock, 1) is None
+    assert open_house.get(SubscriptionRequest, 1) is None
 
 
 def test_a_topic_that_became_private_meanwhile_is_not_followed(
@@ -212,13 +212,13 @@ def test_a_topic_that_became_private_meanwhile_is_not_followed(
 ) -> None:
     with transaction(open_house.engine) as session:
         session.add(
-            Knock(
+            SubscriptionRequest(
                 address=ANNE,
                 key=ANNE,
                 topics={"1": "instant", "3": "instant"},
-                state=KnockState.MAILED,
+                state=RequestState.MAILED,
                 mailed_at=open_house.now,
-                at=open_house.now,
+                created_at=open_house.now,
             )
         )
     token = open_house.tokens.write(Purpose.CONFIRM, 0, 1)
@@ -289,7 +289,7 @@ def test_never_mail_me_is_for_good(client: TestClient, open_house: Office) -> No
     answer(open_house)
     page = link(open_house, "n")
     client.get(page)
-    assert state(open_house) is KnockState.MAILED
+    assert state(open_house) is RequestState.MAILED
 
     client.post(page)
     open_house.later(days=40)
@@ -306,7 +306,7 @@ def test_who_fills_what_nobody_sees_is_answered_and_forgotten(
     said = join(client, website="http://evil.example")
 
     assert "Look into your mailbox" in said.text
-    assert open_house.get(Knock, 1) is None
+    assert open_house.get(SubscriptionRequest, 1) is None
 
 
 def test_one_place_can_knock_so_often_an_hour(
@@ -325,11 +325,11 @@ def test_a_mail_that_was_surely_not_taken_is_written_again(
     join(client)
     open_house.post.outcome = Outcome.LATER
     answer(open_house)
-    assert state(open_house) is KnockState.ASKED
+    assert state(open_house) is RequestState.PENDING
 
     open_house.post.outcome = Outcome.ACCEPTED
     answer(open_house)
-    assert state(open_house) is KnockState.MAILED
+    assert state(open_house) is RequestState.MAILED
 
 
 def test_what_may_have_been_taken_is_not_written_twice(
@@ -405,22 +405,22 @@ def test_nobody_can_move_to_another_readers_address(
 
 
 def test_only_under_attack_a_form_has_to_be_proved(office: Office) -> None:
-    gate = Gate(office.tokens)
+    gate = SignupLimiter(office.tokens)
     for n in range(ATTACK):
-        assert gate.admit(f"10.0.0.{n}", "", "", now=NOON) is Verdict.IN
+        assert gate.admit(f"10.0.0.{n}", "", "", now=NOON) is SignupDecision.IN
     assert gate.attacked(now=NOON)
-    assert gate.admit("10.1.0.1", "", "", now=NOON) is Verdict.PROVE
+    assert gate.admit("10.1.0.1", "", "", now=NOON) is SignupDecision.PROVE
 
     challenge = gate.challenge(now=NOON)
     proof = next(str(n) for n in range(1 << 22) if worked(challenge, str(n)))
-    assert gate.admit("10.1.0.1", challenge, "no", now=NOON) is Verdict.PROVE
-    assert gate.admit("10.1.0.1", challenge, proof, now=NOON) is Verdict.IN
-    assert gate.admit("10.1.0.2", challenge, proof, now=NOON) is Verdict.PROVE
+    assert gate.admit("10.1.0.1", challenge, "no", now=NOON) is SignupDecision.PROVE
+    assert gate.admit("10.1.0.1", challenge, proof, now=NOON) is SignupDecision.IN
+    assert gate.admit("10.1.0.2", challenge, proof, now=NOON) is SignupDecision.PROVE
 
     # Without a script one waits.
     waited = gate.challenge(now=NOON)
-    assert gate.admit("10.1.0.3", waited, "", now=NOON + WAIT) is Verdict.IN
-    assert gate.admit("10.1.0.4", "0" * 48, "", now=NOON + WAIT) is Verdict.PROVE
+    assert gate.admit("10.1.0.3", waited, "", now=NOON + WAIT) is SignupDecision.IN
+    assert gate.admit("10.1.0.4", "0" * 48, "", now=NOON + WAIT) is SignupDecision.PROVE
     assert not gate.attacked(now=NOON + timedelta(hours=1))
 
 

@@ -6,9 +6,14 @@ import pytest
 from sqlmodel import select
 
 from flashmail.database import reading, transaction
-from flashmail.model import Knock, KnockState, Letter, LetterState
+from flashmail.model import (
+    RequestState,
+    SubscriptionRequest,
+    TransactionalMail,
+    TransactionalState,
+)
 from flashmail.transactional.mails import Porter
-from flashmail.transactional.queue import Postman, tell
+from flashmail.transactional.queue import Postman, notify_staff
 from flashmail.transports import Outcome, Receipt, SenderProblem
 from office import PRESS, SENDER, Office
 
@@ -18,8 +23,14 @@ def office(office: Office) -> Office:
     """Edna has to know something, and Anne wants in."""
     office.now = datetime.now(UTC)
     with transaction(office.engine) as session:
-        tell(session, ["edna@example.org"], "Alarm", "!", who="us", now=office.now)
-        session.add(Knock(address="a@example.org", key="a@example.org", at=office.now))
+        notify_staff(
+            session, ["edna@example.org"], "Alarm", "!", by="us", now=office.now
+        )
+        session.add(
+            SubscriptionRequest(
+                address="a@example.org", key="a@example.org", created_at=office.now
+            )
+        )
     return office
 
 
@@ -34,13 +45,13 @@ def carry(office: Office) -> int:
     return len(tries)
 
 
-def letter(office: Office) -> Letter:
+def letter(office: Office) -> TransactionalMail:
     with reading(office.engine) as session:
-        return session.exec(select(Letter)).one()
+        return session.exec(select(TransactionalMail)).one()
 
 
-def knock(office: Office) -> Knock:
-    found: Knock = office.get(Knock, 1)
+def knock(office: Office) -> SubscriptionRequest:
+    found: SubscriptionRequest = office.get(SubscriptionRequest, 1)
     return found
 
 
@@ -52,8 +63,8 @@ def test_a_failure_that_nobody_expected_may_have_been_a_mail(office: Office) -> 
     office.later(hours=1)
     assert carry(office) == 0
 
-    assert letter(office).state is LetterState.CLAIMED
-    assert knock(office).state is KnockState.MAILED
+    assert letter(office).state is TransactionalState.CLAIMED
+    assert knock(office).state is RequestState.MAILED
     for each in (letter(office), knock(office)):
         assert each.reason == "nobody knows whether it went: the line went dead"
 
@@ -64,7 +75,7 @@ def test_what_was_taken_before_the_trouble_was_taken(office: Office) -> None:
 
     assert (carry(office), carry(office)) == (2, 0)
 
-    assert letter(office).state is LetterState.SENT
+    assert letter(office).state is TransactionalState.SENT
 
 
 def test_what_is_our_own_problem_is_tried_again(office: Office) -> None:
@@ -76,6 +87,6 @@ def test_what_is_our_own_problem_is_tried_again(office: Office) -> None:
     office.later(minutes=2)
     assert carry(office) == 2
 
-    assert letter(office).state is LetterState.SENT
-    assert knock(office).state is KnockState.MAILED
+    assert letter(office).state is TransactionalState.SENT
+    assert knock(office).state is RequestState.MAILED
     assert len(office.post.sent) == 2

@@ -6,7 +6,7 @@ from socket import EAI_NONAME, gaierror
 import pytest
 from pytest_httpserver import HTTPServer
 
-from flashmail.campaigns.link_checks import ask, follow_asked
+from flashmail.campaigns.link_checks import request_checks, run_checks
 from flashmail.database import transaction
 from flashmail.fetch import Guard, is_public
 from flashmail.model import LinkCheck, LinkState
@@ -20,8 +20,8 @@ def follow(
 ) -> tuple[LinkState, str]:
     """Have a link followed; return what was found."""
     with transaction(office.engine) as session:
-        ask(session, [url], now=office.now)
-    assert (follow_asked(office.engine, guard, clock=lambda: office.now) == 1) is again
+        request_checks(session, [url], now=office.now)
+    assert (run_checks(office.engine, guard, clock=lambda: office.now) == 1) is again
     check: LinkCheck = office.get(LinkCheck, url)
     return check.state, check.note
 

@@ -5,7 +5,7 @@ from sqlmodel import col, select
 
 from flashmail.database import reading
 from flashmail.model import Subscriber
-from flashmail.web.lists import Listed, Order, listed
+from flashmail.web.lists import ListPage, SortOrder, listed
 from office import Office
 
 NAMES = ("Anne", "Boris", "Chloe", "Dora", "Emil")
@@ -20,12 +20,12 @@ def people(office: Office) -> Office:
 
 def names(
     people: Office, cursor: str = "", *, descending: bool = False
-) -> tuple[list[str], Listed[Subscriber]]:
+) -> tuple[list[str], ListPage[Subscriber]]:
     with reading(people.engine) as session:
         found = listed(
             session,
             select(Subscriber),
-            Order(col(Subscriber.name), col(Subscriber.id), descending),
+            SortOrder(col(Subscriber.name), col(Subscriber.id), descending),
             cursor,
             place=lambda each: (each.name, each.id),
             size=2,
@@ -79,4 +79,4 @@ def test_a_broken_cursor_leads_to_the_first_page(people: Office, cursor: str) ->
 
 
 def test_an_empty_list_has_no_neighbours(office: Office) -> None:
-    assert names(office) == ([], Listed([]))
+    assert names(office) == ([], ListPage([]))

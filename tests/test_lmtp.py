@@ -16,7 +16,7 @@ from flashmail.links import Purpose, envelope_sender
 from flashmail.message import fill
 from flashmail.model import DeliveryState
 from flashmail.tracking import bounce_intake
-from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.bounce_intake import match_bounce
 from flashmail.tracking.recording import record
 from office import Office
 from returned import dsn
@@ -75,7 +75,7 @@ def test_a_bounce_that_is_handed_in_counts(office: Office, tmp_path: Path) -> No
     async def keep(raw: bytes) -> None:
         with transaction(office.engine) as session:
             verdict = read_bounce(raw)
-            event = event_of(session, office.tokens, verdict, raw, now=office.now)
+            event = match_bounce(session, office.tokens, verdict, raw, now=office.now)
             record(session, [event] if event else [])
 
     with door(keep, tmp_path / "lmtp") as server:

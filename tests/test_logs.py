@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flashmail.logs import Unwaiting, configure
+from flashmail.logs import NonBlockingHandler, configure
 from flashmail.settings import LogForm
 
 SECRETS = (
@@ -60,7 +60,7 @@ def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w") as stuck:
         log = logging.getLogger("a full pipe")
-        log.handlers, log.propagate = [Unwaiting(stuck)], False
+        log.handlers, log.propagate = [NonBlockingHandler(stuck)], False
         for number in range(2_000):
             log.warning("line %d: %s", number, "x" * 200)
         log.warning("a long one: %s", "y" * 100_000)

@@ -8,14 +8,14 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from flashmail.database import reading, transaction
-from flashmail.delivery.starting import begin_due
-from flashmail.digests.runner import run_due
+from flashmail.delivery.starting import start_due_campaigns
+from flashmail.digests.runner import start_due_digests
 from flashmail.model import (
     Campaign,
     Delivery,
+    DigestItem,
+    DigestItemState,
     Frequency,
-    Owed,
-    OwedState,
     Subscriber,
     Subscription,
 )
@@ -65,8 +65,8 @@ def test_each_of_many_gets_exactly_what_is_followed(office: Office) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     office.now = NOON.replace(hour=7) + timedelta(days=1)
 
-    begun = run_due(office.engine, make, missed_after=GRACE, now=office.now)
-    begin_due(office.engine, batch_size=1, missed_after=GRACE, now=office.now)
+    begun = start_due_digests(office.engine, make, missed_after=GRACE, now=office.now)
+    start_due_campaigns(office.engine, batch_size=1, missed_after=GRACE, now=office.now)
 
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown * 1024 < GROWTH
@@ -76,9 +76,9 @@ def test_each_of_many_gets_exactly_what_is_followed(office: Office) -> None:
             n: " + ".join(f"T{topic:02}" for topic in follows(n))
             for n in range(1, READERS + 1)
         }
-        states = set(session.exec(select(Owed.state)))
-        assert states == {OwedState.BUNDLED}
-    again = run_due(office.engine, make, missed_after=GRACE, now=office.now)
+        states = set(session.exec(select(DigestItem.state)))
+        assert states == {DigestItemState.BUNDLED}
+    again = start_due_digests(office.engine, make, missed_after=GRACE, now=office.now)
     assert again == []
 
 
@@ -87,7 +87,7 @@ def told(session: Session) -> dict[int, str]:
     rows = session.exec(
         select(Delivery.subscriber_id, Campaign.subject)
         .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
-        .where(col(Campaign.planned))
+        .where(col(Campaign.is_digest))
     ).all()
     assert len(rows) == len({who for who, _ in rows})
     return dict(rows)

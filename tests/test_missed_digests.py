@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from flashmail.campaigns.content import CampaignContent
 from flashmail.database import reading, transaction
-from flashmail.digests.runner import run_due
+from flashmail.digests.runner import start_due_digests
 from flashmail.errors import WrongInput
 from flashmail.model import Frequency, Schedule
 from flashmail.reports.dashboard import MissedDigest, missed
@@ -69,7 +69,7 @@ def test_a_digest_that_could_not_be_made_is_told_as_well(office: Office) -> None
     look(office)
     office.now = office.now.replace(hour=7)
     office.later(days=1)
-    run_due(office.engine, broken, missed_after=GRACE, now=office.now)
+    start_due_digests(office.engine, broken, missed_after=GRACE, now=office.now)
 
     assert [each.name for each in told(office)] == ["the daily digest"]
 

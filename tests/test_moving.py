@@ -10,7 +10,12 @@ from sqlmodel import select
 
 from flashmail.database import reading, transaction
 from flashmail.links import Purpose
-from flashmail.model import Knock, Letter, LetterState, Subscriber
+from flashmail.model import (
+    Subscriber,
+    SubscriptionRequest,
+    TransactionalMail,
+    TransactionalState,
+)
 from flashmail.subscribers.requests import OPEN_FOR
 from flashmail.transactional.mails import Porter
 from flashmail.transactional.queue import Postman
@@ -42,9 +47,9 @@ def path(text: str) -> str:
     return str(found)
 
 
-def letters(anne: Office) -> list[Letter]:
+def letters(anne: Office) -> list[TransactionalMail]:
     with reading(anne.engine) as session:
-        return list(session.exec(select(Letter).order_by("id")))
+        return list(session.exec(select(TransactionalMail).order_by("id")))
 
 
 def address(anne: Office) -> str:
@@ -122,7 +127,7 @@ def test_it_can_be_taken_back_for_some_time_only(
     back = path(anne.post.sent[-1][0].text)
     with transaction(anne.engine) as session:
         number = anne.tokens.read(Purpose.CONFIRM, back.removeprefix("/j/"))[1]
-        knock = session.get_one(Knock, number)
+        knock = session.get_one(SubscriptionRequest, number)
         knock.mailed_at = anne.now - OPEN_FOR - timedelta(hours=1)
 
     assert client.post(back).status_code == 404
@@ -148,9 +153,9 @@ def test_an_address_that_gets_no_mail_is_not_told_either(
     carry(anne)
 
     assert len(anne.post.sent) == before
-    assert all(each.state is LetterState.FAILED for each in letters(anne))
+    assert all(each.state is TransactionalState.FAILED for each in letters(anne))
     with reading(anne.engine) as session:
-        said = str(session.exec(select(Letter.reason)).all())
+        said = str(session.exec(select(TransactionalMail.reason)).all())
     assert said in {"[]", "['the address gets no more mail']"}
 
 

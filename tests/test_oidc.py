@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from flashmail.model import Role
-from flashmail.staff.oidc import Journey, Provider
+from flashmail.staff.oidc import OidcState, Provider
 from newsroom import hire
 from office import Office
 from peers.oidc import CLIENT, SECRET, OidcPeer, oidc_peer, other_key
@@ -129,10 +129,10 @@ def test_somebody_elses_verifier_gets_nothing(
     client: TestClient, peer: OidcPeer
 ) -> None:
     path = go(client, peer)
-    way = Journey.read(client.cookies["flashmail-way"])
+    way = OidcState.read(client.cookies["flashmail-way"])
     client.cookies.clear()
     client.cookies.set(
-        "flashmail-way", Journey(way.state, way.nonce, "v" * 43, "/").write()
+        "flashmail-way", OidcState(way.state, way.nonce, "v" * 43, "/").write()
     )
 
     assert client.get(path).status_code == 403
@@ -145,7 +145,7 @@ def test_it_leads_nowhere_else(client: TestClient, peer: OidcPeer, next: str) ->
 
 def test_a_refusal_is_said(client: TestClient, peer: OidcPeer) -> None:
     go(client, peer)
-    state = Journey.read(client.cookies["flashmail-way"]).state
+    state = OidcState.read(client.cookies["flashmail-way"]).state
 
     answer = client.get(f"/sign-in/oidc/back?error=access_denied&state={state}")
 

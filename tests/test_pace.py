@@ -60,7 +60,7 @@ def test_each_mail_goes_at_its_moment() -> None:
 
     async def play() -> list[float]:
         loop = asyncio.get_running_loop()
-        metronome, begun = rate_limit.Metronome(take, 1000, 3), loop.time()
+        metronome, begun = rate_limit.Pacer(take, 1000, 3), loop.time()
         moments = []
         for _ in range(3):
             await metronome.wait(1)

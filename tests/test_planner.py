@@ -7,14 +7,14 @@ import pytest
 from flashmail.audience.segment import Segment
 from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
-from flashmail.digests.runner import run_due
+from flashmail.digests.runner import start_due_digests
 from flashmail.model import (
     DeliveryState,
+    DigestItemState,
+    DropReason,
     Frequency,
-    LeftOut,
-    OwedState,
-    Path,
     Subscription,
+    Timing,
 )
 from flashmail.reports.subscriber import fate
 from flashmail.subscribers import explain
@@ -62,22 +62,24 @@ def test_a_weekly_digest_waits_for_monday(office: Office) -> None:
 
 
 def test_at_night_a_brief_waits_until_the_quiet_hours_are_over(office: Office) -> None:
-    anne = reads(office, "Anne", INSTANT, quiet="22:00-07:00", time_zone="Asia/Karachi")
+    anne = reads(
+        office, "Anne", INSTANT, quiet_hours="22:00-07:00", time_zone="Asia/Karachi"
+    )
     office.now = NIGHT - timedelta(hours=4)  # midnight in Karachi
     storm = tell(office, "Storm")
-    assert (mails(office), owed(office, storm, anne).path) == ([], Path.HELD)
+    assert (mails(office), owed(office, storm, anne).timing) == ([], Timing.HELD)
 
     at(office, 2, days=1)  # 07:00 in Karachi
 
     assert mails(office) == [("anne", "Storm")]
     held = owed(office, storm, anne)
-    assert office.campaign(held.bundle_id or 0).message_digest == (
-        office.campaign(storm).message_digest
+    assert office.campaign(held.digest_campaign_id or 0).content_hash == (
+        office.campaign(storm).content_hash
     )
 
 
 def test_what_came_in_one_night_comes_in_one_mail(office: Office) -> None:
-    reads(office, "Anne", INSTANT, quiet="22:00-07:00")
+    reads(office, "Anne", INSTANT, quiet_hours="22:00-07:00")
     office.now = NIGHT
     tell(office, "Storm")
     tell(office, "Calm")
@@ -90,7 +92,7 @@ def test_what_came_in_one_night_comes_in_one_mail(office: Office) -> None:
 def test_a_night_in_which_nobody_looked_is_made_up_for_in_the_morning(
     office: Office,
 ) -> None:
-    reads(office, "Anne", INSTANT, quiet="22:00-07:00")
+    reads(office, "Anne", INSTANT, quiet_hours="22:00-07:00")
     office.now = NIGHT
     tell(office, "Storm")
 
@@ -100,12 +102,12 @@ def test_a_night_in_which_nobody_looked_is_made_up_for_in_the_morning(
 
 
 def test_urgent_wakes_only_those_who_let_it(office: Office) -> None:
-    reads(office, "Anne", INSTANT, quiet="22:00-07:00", urgent_anyway=True)
-    reads(office, "Bart", INSTANT, quiet="22:00-07:00")
-    reads(office, "Carl", DAILY, urgent_anyway=True)
+    reads(office, "Anne", INSTANT, quiet_hours="22:00-07:00", urgent_overrides=True)
+    reads(office, "Bart", INSTANT, quiet_hours="22:00-07:00")
+    reads(office, "Carl", DAILY, urgent_overrides=True)
     reads(office, "Dora", DAILY)
     reads(office, "Ursula", URGENT)
-    reads(office, "Vera", URGENT, quiet="22:00-07:00")
+    reads(office, "Vera", URGENT, quiet_hours="22:00-07:00")
     office.now = NIGHT
 
     tell(office, "Alarm", urgent=True)
@@ -124,11 +126,11 @@ def test_who_wants_urgent_briefs_only_is_owed_no_other(office: Office) -> None:
 
 
 def test_what_is_over_the_limit_comes_with_the_next_digest(office: Office) -> None:
-    anne = reads(office, "Anne", INSTANT, cap=2)
+    anne = reads(office, "Anne", INSTANT, daily_limit=2)
     for title in ("One", "Two", "Three"):
         last = tell(office, title)
     assert [subject for _, subject in mails(office)] == ["One", "Two"]
-    assert owed(office, last, anne).path is Path.CAPPED
+    assert owed(office, last, anne).timing is Timing.CAPPED
 
     at(office, 7, days=1)
     assert mails(office)[2:] == [("anne", "Three")]
@@ -139,8 +141,8 @@ def test_what_is_over_the_limit_comes_with_the_next_digest(office: Office) -> No
 
 
 def test_a_limit_holds_for_urgent_briefs_unless_they_may_pass(office: Office) -> None:
-    reads(office, "Anne", INSTANT, cap=0)
-    reads(office, "Bart", INSTANT, cap=0, urgent_anyway=True)
+    reads(office, "Anne", INSTANT, daily_limit=0)
+    reads(office, "Bart", INSTANT, daily_limit=0, urgent_overrides=True)
 
     tell(office, "Alarm", urgent=True)
 
@@ -148,7 +150,7 @@ def test_a_limit_holds_for_urgent_briefs_unless_they_may_pass(office: Office) ->
 
 
 def test_who_rests_is_told_nothing_not_even_urgent_things(office: Office) -> None:
-    rest = {"paused_until": NOON + timedelta(days=3), "urgent_anyway": True}
+    rest = {"paused_until": NOON + timedelta(days=3), "urgent_overrides": True}
     anne = reads(office, "Anne", INSTANT, **rest)
     bart = reads(office, "Bart", DAILY, **rest)
 
@@ -158,7 +160,7 @@ def test_who_rests_is_told_nothing_not_even_urgent_things(office: Office) -> Non
     assert mails(office) == []
     for reader in (anne, bart):
         row = owed(office, storm, reader)
-        assert (row.state, row.reason) == (OwedState.LEFT_OUT, LeftOut.PAUSED)
+        assert (row.state, row.reason) == (DigestItemState.DROPPED, DropReason.PAUSED)
 
 
 def test_after_a_rest_briefs_come_again(office: Office) -> None:
@@ -186,7 +188,7 @@ def test_the_quickest_of_several_topics_counts(office: Office) -> None:
 
 
 def test_a_digest_never_comes_in_quiet_hours(office: Office) -> None:
-    reads(office, "Bart", DAILY, quiet="22:00-09:00")
+    reads(office, "Bart", DAILY, quiet_hours="22:00-09:00")
     tell(office, "Storm")
 
     at(office, 7, days=1)
@@ -238,7 +240,7 @@ def test_who_left_before_the_digest_gets_none_and_it_says_so(office: Office) -> 
     at(office, 7, days=1)
 
     assert mails(office) == []
-    assert owed(office, storm, bart).reason is LeftOut.GONE
+    assert owed(office, storm, bart).reason is DropReason.GONE
 
 
 def test_who_leaves_between_planning_and_claim_is_skipped_with_the_reason(
@@ -247,11 +249,13 @@ def test_who_leaves_between_planning_and_claim_is_skipped_with_the_reason(
     bart = reads(office, "Bart", DAILY)
     storm = tell(office, "Storm")
     office.now = NOON.replace(day=3, hour=7)
-    [digest] = run_due(office.engine, make, missed_after=GRACE, now=office.now)
+    [digest] = start_due_digests(
+        office.engine, make, missed_after=GRACE, now=office.now
+    )
     office.suppress("Bart")
     office.send_all()
 
-    assert owed(office, storm, bart).bundle_id == digest
+    assert owed(office, storm, bart).digest_campaign_id == digest
     assert office.states(digest) == {DeliveryState.SKIPPED: 1}
 
 
@@ -263,20 +267,20 @@ def test_a_cancelled_brief_is_in_no_digest(office: Office) -> None:
 
     at(office, 7, days=1)
 
-    assert owed(office, storm, bart).reason is LeftOut.WITHDRAWN
+    assert owed(office, storm, bart).reason is DropReason.WITHDRAWN
 
 
 def test_a_correction_that_came_at_once_takes_the_old_form_out_of_the_digest(
     office: Office,
 ) -> None:
-    bart = reads(office, "Bart", DAILY, urgent_anyway=True)
+    bart = reads(office, "Bart", DAILY, urgent_overrides=True)
     storm = tell(office, "Storm")
     tell(office, "Storm, corrected", urgent=True, corrects=storm)
 
     at(office, 7, days=1)
 
     assert mails(office) == [("bart", "Storm, corrected")]
-    assert owed(office, storm, bart).reason is LeftOut.REPLACED
+    assert owed(office, storm, bart).reason is DropReason.REPLACED
 
 
 def test_the_same_text_sent_twice_is_in_a_digest_once(office: Office) -> None:
@@ -293,7 +297,7 @@ def test_the_same_text_sent_twice_is_in_a_digest_once(office: Office) -> None:
 def why(office: Office, name: str, campaign_id: int) -> tuple[str, str]:
     """Return what became of a campaign for somebody, and why."""
     with reading(office.engine) as session:
-        campaign = lifecycle.find(session, campaign_id)
+        campaign = lifecycle.get_campaign(session, campaign_id)
         told = fate(session, campaign, f"{name.lower()}@example.org")
         return told["state"], told["reason"]
 
@@ -301,7 +305,7 @@ def why(office: Office, name: str, campaign_id: int) -> tuple[str, str]:
 def test_why_says_by_which_path_a_brief_came_or_not(office: Office) -> None:
     reads(office, "Bart", DAILY, time_zone="Europe/Berlin")
     reads(office, "Anne", INSTANT, paused_until=NOON + timedelta(days=1))
-    reads(office, "Nora", INSTANT, quiet="11:00-13:00")
+    reads(office, "Nora", INSTANT, quiet_hours="11:00-13:00")
     storm = tell(office, "Storm")
 
     assert why(office, "Bart", storm) == (
@@ -325,14 +329,14 @@ def test_why_says_by_which_path_a_brief_would_come_now(office: Office) -> None:
     reads(office, "Anne", INSTANT)
     reads(office, "Bart", DAILY)
     reads(office, "Carl", INSTANT, paused_until=NOON + timedelta(days=1))
-    reads(office, "Nora", INSTANT, quiet="11:00-13:00")
+    reads(office, "Nora", INSTANT, quiet_hours="11:00-13:00")
     reads(office, "Ursula", URGENT)
 
     def now(name: str) -> tuple[bool, str]:
         with reading(office.engine) as session:
             segment = Segment(any=("Iran",))
             address = f"{name.lower()}@example.org"
-            told = explain.why(session, address, segment, now=NOON)
+            told = explain.explain(session, address, segment, now=NOON)
             return told.included, told.words
 
     assert now("Anne") == (True, "follows Iran")

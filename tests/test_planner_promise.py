@@ -13,23 +13,23 @@ from sqlmodel import col, delete, select
 
 from conftest import _copy
 from examples import examples
-from flashmail.audience.timing import Habits, path_of, quickest
+from flashmail.audience.timing import TimingContext, frequency_order, timing_of
 from flashmail.campaigns.content import CampaignContent
 from flashmail.database import connect, reading, transaction
-from flashmail.digests.composing import Digest
-from flashmail.digests.runner import run_due
+from flashmail.digests.composing import DigestContent
+from flashmail.digests.runner import start_due_digests
 from flashmail.model import (
     Campaign,
     Delivery,
+    DeliveryPreferences,
+    DigestItem,
+    DigestItemState,
+    Edition,
+    EditionStatus,
     Frequency,
-    Occurrence,
-    OccurrenceStatus,
-    Owed,
-    OwedState,
-    Path,
-    Rhythm,
     Subscriber,
     Subscription,
+    Timing,
 )
 from office import Office, Post
 from planning import GRACE, all_owed, make, tell
@@ -81,7 +81,7 @@ class Scene:
         }
         self.ids = {name: self.office.subscribe(name) for name in READERS}
         self.told: list[tuple[int, str, list[str]]] = []
-        self.expected: dict[tuple[int, int], Path | None] = {}
+        self.expected: dict[tuple[int, int], Timing | None] = {}
 
     def follow(self, reader: str, topic: str, frequency: Frequency) -> None:
         with transaction(self.office.engine) as session:
@@ -109,10 +109,10 @@ class Scene:
     ) -> None:
         until = self.office.now + timedelta(hours=rest) if rest else None
         with transaction(self.office.engine) as session:
-            row = session.get(Rhythm, self.ids[reader]) or Rhythm(
-                subscriber_id=self.ids[reader]
-            )
-            row.quiet, row.cap, row.urgent_anyway = quiet, cap, anyway
+            row = session.get(
+                DeliveryPreferences, self.ids[reader]
+            ) or DeliveryPreferences(subscriber_id=self.ids[reader])
+            row.quiet_hours, row.daily_limit, row.urgent_overrides = quiet, cap, anyway
             row.paused_until = until
             session.add(row)
 
@@ -142,9 +142,9 @@ class Scene:
     def wait(self) -> None:
         """Let time pass until nothing is due any more."""
         waiting = (
-            select(Occurrence.at)
-            .where(Occurrence.status == OccurrenceStatus.WAITING)
-            .order_by(col(Occurrence.at))
+            select(Edition.at)
+            .where(Edition.status == EditionStatus.WAITING)
+            .order_by(col(Edition.at))
         )
         self.look(make)
         for _ in range(100):
@@ -160,7 +160,7 @@ class Scene:
         """Kill the scheduler after it has made so many digests."""
         left = [after]
 
-        def fragile(digest: Digest) -> CampaignContent:
+        def fragile(digest: DigestContent) -> CampaignContent:
             if not left[0]:
                 raise Died
             left[0] -= 1
@@ -171,16 +171,18 @@ class Scene:
             self.look(fragile)
 
     def look(self, how: Any) -> None:
-        if run_due(self.office.engine, how, missed_after=GRACE, now=self.office.now):
+        if start_due_digests(
+            self.office.engine, how, missed_after=GRACE, now=self.office.now
+        ):
             self.office.send_all()
 
-    def paths(self, about: list[str], urgent: bool) -> dict[int, Path | None]:
+    def paths(self, about: list[str], urgent: bool) -> dict[int, Timing | None]:
         """Return by which path each reader is to be told, as the pure rule has it."""
         bringing = {*about, *(["Iran"] if "Economy" in about else [])}
         ids = {self.topics[name] for name in bringing}
         return {who: self.path(who, ids, urgent) for who in self.ids.values()}
 
-    def path(self, who: int, topic_ids: set[int], urgent: bool) -> Path | None:
+    def path(self, who: int, topic_ids: set[int], urgent: bool) -> Timing | None:
         with reading(self.office.engine) as session:
             following = select(Subscription).where(Subscription.subscriber_id == who)
             at = {
@@ -189,19 +191,21 @@ class Scene:
                 if row.topic_id in topic_ids
             }
             zone = session.get_one(Subscriber, who).time_zone
-            asked = session.get(Rhythm, who) or Rhythm(subscriber_id=who)
+            asked = session.get(DeliveryPreferences, who) or DeliveryPreferences(
+                subscriber_id=who
+            )
         if not at:
             return None
-        habits = Habits(
-            min(at, key=quickest(urgent=urgent).index),
+        habits = TimingContext(
+            min(at, key=frequency_order(urgent=urgent).index),
             zone,
             asked.paused_until,
-            asked.quiet,
-            asked.cap,
-            asked.urgent_anyway,
+            asked.quiet_hours,
+            asked.daily_limit,
+            asked.urgent_overrides,
             self.lately(who),
         )
-        return path_of(habits, urgent=urgent, now=self.office.now)
+        return timing_of(habits, urgent=urgent, now=self.office.now)
 
     def lately(self, who: int) -> int:
         """Return how many mails were sent to a reader within a day."""
@@ -241,20 +245,23 @@ def _judge(scene: Scene) -> None:
     for pair, path in scene.expected.items():
         at_once, row = pair in sent, rows.get(pair)
         # By exactly one path, and by the one that the pure rule says.
-        assert at_once == (path is Path.AT_ONCE), (pair, path)
-        assert (row.path if row else None) == (None if at_once else path), (pair, path)
+        assert at_once == (path is Timing.AT_ONCE), (pair, path)
+        assert (row.timing if row else None) == (None if at_once else path), (
+            pair,
+            path,
+        )
         if row is not None:
             _settled(row, sent)
     _never_twice(scene)
 
 
-def _settled(row: Owed, sent: set[tuple[int, int]]) -> None:
+def _settled(row: DigestItem, sent: set[tuple[int, int]]) -> None:
     """What was owed came, or says why not."""
-    assert row.state is not OwedState.WAITING
-    assert (row.reason is None) == (row.state is OwedState.BUNDLED)
-    if row.state is OwedState.BUNDLED:
-        assert row.bundle_id is not None
-        assert (row.bundle_id, row.subscriber_id) in sent
+    assert row.state is not DigestItemState.WAITING
+    assert (row.reason is None) == (row.state is DigestItemState.BUNDLED)
+    if row.state is DigestItemState.BUNDLED:
+        assert row.digest_campaign_id is not None
+        assert (row.digest_campaign_id, row.subscriber_id) in sent
 
 
 def _never_twice(scene: Scene) -> None:

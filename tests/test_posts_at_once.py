@@ -8,15 +8,15 @@ import pytest
 
 from flashmail.database import transaction
 from flashmail.model import DeliveryState, EventKind
-from flashmail.tracking.events import Told
+from flashmail.tracking.events import NewEvent
 from flashmail.tracking.recording import record
 from office import NOON, Office
 
 READERS, POSTS = 200, 8
 
 
-def told(reader: int, kind: EventKind, at: datetime, post: int) -> Told:
-    return Told(f"{kind}-{reader}-{post}", 1, reader, kind, at, at, detail="250 OK")
+def told(reader: int, kind: EventKind, at: datetime, post: int) -> NewEvent:
+    return NewEvent(f"{kind}-{reader}-{post}", 1, reader, kind, at, at, detail="250 OK")
 
 
 def test_posts_about_the_same_mails_never_wait_for_each_other(office: Office) -> None:

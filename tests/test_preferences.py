@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, select
 
 from flashmail import privacy
-from flashmail.audience.suppression import ERASED, erased_among
+from flashmail.audience.suppression import ERASED, erased_addresses
 from flashmail.database import reading, transaction
 from flashmail.import_export.merge import merge
 from flashmail.import_export.staging import Staged
@@ -19,17 +19,17 @@ from flashmail.model import (
     Consent,
     ConsentKind,
     Delivery,
+    DeliveryPreferences,
+    DigestItem,
     EventKind,
-    Farewell,
     Frequency,
-    Knock,
-    Letter,
-    Owed,
-    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
+    SubscriptionRequest,
     Suppression,
+    TransactionalMail,
+    UnsubscribeFeedback,
 )
 from office import Office
 from planning import at, look, mails, reads, tell
@@ -129,9 +129,13 @@ def test_when_mail_may_come_is_kept_and_shown(client: TestClient, anne: Office) 
         tracking="no",
     )
 
-    rhythm = anne.get(Rhythm, 1)
+    rhythm = anne.get(DeliveryPreferences, 1)
     assert rhythm.paused_until == datetime(2027, 1, 9, 19, tzinfo=UTC)
-    assert (rhythm.quiet, rhythm.cap, rhythm.urgent_anyway) == ("22:00-07:00", 3, True)
+    assert (rhythm.quiet_hours, rhythm.daily_limit, rhythm.urgent_overrides) == (
+        "22:00-07:00",
+        3,
+        True,
+    )
     person = anne.get(Subscriber, 1)
     assert (person.language, person.tracking_consent) == ("ur", False)
     again = shown(client, anne)
@@ -148,7 +152,7 @@ def test_who_takes_everything_back_leaves_no_row(
     save(client, anne, cap="3")
     save(client, anne, cap="")
 
-    assert anne.get(Rhythm, 1) is None
+    assert anne.get(DeliveryPreferences, 1) is None
 
 
 @pytest.mark.parametrize(
@@ -229,10 +233,10 @@ def test_a_reason_is_asked_afterwards_and_says_not_who(
     client.post(f"{leave}/reason", data={"reason": "too-many", "words": "Daily!"})
 
     assert "tell us why" in said
-    assert anne.get(Farewell, 1).model_dump(exclude={"id", "day"}) == {
+    assert anne.get(UnsubscribeFeedback, 1).model_dump(exclude={"id", "day"}) == {
         "campaign_id": 1,
         "reason": "too-many",
-        "words": "Daily!",
+        "comment": "Daily!",
     }
 
 
@@ -241,7 +245,7 @@ def test_a_new_address_has_to_confirm_first(client: TestClient, anne: Office) ->
 
     assert "We have written to the new address" in answer.text
     assert anne.get(Subscriber, 1).address == "anne@example.org"
-    assert anne.get(Knock, 1).key == "ann@example.com"
+    assert anne.get(SubscriptionRequest, 1).key == "ann@example.com"
 
 
 def test_what_is_ones_own_takes_a_link_to_ones_own_mailbox(
@@ -259,7 +263,7 @@ def test_what_is_ones_own_takes_a_link_to_ones_own_mailbox(
         assert "/me/" not in answer.text
 
     with reading(anne.engine) as session:
-        letter = session.exec(select(Letter)).one()
+        letter = session.exec(select(TransactionalMail)).one()
     assert letter.address == "anne@example.org"
     link = re.search("/me/[0-9a-f]+", letter.text)
     assert link
@@ -284,7 +288,7 @@ def test_all_that_is_kept_can_be_taken_along(client: TestClient, anne: Office) -
     assert "attachment" in answer.headers["content-disposition"]
     assert kept["subscriber"][0]["address"] == "anne@example.org"
     assert kept["subscription"][0]["topic"] == "Iran"
-    assert kept["rhythm"][0]["cap"] == 3
+    assert kept["delivery_preferences"][0]["daily_limit"] == 3
     assert kept["delivery"][0]["state"] == "delivered"
     assert kept["event"][0]["kind"] == "opened"
 
@@ -296,7 +300,9 @@ def test_no_table_about_people_is_forgotten() -> None:
         if "subscriber_id" in table.columns
     }
 
-    assert named == {each.__tablename__ for each in privacy.BY_NUMBER} | {"knock"}
+    assert named == {each.__tablename__ for each in privacy.BY_NUMBER} | {
+        "subscription_request"
+    }
 
 
 def test_erasing_takes_two_words(client: TestClient, anne: Office) -> None:
@@ -326,7 +332,7 @@ def test_who_is_erased_is_found_nowhere_but_totals_stay(
             assert "anne" not in rows.lower(), table.name
             assert "ann@" not in rows, table.name
         owners = {d.subscriber_id for d in session.exec(select(Delivery))}
-        assert session.exec(select(Owed)).all() == []
+        assert session.exec(select(DigestItem)).all() == []
         assert len(owners) == 1
         assert min(owners) < 0
     assert (anne.people(EventKind.OPENED), anne.report(1).accepted) == (1, 1)
@@ -350,7 +356,7 @@ def test_who_is_erased_stays_out_of_every_import(
 
     with transaction(anne.engine) as session:
         assert merge(session, [row], now=anne.now) == {("kept_out", "unsubscribed"): 1}
-        assert erased_among(session, ["anne@example.org", "b@example.org"]) == {
+        assert erased_addresses(session, ["anne@example.org", "b@example.org"]) == {
             "anne@example.org"
         }
         kept = session.exec(select(Suppression)).one()

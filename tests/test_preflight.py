@@ -16,10 +16,10 @@ from flashmail.database import reading, transaction
 from flashmail.findings import Finding, Level
 from flashmail.links import Links
 from flashmail.message import Message, mark
-from flashmail.model import BriefDraft, LinkCheck, LinkState, QuoteApproval, StoredBrief
+from flashmail.model import Draft, LinkCheck, LinkState, QuoteApproval, StoredBrief
 from flashmail.preflight import Facts, LinkFact, examine
 from flashmail.rendering.renderer import RICH
-from flashmail.review.preflight import Surroundings, look_ahead, preflight
+from flashmail.review.preflight import PreflightContext, check_draft, preflight
 from office import NOON, Office
 
 POSTAL = "1 Example Street, Springfield"
@@ -344,8 +344,8 @@ def test_an_approved_quote_is_approved_word_for_word(office: Office) -> None:
 
 def of_brief(office: Office, campaign_id: int, brief: Brief) -> None:
     with transaction(office.engine) as session:
-        campaign = lifecycle.find(session, campaign_id)
-        campaign.brief_id = stored.keep_brief(
+        campaign = lifecycle.get_campaign(session, campaign_id)
+        campaign.brief_id = stored.store_brief(
             session,
             brief.title,
             brief.date.isoformat(),
@@ -356,7 +356,7 @@ def of_brief(office: Office, campaign_id: int, brief: Brief) -> None:
 
 def approve(office: Office, quote: Quote) -> None:
     with transaction(office.engine) as session:
-        draft = BriefDraft(
+        draft = Draft(
             title="Storm",
             markdown="",
             created_at=NOON,
@@ -370,7 +370,7 @@ def approve(office: Office, quote: Quote) -> None:
         session.add(
             QuoteApproval(
                 draft_id=draft.id,
-                digest=quote.digest,
+                quote_hash=quote.digest,
                 approved_by=quote.person,
                 noted_by="Edna",
                 at=NOON,
@@ -384,7 +384,7 @@ def test_an_embargo_holds_until_the_moment_it_is_sent_for(office: Office) -> Non
     of_brief(office, storm, replace(BRIEF, quotes=()))
     lifted = NOON + timedelta(hours=3)
     with transaction(office.engine) as session:
-        brief_id = lifecycle.find(session, storm).brief_id
+        brief_id = lifecycle.get_campaign(session, storm).brief_id
         stored = session.get_one(StoredBrief, brief_id)
         stored.embargo_until = lifted
 
@@ -407,10 +407,10 @@ PRESS = bootstrap.press(bootstrap.sample(Path("nowhere")))
 def ahead(office: Office, brief: Brief) -> dict[str, Finding]:
     """What is said of a brief that somebody is still writing."""
     office.subscribe("Anne", "Iran")
-    around = Surroundings(markdown=briefs.write_markdown(brief))
+    around = PreflightContext(markdown=briefs.write_markdown(brief))
     segment = Segment(any=brief.topics)
     with reading(office.engine) as session:
-        found = look_ahead(session, PRESS, brief, segment, around, now=NOON)
+        found = check_draft(session, PRESS, brief, segment, around, now=NOON)
     return {each.code: each for each in found}
 
 

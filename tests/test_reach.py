@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
-from flashmail.model import AuditEntry, BriefDraft, BriefRevision, Campaign, Role, Staff
+from flashmail.model import AuditEntry, Campaign, Draft, DraftVersion, Role, Staff
 from flashmail.staff.permissions import may_open
 from newsroom import DRAFT, enter, hire, rewritten, written
 from office import NOON, Office
@@ -62,7 +62,7 @@ def save(client: TestClient, number: int, text: str, way: str = "") -> tuple[int
 
 
 def about(office: Office, number: int) -> list[str]:
-    found: BriefDraft = office.get(BriefDraft, number)
+    found: Draft = office.get(Draft, number)
     return found.topics
 
 
@@ -121,7 +121,7 @@ def test_nor_by_an_earlier_version(
     answer = client.post(f"/briefs/{UNTAGGED}/versions/2", data={"revision": "3"})
 
     assert answer.status_code == 403
-    assert office.get(BriefDraft, UNTAGGED).markdown == WITHOUT_TOPICS
+    assert office.get(Draft, UNTAGGED).markdown == WITHOUT_TOPICS
 
 
 def test_what_one_began_stays_ones_own(
@@ -158,8 +158,8 @@ def test_a_campaign_does_not_follow_its_brief_out_of_reach(
     assert client.post("/campaigns/1/renew").status_code == 403
 
     assert office.get(Campaign, 1).topics == ["Iran"]
-    assert office.get(Campaign, 1).draft_revision == 1
-    assert office.get(BriefRevision, (IRAN, 2)) is not None
+    assert office.get(Campaign, 1).draft_version == 1
+    assert office.get(DraftVersion, (IRAN, 2)) is not None
 
 
 @pytest.mark.parametrize("path", ["/", "/overview/live"])

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from chromium import barriers, fits, served
 from flashmail.links import Purpose
-from flashmail.model import Amends, Knock
+from flashmail.model import AmendmentKind, SubscriptionRequest
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 from flashmail.web.public.signup_limits import ATTACK
@@ -54,7 +54,7 @@ def test_the_public_pages_fit_a_phone_and_keep_nobody_out(
     office: Office, house: str, phone: Page
 ) -> None:
     publish(office, "A Port Reopens After a Year of Talks", "Iran")
-    publish(office, "A Port Stays Shut", "Iran", corrects=1, amends=Amends.REST)
+    publish(office, "A Port Stays Shut", "Iran", corrects=1, amends=AmendmentKind.REST)
     token = office.tokens.write(Purpose.NEVER, 0, 1)
 
     for path in (
@@ -91,4 +91,4 @@ def test_a_form_proves_itself_while_there_is_an_attack(
     phone.get_by_role("button", name="Join").click()
 
     assert phone.get_by_role("heading").inner_text() == "Look into your mailbox"
-    assert office.get(Knock, 1).key == "anne@example.com"
+    assert office.get(SubscriptionRequest, 1).key == "anne@example.com"

@@ -10,19 +10,24 @@ from hypothesis import strategies as st
 from flashmail.campaigns import audience, briefs, lifecycle
 from flashmail.campaigns.lifecycle import NotWhatWasApproved, TooOld
 from flashmail.database import reading, transaction
-from flashmail.delivery.starting import JOINED_LATER, include
+from flashmail.delivery.starting import JOINED_LATER, include_late_joiners
 from flashmail.errors import WrongInput
 from flashmail.findings import blocking, warning
 from flashmail.model import (
     Campaign,
     CampaignStatus,
+    DeliveryPreferences,
     DeliveryState,
-    Rehearsal,
-    Rhythm,
+    DryRun,
     SubscriberStatus,
 )
-from flashmail.review.approval import Blocked, Changed, Seen, approve
-from flashmail.review.dry_run import LATER, rehearse
+from flashmail.review.approval import (
+    BlockedByPreflight,
+    ContentChanged,
+    ReviewedState,
+    approve,
+)
+from flashmail.review.dry_run import LATER, dry_run
 from office import Office
 
 IDS = st.sets(st.integers(0, 2**32 - 1))
@@ -30,13 +35,13 @@ IDS = st.sets(st.integers(0, 2**32 - 1))
 
 @given(IDS)
 def test_a_crowd_is_kept_whole(ids: set[int]) -> None:
-    assert audience.unpack(audience.pack(ids)) == ids
-    assert audience.digest(sorted(ids, reverse=True)) == audience.digest(ids)
+    assert audience.unpack_ids(audience.pack_ids(ids)) == ids
+    assert audience.hash_ids(sorted(ids, reverse=True)) == audience.hash_ids(ids)
 
 
 @given(IDS, st.integers(0, 2**32 - 1))
 def test_one_more_is_another_crowd(ids: set[int], one: int) -> None:
-    assert audience.digest(ids ^ {one}) != audience.digest(ids)
+    assert audience.hash_ids(ids ^ {one}) != audience.hash_ids(ids)
 
 
 @pytest.fixture
@@ -48,31 +53,31 @@ def drafted(office: Office) -> Office:
     return office
 
 
-def rehearsed(office: Office) -> Seen:
-    number = rehearse(office.engine, 1, office.tokens, who="Edna", now=office.now)
-    found: Rehearsal = office.get(Rehearsal, number)
-    return Seen(number, found.content_digest, found.audience_digest)
+def rehearsed(office: Office) -> ReviewedState:
+    number = dry_run(office.engine, 1, office.tokens, by="Edna", now=office.now)
+    found: DryRun = office.get(DryRun, number)
+    return ReviewedState(number, found.content_hash, found.audience_hash)
 
 
-def go(office: Office, seen: Seen, **more: object) -> None:
+def go(office: Office, seen: ReviewedState, **more: object) -> None:
     approved(office, seen, **more)
     scheduled(office)
 
 
-def approved(office: Office, seen: Seen, **more: object) -> None:
+def approved(office: Office, seen: ReviewedState, **more: object) -> None:
     with transaction(office.engine) as session:
-        approve(session, 1, seen, who="Ada", now=office.now, **more)  # type: ignore[arg-type]
+        approve(session, 1, seen, by="Ada", now=office.now, **more)  # type: ignore[arg-type]
 
 
 def scheduled(office: Office, **later: float) -> None:
     moment = office.now + timedelta(**later)
     with transaction(office.engine) as session:
-        lifecycle.schedule(session, 1, moment, who="Ada", now=office.now)
+        lifecycle.schedule(session, 1, moment, by="Ada", now=office.now)
 
 
 def taken_back(office: Office) -> None:
     with transaction(office.engine) as session:
-        lifecycle.take_back(session, 1, who="Ada", now=office.now)
+        lifecycle.revoke_approval(session, 1, by="Ada", now=office.now)
 
 
 def test_a_rehearsal_counts_everybody_once(drafted: Office) -> None:
@@ -82,11 +87,11 @@ def test_a_rehearsal_counts_everybody_once(drafted: Office) -> None:
 
     rehearsed(drafted)
 
-    found: Rehearsal = drafted.get(Rehearsal, 1)
-    assert found.meant == 2
-    assert found.left_out == {"paused": 1, "suppressed": 1}
+    found: DryRun = drafted.get(DryRun, 1)
+    assert found.audience_size == 2
+    assert found.excluded == {"paused": 1, "suppressed": 1}
     assert found.refused == {}
-    assert found.sizes[0] > 500
+    assert found.mail_sizes[0] > 500
     assert drafted.post.sent == []
     assert drafted.status() is CampaignStatus.DRAFT
 
@@ -96,8 +101,8 @@ def test_an_address_that_cannot_be_mailed_is_found_before(drafted: Office) -> No
 
     rehearsed(drafted)
 
-    found: Rehearsal = drafted.get(Rehearsal, 1)
-    assert (found.meant, sum(found.refused.values())) == (3, 1)
+    found: DryRun = drafted.get(DryRun, 1)
+    assert (found.audience_size, sum(found.refused.values())) == (3, 1)
 
 
 def test_what_was_rehearsed_is_what_is_sent(drafted: Office) -> None:
@@ -106,8 +111,8 @@ def test_what_was_rehearsed_is_what_is_sent(drafted: Office) -> None:
     drafted.send_all()
 
     sent = [who.subscriber_id for _, who in drafted.post.sent]
-    assert audience.digest(sent) == seen.audience
-    assert drafted.campaign().approved_digest == seen.content
+    assert audience.hash_ids(sent) == seen.audience
+    assert drafted.campaign().approved_hash == seen.content
 
 
 def change_a_word(office: Office) -> None:
@@ -134,7 +139,7 @@ def test_whatever_changed_is_shown_and_refused(drafted: Office, change: str) -> 
     seen = rehearsed(drafted)
     act(drafted)
 
-    with pytest.raises(Changed, match=words):
+    with pytest.raises(ContentChanged, match=words):
         go(drafted, seen)
 
     assert drafted.status() is CampaignStatus.DRAFT
@@ -146,7 +151,7 @@ def test_the_difference_names_people_and_lines(drafted: Office) -> None:
     change_a_word(drafted)
     drafted.subscribe("Carla", "Iran")
 
-    with pytest.raises(Changed) as refused:
+    with pytest.raises(ContentChanged) as refused:
         go(drafted, seen)
 
     found = refused.value.difference
@@ -169,13 +174,13 @@ def test_a_form_of_another_rehearsal_is_refused(drafted: Office) -> None:
     seen = rehearsed(drafted)
 
     with pytest.raises(NotWhatWasApproved, match="not of that rehearsal"):
-        go(drafted, Seen(seen.rehearsal_id, seen.content, "0" * 64))
+        go(drafted, ReviewedState(seen.dry_run_id, seen.content, "0" * 64))
 
 
 def test_what_blocks_keeps_it_here_what_warns_does_not(drafted: Office) -> None:
     seen = rehearsed(drafted)
 
-    with pytest.raises(Blocked, match="a placeholder"):
+    with pytest.raises(BlockedByPreflight, match="a placeholder"):
         go(drafted, seen, findings=[blocking("placeholder", "a placeholder: TK")])
 
     go(drafted, seen, findings=[warning("long", "takes ten minutes")])
@@ -192,8 +197,8 @@ def test_urgent_mail_asks_for_the_number(office: Office) -> None:
     go(office, seen_with(seen, "1"))
 
 
-def seen_with(seen: Seen, typed: str) -> Seen:
-    return Seen(seen.rehearsal_id, seen.content, seen.audience, typed)
+def seen_with(seen: ReviewedState, typed: str) -> ReviewedState:
+    return ReviewedState(seen.dry_run_id, seen.content, seen.audience, typed)
 
 
 def test_who_joins_after_the_approval_is_left_out_and_counted(drafted: Office) -> None:
@@ -214,8 +219,8 @@ def test_somebody_may_say_that_they_get_it_too(drafted: Office) -> None:
     drafted.send_all()
 
     with transaction(drafted.engine) as session:
-        assert include(session, 1, who="Ada", now=drafted.now) == 1
-        assert include(session, 1, who="Ada", now=drafted.now) == 0
+        assert include_late_joiners(session, 1, by="Ada", now=drafted.now) == 1
+        assert include_late_joiners(session, 1, by="Ada", now=drafted.now) == 0
     drafted.send_all()
 
     assert drafted.post.addresses[-1] == "carla@example.org"
@@ -226,7 +231,7 @@ def test_somebody_may_say_that_they_get_it_too(drafted: Office) -> None:
 def test_without_a_rehearsal_the_rule_is_what_was_approved(drafted: Office) -> None:
     drafted.approve(1)
     with transaction(drafted.engine) as session:
-        lifecycle.schedule(session, 1, drafted.now, who="Ada", now=drafted.now)
+        lifecycle.schedule(session, 1, drafted.now, by="Ada", now=drafted.now)
     drafted.subscribe("Carla", "Iran")
 
     drafted.send_all()
@@ -238,15 +243,15 @@ def test_taking_back_voids_the_approval(drafted: Office) -> None:
     go(drafted, rehearsed(drafted))
 
     with transaction(drafted.engine) as session:
-        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
+        lifecycle.revoke_approval(session, 1, by="Edna", now=drafted.now)
     drafted.send_all()
 
     campaign = drafted.campaign()
     assert (campaign.status, campaign.approved_by) == (CampaignStatus.DRAFT, "")
     assert campaign.send_at is None
     assert drafted.post.sent == []
-    with reading(drafted.engine) as session, pytest.raises(lifecycle.CampaignMoved):
-        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
+    with reading(drafted.engine) as session, pytest.raises(lifecycle.InvalidTransition):
+        lifecycle.revoke_approval(session, 1, by="Edna", now=drafted.now)
 
 
 def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
@@ -254,24 +259,24 @@ def test_once_it_has_begun_there_is_no_taking_back(drafted: Office) -> None:
     drafted.send_one()
 
     with (
-        pytest.raises(lifecycle.CampaignMoved, match="is sending"),
+        pytest.raises(lifecycle.InvalidTransition, match="is sending"),
         transaction(drafted.engine) as session,
     ):
-        lifecycle.take_back(session, 1, who="Edna", now=drafted.now)
+        lifecycle.revoke_approval(session, 1, by="Edna", now=drafted.now)
 
 
 def test_who_is_held_back_is_counted_and_gets_it_later(office: Office) -> None:
     anne = office.subscribe("Anne", "Iran")
     campaign_id = office.draft()
     with transaction(office.engine) as session:
-        brief_id = briefs.keep_brief(session, "Storm", "", "", now=office.now)
+        brief_id = briefs.store_brief(session, "Storm", "", "", now=office.now)
         session.get_one(Campaign, campaign_id).brief_id = brief_id
-        session.add(Rhythm(subscriber_id=anne, quiet="00:00-23:59"))
+        session.add(DeliveryPreferences(subscriber_id=anne, quiet_hours="00:00-23:59"))
 
     rehearsed(office)
 
-    found: Rehearsal = office.get(Rehearsal, 1)
-    assert (found.meant, found.left_out) == (1, {LATER: 1})
+    found: DryRun = office.get(DryRun, 1)
+    assert (found.audience_size, found.excluded) == (1, {LATER: 1})
 
 
 def test_a_rehearsal_holds_for_a_day(drafted: Office) -> None:

@@ -24,7 +24,7 @@ from flashmail.model import (
 from flashmail.reports import breakdown, cached, dashboard, undelivered
 from flashmail.reports.breakdown import by_domain, by_topic
 from flashmail.reports.cached import comparison, measures
-from flashmail.reports.campaign import Readers, readers
+from flashmail.reports.campaign import EngagementCounts, readers
 from flashmail.reports.undelivered import OTHERS, REASONS_SHOWN, Failure
 from flashmail.settings import Tracking
 from flashmail.tracking.engagement import erase
@@ -99,9 +99,9 @@ def test_who_opened_is_a_range(storm: Office) -> None:
     with reading(storm.engine) as session:
         found = readers(session, 1)
 
-    assert found["opened"] == Readers(human=1, unknown=1, machine=1)
+    assert found["opened"] == EngagementCounts(human=1, unknown=1, machine=1)
     assert (found["opened"].human, found["opened"].most) == (1, 2)
-    assert found["clicked"] == Readers()
+    assert found["clicked"] == EngagementCounts()
 
 
 def test_the_lines_of_the_chart_end_at_the_number_of_people(storm: Office) -> None:
@@ -323,7 +323,7 @@ def test_bounces_and_complaints_have_limits(
         "complained": complained,
         "states": {"unknown": 0, "bounced": bounced},
     }
-    progress = dashboard.Progress(campaign, figures)
+    progress = dashboard.CampaignSummary(campaign, figures)
 
     assert [said for said, _ in dashboard.concerns(progress, now=NOON)] == words
 
@@ -375,7 +375,7 @@ def test_one_may_ask_why_somebody_got_it(client: TestClient, storm: Office) -> N
 
     def case(who: str) -> str:
         path = "/campaigns/1/report/why"
-        return " ".join(client.get(path, params={"who": who}).text.split())
+        return " ".join(client.get(path, params={"address": who}).text.split())
 
     assert "opened" in case("anne@example.org")
     assert "would get it, as anne@example.org follows Iran" in case("anne@example.org")

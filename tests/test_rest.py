@@ -5,8 +5,14 @@ from datetime import timedelta
 import pytest
 
 from flashmail.database import transaction
-from flashmail.digests.runner import run_due
-from flashmail.model import Amends, Campaign, DeliveryState, Frequency, Rhythm
+from flashmail.digests.runner import start_due_digests
+from flashmail.model import (
+    AmendmentKind,
+    Campaign,
+    DeliveryPreferences,
+    DeliveryState,
+    Frequency,
+)
 from office import NOON, Office
 from planning import GRACE, mails, make, reads, tell
 
@@ -18,7 +24,9 @@ def rest(office: Office, reader: int, *, days: int = 3) -> None:
     with transaction(office.engine) as session:
         until = office.now + timedelta(days=days)
         session.merge(
-            Rhythm(subscriber_id=reader, paused_until=until, urgent_anyway=True)
+            DeliveryPreferences(
+                subscriber_id=reader, paused_until=until, urgent_overrides=True
+            )
         )
 
 
@@ -41,7 +49,9 @@ def test_a_rest_that_begins_after_its_digest_was_made_is_kept(office: Office) ->
     bart = reads(office, "Bart", DAILY)
     tell(office, "Storm")
     office.now = NOON.replace(day=3, hour=7)
-    [digest] = run_due(office.engine, make, missed_after=GRACE, now=office.now)
+    [digest] = start_due_digests(
+        office.engine, make, missed_after=GRACE, now=office.now
+    )
     rest(office, bart)
     office.send_all()
 
@@ -81,7 +91,7 @@ def test_a_correction_reaches_who_rests_since_the_wrong_brief(office: Office) ->
     correction = office.schedule("Put right")
     with transaction(office.engine) as session:
         row = session.get_one(Campaign, correction)
-        row.corrects, row.amends = storm, Amends.CORRECTION
+        row.amends_id, row.amendment_kind = storm, AmendmentKind.CORRECTION
     office.send_all()
 
     assert mails(office) == [("bart", "Storm"), ("bart", "Put right")]

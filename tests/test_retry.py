@@ -3,7 +3,7 @@
 import pytest
 
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.lifecycle import CampaignMoved
+from flashmail.campaigns.lifecycle import InvalidTransition
 from flashmail.database import transaction
 from flashmail.delivery.intervention import retry
 from flashmail.model import CampaignStatus, DeliveryState
@@ -13,7 +13,7 @@ from office import Office
 
 def again(office: Office, *, unknown: bool = False) -> int:
     with transaction(office.engine) as session:
-        return retry(session, 1, unknown=unknown, who="Edna", now=office.now)
+        return retry(session, 1, unknown=unknown, by="Edna", now=office.now)
 
 
 def sent(office: Office, outcome: Outcome) -> Office:
@@ -89,5 +89,5 @@ def test_a_cancelled_campaign_stays_so(office: Office) -> None:
     office.schedule()
     office.do(lifecycle.cancel, 1)
 
-    with pytest.raises(CampaignMoved, match="nothing to retry"):
+    with pytest.raises(InvalidTransition, match="nothing to retry"):
         again(office, unknown=True)

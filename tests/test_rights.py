@@ -30,7 +30,7 @@ def campaign(segment: Segment, *topics: str) -> Campaign:
         text="",
         headers=[],
         envelope_sender="",
-        message_digest="",
+        content_hash="",
         created_at=NOON,
     )
 

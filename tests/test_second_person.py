@@ -4,9 +4,9 @@ import pytest
 
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
-from flashmail.model import BriefDraft, BriefRevision, Campaign, Role, Staff
+from flashmail.model import Campaign, Draft, DraftVersion, Role, Staff
 from flashmail.staff import permissions
-from flashmail.staff.permissions import NotYours, Permission, permission
+from flashmail.staff.permissions import Permission, PermissionDenied, permission
 from newsroom import hire
 from office import NOON, Office
 
@@ -17,7 +17,7 @@ def written_by(office: Office, wrote: Staff, made: Staff) -> None:
     """Campaign 1: one person wrote its brief, one made the campaign of it."""
     office.draft()
     with transaction(office.engine) as session:
-        draft = BriefDraft(
+        draft = Draft(
             title="Storm",
             markdown="",
             created_at=NOON,
@@ -30,18 +30,20 @@ def written_by(office: Office, wrote: Staff, made: Staff) -> None:
         assert draft.id is not None
         who = permissions.sign(wrote)
         session.add(
-            BriefRevision(draft_id=draft.id, number=1, markdown="", at=NOON, who=who)
+            DraftVersion(
+                draft_id=draft.id, number=1, markdown="", at=NOON, saved_by=who
+            )
         )
         session.flush()
         campaign = session.get_one(Campaign, 1)
-        campaign.draft_id, campaign.draft_revision = draft.id, 1
+        campaign.draft_id, campaign.draft_version = draft.id, 1
         campaign.created_by = permissions.sign(made)
 
 
 def ask(office: Office, staff: Staff, reason: str = "") -> Permission:
     with transaction(office.engine) as session:
         campaign = session.get_one(Campaign, 1)
-        return permission(session, staff, campaign, who=staff.name, reason=reason)
+        return permission(session, staff, campaign, by=staff.name, reason=reason)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_the_author_does_not_approve(office: Office, edna: Staff) -> None:
     ada = hire(office, "Ada", Role.ADMIN)
     written_by(office, edna, edna)
 
-    with pytest.raises(NotYours, match="another person"):
+    with pytest.raises(PermissionDenied, match="another person"):
         ask(office, edna)
     assert ask(office, ada) == Permission("Ada")
 
@@ -65,7 +67,7 @@ def test_nor_who_made_the_campaign_nor_who_wrote_it(
     written_by(office, edna, fritz)
 
     for author in (edna, fritz):
-        with pytest.raises(NotYours):
+        with pytest.raises(PermissionDenied):
             ask(office, author)
     assert ask(office, ada)
 
@@ -77,7 +79,7 @@ def test_of_two_people_who_both_had_a_hand_in_it_the_writer_may(
     written_by(office, edna, fritz)
 
     assert ask(office, edna)
-    with pytest.raises(NotYours):
+    with pytest.raises(PermissionDenied):
         ask(office, fritz)
 
 
@@ -94,7 +96,7 @@ def test_a_new_name_makes_no_second_person(office: Office, edna: Staff) -> None:
     written_by(office, edna, edna)
     edna.name = "Edna Lee-Miller"
 
-    with pytest.raises(NotYours):
+    with pytest.raises(PermissionDenied):
         ask(office, edna)
 
 
@@ -124,5 +126,5 @@ def test_no_reason_is_good_enough_for_what_one_may_not_send(
     other = hire(office, "Other", role, *topics)
     written_by(office, edna, edna)
 
-    with pytest.raises(NotYours, match="not for you"):
+    with pytest.raises(PermissionDenied, match="not for you"):
         ask(office, other, REASON)

@@ -11,7 +11,7 @@ from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.links import Purpose
 from flashmail.settings import load
-from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
+from flashmail.tracking.seeds import SeedResult, raise_alarm, seed_results
 from office import Office
 
 LATE = timedelta(minutes=5)
@@ -47,9 +47,9 @@ def urgent(office: Office) -> str:
     return f"Message-ID: <{office.token(Purpose.WATCH, 2)}@example.org>"
 
 
-def said(office: Office, gmail: Mailbox) -> list[Witness]:
+def said(office: Office, gmail: Mailbox) -> list[SeedResult]:
     with reading(office.engine) as session:
-        return witnesses(
+        return seed_results(
             session,
             office.tokens,
             {"gmail": gmail.folder},
@@ -118,7 +118,7 @@ def test_an_alarm_is_raised_once(
 ) -> None:
     urgent(office)
     office.later(minutes=6)
-    told: set[Witness] = set()
+    told: set[SeedResult] = set()
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
             raise_alarm(said(office, gmail), told)

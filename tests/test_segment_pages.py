@@ -8,11 +8,17 @@ from fastapi.testclient import TestClient
 
 from flashmail import bootstrap
 from flashmail.audience import counts, saved_segments
-from flashmail.audience.segment import Row, Rows, Segment, rows_of, where_of
+from flashmail.audience.segment import (
+    ConditionRow,
+    ConditionRows,
+    Segment,
+    rows_of,
+    where_of,
+)
 from flashmail.bootstrap import count_everybody
 from flashmail.database import reading, transaction
-from flashmail.errors import NoSuchSegment, WrongInput
-from flashmail.model import Crowd, Role, SubscriberStatus
+from flashmail.errors import SegmentNotFound, WrongInput
+from flashmail.model import HeadcountKind, Role, SubscriberStatus
 from flashmail.web.page import growth_of
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
@@ -51,7 +57,7 @@ def keep(
             segment,
             taken=OF_FILE,
             segment_id=segment_id,
-            who="Edna",
+            by="Edna",
             now=readers.now,
         ).id
 
@@ -64,20 +70,30 @@ def names(readers: Office) -> list[str]:
 @pytest.mark.parametrize(
     ("where", "rows"),
     [
-        ("", Rows()),
-        ('country = "pk"', Rows((Row("country", "=", "pk"),))),
+        ("", ConditionRows()),
+        ('country = "pk"', ConditionRows((ConditionRow("country", "=", "pk"),))),
         (
             'country in ("pk", "ir") and name not contains "x"',
-            Rows((Row("country", "in", "pk, ir"), Row("name", "not contains", "x"))),
+            ConditionRows(
+                (
+                    ConditionRow("country", "in", "pk, ir"),
+                    ConditionRow("name", "not contains", "x"),
+                )
+            ),
         ),
-        ('a = "1" or b < "2"', Rows((Row("a", "=", "1"), Row("b", "<", "2")), True)),
+        (
+            'a = "1" or b < "2"',
+            ConditionRows(
+                (ConditionRow("a", "=", "1"), ConditionRow("b", "<", "2")), True
+            ),
+        ),
         ('a = "1" and (b = "2" or c = "3")', None),
         ('not (a = "1" and b = "2")', None),
         ('a in ("x, y", "z")', None),
     ],
 )
 def test_a_condition_is_shown_as_rows_where_it_is_rows(
-    where: str, rows: Rows | None
+    where: str, rows: ConditionRows | None
 ) -> None:
     assert rows_of(where) == rows
     if rows is not None:
@@ -85,27 +101,27 @@ def test_a_condition_is_shown_as_rows_where_it_is_rows(
 
 
 def test_rows_and_words_hold_together() -> None:
-    row = Row("country", "=", 'the "south"')
+    row = ConditionRow("country", "=", 'the "south"')
 
     assert where_of([row]) == "country = 'the \"south\"'"
     assert where_of([row], text='a = "1" or b = "2"') == (
         '(country = \'the "south"\') and (a = "1" or b = "2")'
     )
-    assert where_of([Row("", "=", "x")]) == ""
+    assert where_of([ConditionRow("", "=", "x")]) == ""
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        Row("two words", "=", "x"),
-        Row("status", "=", "active"),
-        Row("country", "or 1 =", "x"),
-        Row("country", "in", " , "),
-        Row("country", "=", "both \" and '"),
-        Row('a = "1" or b', "=", "x"),
+        ConditionRow("two words", "=", "x"),
+        ConditionRow("status", "=", "active"),
+        ConditionRow("country", "or 1 =", "x"),
+        ConditionRow("country", "in", " , "),
+        ConditionRow("country", "=", "both \" and '"),
+        ConditionRow('a = "1" or b', "=", "x"),
     ],
 )
-def test_a_row_says_one_comparison_and_nothing_else(row: Row) -> None:
+def test_a_row_says_one_comparison_and_nothing_else(row: ConditionRow) -> None:
     with pytest.raises(WrongInput):
         where_of([row])
 
@@ -115,12 +131,10 @@ def test_a_segment_is_kept_changed_deleted_and_restored(readers: Office) -> None
     keep(readers, Segment("The press", all=("Iran",)), number)
     changed = names(readers)
     with transaction(readers.engine) as session:
-        saved_segments.delete(session, number or 0, who="Edna", now=NOON)
+        saved_segments.delete(session, number or 0, by="Edna", now=NOON)
     deleted = names(readers)
     with transaction(readers.engine) as session:
-        saved_segments.restore(
-            session, number or 0, taken=OF_FILE, who="Edna", now=NOON
-        )
+        saved_segments.restore(session, number or 0, taken=OF_FILE, by="Edna", now=NOON)
 
     assert changed == ["Iran watchers", "The press"]
     assert deleted == ["Iran watchers"]
@@ -146,16 +160,14 @@ def test_a_segment_says_something_that_there_is(
 def test_a_name_given_away_meanwhile_is_not_taken_back(readers: Office) -> None:
     number = keep(readers, Segment("Press", any=("Iran",)))
     with transaction(readers.engine) as session:
-        saved_segments.delete(session, number or 0, who="Edna", now=NOON)
+        saved_segments.delete(session, number or 0, by="Edna", now=NOON)
     keep(readers, Segment("press", any=("Iran",)))
 
     with (
         pytest.raises(WrongInput, match="already"),
         transaction(readers.engine) as session,
     ):
-        saved_segments.restore(
-            session, number or 0, taken=OF_FILE, who="Edna", now=NOON
-        )
+        saved_segments.restore(session, number or 0, taken=OF_FILE, by="Edna", now=NOON)
 
 
 def test_of_two_with_one_name_neither_is_sent_to(readers: Office) -> None:
@@ -165,7 +177,7 @@ def test_of_two_with_one_name_neither_is_sent_to(readers: Office) -> None:
     with reading(readers.engine) as session:
         with pytest.raises(WrongInput, match="two segments"):
             saved_segments.named(session, both, "Press")
-        with pytest.raises(NoSuchSegment, match="Iran watchers, Press"):
+        with pytest.raises(SegmentNotFound, match="Iran watchers, Press"):
             saved_segments.named(session, OF_FILE, "Nothing")
 
 
@@ -243,7 +255,7 @@ def test_the_files_segments_are_read_only(client: TestClient, readers: Office) -
 
 def test_one_may_ask_who_is_in_a_segment(client: TestClient, readers: Office) -> None:
     def asked(who: str) -> str:
-        query = {"name": "Iran watchers", "who": who}
+        query = {"name": "Iran watchers", "address": who}
         text = client.get("/segments/one", params=query).text
         return text.replace("<strong>", "").replace("</strong>", "")
 
@@ -274,9 +286,9 @@ def test_everybody_is_counted_day_by_day(readers: Office, tmp_path: Path) -> Non
     count(timedelta(days=8, hours=1))
 
     with reading(readers.engine) as session:
-        heads = counts.latest(session, Crowd.TOPIC)
-        line = counts.growth(session, Crowd.TOPIC, now=NOON + timedelta(days=8))
-        segment = counts.latest(session, Crowd.SEGMENT)["Iran watchers"].people
+        heads = counts.latest(session, HeadcountKind.TOPIC)
+        line = counts.growth(session, HeadcountKind.TOPIC, now=NOON + timedelta(days=8))
+        segment = counts.latest(session, HeadcountKind.SEGMENT)["Iran watchers"].people
     assert heads["iran"].people == 3
     assert line["iran"][-2:] == [2, 3]
     assert counts.change(line["iran"]) == 1

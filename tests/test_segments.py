@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flashmail.audience.condition import BadCondition, holds, parse_condition
+from flashmail.audience.condition import BadCondition, matches, parse_condition
 from flashmail.audience.segment import Segment, parse_segments
 from flashmail.audience.topics import parse_topics
 from flashmail.errors import WrongInput
@@ -64,7 +64,7 @@ def test_a_segment_that_says_nothing_means_nobody() -> None:
     ],
 )
 def test_a_condition_holds(where: str, met: bool) -> None:
-    assert holds(parse_condition(where), ANNE) is met
+    assert matches(parse_condition(where), ANNE) is met
 
 
 @pytest.mark.parametrize(

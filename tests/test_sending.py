@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.lifecycle import CampaignMoved, NotWhatWasApproved
+from flashmail.campaigns.lifecycle import InvalidTransition, NotWhatWasApproved
 from flashmail.database import transaction
 from flashmail.delivery import ledger
 from flashmail.delivery.claim import LEASE, Claim, claim
-from flashmail.delivery.starting import begin_due
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.message import fill
 from flashmail.model import CampaignStatus, Delivery, DeliveryState, Suppression, Topic
 from flashmail.transports import Fenced, Outcome, Receipt, SenderProblem
@@ -184,7 +184,7 @@ def test_a_cancelled_campaign_sends_nothing_more(office: Office) -> None:
     office.send_all()
 
     assert office.states() == {SENT: 1, DeliveryState.CANCELLED: 1}
-    with pytest.raises(CampaignMoved, match="is cancelled"):
+    with pytest.raises(InvalidTransition, match="is cancelled"):
         office.do(lifecycle.resume, storm)
 
 
@@ -357,34 +357,34 @@ def test_a_row_that_is_gone_is_noticed(office: Office) -> None:
 def test_an_approval_is_of_what_was_looked_at(office: Office) -> None:
     storm = office.draft()
     with pytest.raises(NotWhatWasApproved), transaction(office.engine) as session:
-        lifecycle.approve(session, storm, "0" * 64, who="Edna", now=NOON)
+        lifecycle.approve(session, storm, "0" * 64, by="Edna", now=NOON)
 
     assert office.status(storm) is CampaignStatus.DRAFT
 
 
 def test_a_changed_draft_is_not_what_was_approved(office: Office) -> None:
     storm = office.draft()
-    seen = office.campaign(storm).message_digest
+    seen = office.campaign(storm).content_hash
     with transaction(office.engine) as session:
-        lifecycle.find(session, storm).html += "."
+        lifecycle.get_campaign(session, storm).html += "."
 
     with pytest.raises(NotWhatWasApproved), transaction(office.engine) as session:
-        lifecycle.approve(session, storm, seen, who="Edna", now=NOON)
+        lifecycle.approve(session, storm, seen, by="Edna", now=NOON)
 
 
 def test_an_unapproved_campaign_cannot_be_scheduled(office: Office) -> None:
     storm = office.draft()
 
     with (
-        pytest.raises(CampaignMoved, match="is draft"),
+        pytest.raises(InvalidTransition, match="is draft"),
         transaction(office.engine) as session,
     ):
-        lifecycle.schedule(session, storm, NOON, who="Edna", now=NOON)
+        lifecycle.schedule(session, storm, NOON, by="Edna", now=NOON)
 
 
 def begin(office: Office) -> Claim:
     """Have a worker take the first batch and then show no sign of life."""
-    begin_due(
+    start_due_campaigns(
         office.engine,
         batch_size=office.post.batch_size,
         missed_after=timedelta(minutes=15),

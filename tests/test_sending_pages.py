@@ -16,15 +16,15 @@ from flashmail.model import (
     Campaign,
     CampaignStatus,
     DeliveryState,
-    Letter,
-    LetterState,
-    LoneApproval,
-    Rehearsal,
+    DryRun,
     Role,
+    SelfApproval,
+    TransactionalMail,
+    TransactionalState,
 )
 from flashmail.transactional.queue import Postman
 from flashmail.transports import Outcome
-from flashmail.transports.outbox import Kept, Outbox
+from flashmail.transports.outbox import Outbox, StoredMail
 from flashmail.web.newsroom.approval import UNDO
 from newsroom import DRAFT, enter, hire, rewritten, written
 from office import SENDER, Office
@@ -192,7 +192,7 @@ def test_who_is_alone_at_two_in_the_morning_says_why_and_all_hear_of_it(
     assert approve(client, path, reason=REASON) == 303
 
     with Session(newsroom.engine) as session:
-        letters = session.exec(select(Letter)).all()
+        letters = session.exec(select(TransactionalMail)).all()
         log = [each.action for each in session.exec(select(AuditEntry))]
     assert sorted(each.address for each in letters) == [
         "ada@example.org",
@@ -213,7 +213,7 @@ def test_somebody_else_looks_at_it_afterwards(
     sit(client, newsroom, "Ada")
     assert client.post("/reviews/1").status_code == 303
 
-    assert newsroom.get(LoneApproval, 1).reviewed_by == "Ada <ada@example.org>"
+    assert newsroom.get(SelfApproval, 1).reviewed_by == "Ada <ada@example.org>"
     assert "alone: it waits" not in client.get("/campaigns").text
     assert client.post("/reviews/1").status_code == 409
 
@@ -225,7 +225,7 @@ def test_what_was_looked_at_yesterday_is_looked_at_again(
     sit(client, newsroom, "Ada")
     seen = fields(client.get(f"{path}/approve").text)
     with transaction(newsroom.engine) as session:
-        session.get_one(Rehearsal, 1).at -= timedelta(hours=25)
+        session.get_one(DryRun, 1).at -= timedelta(hours=25)
 
     assert "rehearsed more than a day ago" in client.get(f"{path}/approve").text
     assert (
@@ -304,8 +304,8 @@ def _by_hand(client: TestClient, path: str) -> dict[str, str]:
     assert found
     return {
         "rehearsal": str(found.id),
-        "content": found.content_digest,
-        "audience": found.audience_digest,
+        "content": found.content_hash,
+        "audience": found.audience_hash,
     }
 
 
@@ -388,7 +388,10 @@ def test_it_is_corrected_from_the_page(client: TestClient, newsroom: Office) -> 
     page = client.get(path).text
     assert "Correction: Talks End" in page
     assert newsroom.status() is CampaignStatus.CANCELLED
-    assert [newsroom.campaign(n).amends for n in (2, 3)] == ["rest", "correction"]
+    assert [newsroom.campaign(n).amendment_kind for n in (2, 3)] == [
+        "rest",
+        "correction",
+    ]
     sit(client, newsroom, "Edna")
     for number in (2, 3):
         other = f"/campaigns/{number}"
@@ -422,14 +425,14 @@ def test_a_test_goes_to_staff_only_and_nobody_can_leave_by_it(
     assert newsroom.post.sent == []
 
 
-def posted(office: Office, tmp_path: Path) -> list[Kept]:
+def posted(office: Office, tmp_path: Path) -> list[StoredMail]:
     outbox = Outbox(tmp_path / "letters")
     postman = Postman(office.engine, lambda: outbox, SENDER)
     assert postman.go(now=datetime.now(UTC)) == 2
     assert postman.go(now=datetime.now(UTC)) == 0
     with Session(office.engine) as session:
-        states = {each.state for each in session.exec(select(Letter))}
-    assert states == {LetterState.SENT}
+        states = {each.state for each in session.exec(select(TransactionalMail))}
+    assert states == {TransactionalState.SENT}
     return list(outbox.mails())
 
 
@@ -500,5 +503,5 @@ def test_a_brief_can_go_to_a_segment_instead(
     assert client.post("/campaigns", data=data | {"segment": "B"}).status_code == 404
     client.post("/campaigns", data=data)
 
-    assert newsroom.get(Rehearsal, 1).meant == 1
+    assert newsroom.get(DryRun, 1).audience_size == 1
     assert newsroom.campaign().audience["where"] == 'name = "Anne"'

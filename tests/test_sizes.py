@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from flashmail.audience.segment import Segment
-from flashmail.web.newsroom.previews import GOOD_FOR, Sizes
+from flashmail.web.newsroom.previews import GOOD_FOR, AudienceSizeCache
 from newsroom import DRAFT, written
 from office import NOON, Office
 
@@ -14,12 +14,12 @@ IRAN = Segment(any=("Iran",))
 
 
 @pytest.fixture
-def sizes(office: Office) -> Sizes:
+def sizes(office: Office) -> AudienceSizeCache:
     office.subscribe("Anne", "Iran")
-    return Sizes(office.engine)
+    return AudienceSizeCache(office.engine)
 
 
-def test_it_is_due_until_it_was_counted(sizes: Sizes) -> None:
+def test_it_is_due_until_it_was_counted(sizes: AudienceSizeCache) -> None:
     assert (sizes.known(IRAN), sizes.is_due(IRAN, now=NOON)) == (None, True)
 
     sizes.count(IRAN, NOON)
@@ -28,7 +28,7 @@ def test_it_is_due_until_it_was_counted(sizes: Sizes) -> None:
 
 
 def test_what_was_counted_a_while_ago_is_told_and_due_again(
-    office: Office, sizes: Sizes
+    office: Office, sizes: AudienceSizeCache
 ) -> None:
     sizes.count(IRAN, NOON)
     office.subscribe("Boris", "Iran")
@@ -39,7 +39,7 @@ def test_what_was_counted_a_while_ago_is_told_and_due_again(
     assert (sizes.known(IRAN), sizes.is_due(IRAN, now=later)) == (2, False)
 
 
-def test_of_many_the_latest_are_kept(sizes: Sizes) -> None:
+def test_of_many_the_latest_are_kept(sizes: AudienceSizeCache) -> None:
     for number in range(250):
         sizes.count(Segment(any=("Iran",), where=f'desk = "{number}"'), NOON)
 
@@ -47,7 +47,7 @@ def test_of_many_the_latest_are_kept(sizes: Sizes) -> None:
     assert sizes.known(Segment(any=("Iran",), where='desk = "249"')) == 0
 
 
-def test_a_topic_that_is_not_there_stops_nothing(sizes: Sizes) -> None:
+def test_a_topic_that_is_not_there_stops_nothing(sizes: AudienceSizeCache) -> None:
     sizes.count(Segment(any=("Atlantis",)), NOON)
 
     assert sizes.known(Segment(any=("Atlantis",))) is None

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, col, select
 
 from flashmail.database import transaction
-from flashmail.model import BriefDraft, Campaign, CampaignStatus
+from flashmail.model import Campaign, CampaignStatus, Draft
 from newsroom import written
 from office import NOON, Office
 
@@ -27,7 +27,7 @@ def many(office: Office) -> Office:
     with transaction(office.engine) as session:
         for n, each in enumerate(session.exec(select(Campaign).order_by(ID))):
             each.status = STATUSES[n % 3]
-            each.addressed = n % 5 * 100
+            each.recipient_count = n % 5 * 100
             if each.status is not CampaignStatus.DRAFT:
                 each.send_at = NOON + timedelta(hours=n * 7 % 20)
     return office
@@ -67,7 +67,7 @@ KEYS: dict[str, Callable[[Campaign], object]] = {
     "title": lambda each: each.subject.lower(),
     "status": lambda each: each.status,
     "when": lambda each: each.send_at or LATER,
-    "recipients": lambda each: each.addressed,
+    "recipients": lambda each: each.recipient_count,
 }
 
 
@@ -109,7 +109,7 @@ def drafts(office: Office) -> Office:
     for _ in range(3):
         office.draft()
     with transaction(office.engine) as session:
-        for n, each in enumerate(session.exec(select(BriefDraft))):
+        for n, each in enumerate(session.exec(select(Draft))):
             each.changed_at = NOON + timedelta(hours=n * 7 % 20)
         for made, of, status in ((1, 3, "sent"), (2, 5, "sent"), (3, 5, "cancelled")):
             campaign = session.get_one(Campaign, made)
@@ -124,7 +124,7 @@ def test_briefs_are_sorted_by_each_column(
 ) -> None:
     keys = {"title": lambda d: d.title.lower(), "changed": lambda d: d.changed_at}
     with Session(drafts.engine) as session:
-        known = {each.id: keys[name](each) for each in session.exec(select(BriefDraft))}
+        known = {each.id: keys[name](each) for each in session.exec(select(Draft))}
 
     found = walked(client, f"/briefs?sort={'-' if down else ''}{name}")
 

@@ -23,7 +23,7 @@ ROLES = list(Role)
 
 def hire(office: Office, role: Role = Role.EDITOR, address: str = EDNA) -> None:
     with transaction(office.engine) as session:
-        members.add(session, "Edna", address, role, PASSWORD, who="Ada", now=NOON)
+        members.add(session, "Edna", address, role, PASSWORD, by="Ada", now=NOON)
 
 
 def knock(
@@ -42,14 +42,14 @@ def knock(
 
 def inside(office: Office, token: str | None) -> bool:
     with transaction(office.engine) as session:
-        return sign_in.who_is(session, token or "", now=office.now) is not None
+        return sign_in.staff_of_token(session, token or "", now=office.now) is not None
 
 
 def change(office: Office, action: object, *arguments: object) -> object:
     """Do something to Edna."""
     with transaction(office.engine) as session:
         edna = members.find(session, EDNA)
-        return action(session, edna, *arguments, who="Ada", now=office.now)  # type: ignore[operator]
+        return action(session, edna, *arguments, by="Ada", now=office.now)  # type: ignore[operator]
 
 
 def test_the_right_password_lets_in(office: Office) -> None:
@@ -108,7 +108,7 @@ def test_signing_out_ends_it_on_our_side(office: Office) -> None:
         (members.change_password, ("another long password",)),
         (members.change_role, (Role.VIEWER,)),
         (members.require_second_factor, ()),
-        (members.let_go, ()),
+        (members.deactivate, ()),
     ],
 )
 def test_a_change_signs_out_everywhere(
@@ -124,7 +124,7 @@ def test_a_change_signs_out_everywhere(
 
 def test_who_was_let_go_comes_in_no_more(office: Office) -> None:
     hire(office)
-    change(office, members.let_go)
+    change(office, members.deactivate)
 
     assert knock(office) is None
 
@@ -195,7 +195,7 @@ def test_a_short_password_is_refused(office: Office) -> None:
         pytest.raises(WrongInput, match="at least 12"),
         transaction(office.engine) as session,
     ):
-        members.add(session, "E", EDNA, Role.VIEWER, "short", who="Ada", now=NOON)
+        members.add(session, "E", EDNA, Role.VIEWER, "short", by="Ada", now=NOON)
 
 
 def test_nobody_is_hired_twice(office: Office) -> None:
@@ -305,7 +305,7 @@ def test_the_log_has_who_came_who_went_and_who_was_not_let_in(office: Office) ->
         sign_in.sign_out(session, token, now=office.now)
 
     with Session(office.engine) as session:
-        rows = session.exec(select(AuditEntry).where(AuditEntry.who == EDNA)).all()
+        rows = session.exec(select(AuditEntry).where(AuditEntry.done_by == EDNA)).all()
     told = [(each.action, each.detail.get("place")) for each in rows]
     assert told == [
         ("fail to sign in", "192.0.2.7"),

@@ -119,7 +119,7 @@ def test_a_lost_phone_is_helped_by_an_admin(
     edna = hire(office, "Edna")
     with transaction(office.engine) as session:
         found = session.get_one(Staff, edna.id)
-        members.require_second_factor(session, found, who="Ada", now=NOON)
+        members.require_second_factor(session, found, by="Ada", now=NOON)
 
     client.post("/staff/2/factor")
 
@@ -151,7 +151,7 @@ def test_ones_password_is_changed_by_who_knows_it(
 ) -> None:
     with transaction(office.engine) as session:
         found = session.get_one(Staff, 1)
-        members.change_password(session, found, PASSWORD, who="Ada", now=NOON)
+        members.change_password(session, found, PASSWORD, by="Ada", now=NOON)
     enter(client, office, ada)
     new = "another long password"
 
@@ -184,7 +184,7 @@ def test_one_ends_ones_own_sign_ins_and_nobody_elses(
     token_for(office, edna)
     with transaction(office.engine) as session:
         for name in ("phone", "laptop"):
-            other = SignIn(digest=name, staff_id=1, begun_at=datetime.now(UTC))
+            other = SignIn(token_hash=name, staff_id=1, begun_at=datetime.now(UTC))
             session.add(other)
 
     client.post(f"/account/sign-ins/{digest(f'token of {edna.key}')}")
@@ -203,7 +203,9 @@ def test_the_log_is_searched_and_taken_away(
 ) -> None:
     with transaction(office.engine) as session:
         for who, action in (("Edna", "approve"), ("=cmd()", "cancel")):
-            entry = AuditEntry(at=NOON, who=who, action=action, subject="campaign 7")
+            entry = AuditEntry(
+                at=NOON, done_by=who, action=action, subject="campaign 7"
+            )
             session.add(entry)
 
     assert "approve" in client.get("/audit?q=edna 7").text
@@ -221,7 +223,7 @@ def test_a_long_log_is_walked_a_page_at_a_time(
 ) -> None:
     with transaction(office.engine) as session:
         for n in range(120):
-            entry = AuditEntry(at=NOON, who="Edna", action=f"deed {n}", subject="x")
+            entry = AuditEntry(at=NOON, done_by="Edna", action=f"deed {n}", subject="x")
             session.add(entry)
 
     seen, path = [], "/audit?q=deed"
@@ -239,7 +241,7 @@ def test_a_sign_in_is_written_down(
 ) -> None:
     with transaction(office.engine) as session:
         found = session.get_one(Staff, 1)
-        members.change_password(session, found, PASSWORD, who="Ada", now=NOON)
+        members.change_password(session, found, PASSWORD, by="Ada", now=NOON)
     client.post("/sign-in", data={"address": ada.key, "password": PASSWORD})
 
     assert "sign in" in actions(office)

@@ -22,8 +22,8 @@ from flashmail.model import (
 from flashmail.reports import subscriber
 from flashmail.subscribers import edit as change
 from flashmail.subscribers.edit import Profile
-from flashmail.subscribers.preferences import Where, agreed
-from flashmail.subscribers.search import FEW, Begins, Wanted, people
+from flashmail.subscribers.preferences import ConsentSource, agreed
+from flashmail.subscribers.search import FEW, StartsWith, SubscriberFilter, people
 from office import NOON, Office
 from test_staff import EDNA, PASSWORD, hire
 
@@ -43,7 +43,7 @@ def staff(office: Office) -> Office:
     return office
 
 
-def found(staff: Office, wanted: Wanted, *, few: int = FEW) -> list[str]:
+def found(staff: Office, wanted: SubscriberFilter, *, few: int = FEW) -> list[str]:
     with reading(staff.engine) as session:
         rows = session.execute(people(session, wanted, few=few)).scalars()
         return sorted(each.address.partition("@")[0] for each in rows)
@@ -52,18 +52,20 @@ def found(staff: Office, wanted: Wanted, *, few: int = FEW) -> list[str]:
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
-        (Wanted(), ["anne", "boris", "chloe"]),
-        (Wanted("AN"), ["anne"]),
-        (Wanted("an", Begins.NAME), ["anne", "boris"]),
-        (Wanted("anders b", Begins.NAME), ["boris"]),
-        (Wanted(status=BOUNCED), ["chloe"]),
-        (Wanted(topic_id=1), ["anne", "boris"]),
-        (Wanted("b", topic_id=1, status=SubscriberStatus.ACTIVE), ["boris"]),
-        (Wanted("%"), []),
-        (Wanted("' or 1=1 --"), []),
+        (SubscriberFilter(), ["anne", "boris", "chloe"]),
+        (SubscriberFilter("AN"), ["anne"]),
+        (SubscriberFilter("an", StartsWith.NAME), ["anne", "boris"]),
+        (SubscriberFilter("anders b", StartsWith.NAME), ["boris"]),
+        (SubscriberFilter(status=BOUNCED), ["chloe"]),
+        (SubscriberFilter(topic_id=1), ["anne", "boris"]),
+        (SubscriberFilter("b", topic_id=1, status=SubscriberStatus.ACTIVE), ["boris"]),
+        (SubscriberFilter("%"), []),
+        (SubscriberFilter("' or 1=1 --"), []),
     ],
 )
-def test_people_are_found(staff: Office, wanted: Wanted, names: list[str]) -> None:
+def test_people_are_found(
+    staff: Office, wanted: SubscriberFilter, names: list[str]
+) -> None:
     assert found(staff, wanted) == names
     assert found(staff, wanted, few=0) == names
 
@@ -88,7 +90,7 @@ def edit(staff: Office, **wanted: object) -> int | None:
         person = change.find(session, 1)
         before = vars(change.profile(session, person))
         profile = Profile(**(before | wanted))
-        return change.edit(session, 1, profile, who=WHO, now=staff.now)
+        return change.edit(session, 1, profile, by=WHO, now=staff.now)
 
 
 def profile(staff: Office) -> Profile:
@@ -98,7 +100,7 @@ def profile(staff: Office) -> Profile:
 
 def undo(staff: Office, entry: int | None) -> None:
     with transaction(staff.engine) as session:
-        change.undo(session, entry or 0, who=WHO, now=staff.now)
+        change.undo(session, entry or 0, by=WHO, now=staff.now)
 
 
 def test_a_person_is_changed_and_changed_back(staff: Office) -> None:
@@ -215,13 +217,13 @@ def test_who_left_is_not_added(client: TestClient, staff: Office) -> None:
 def stop(staff: Office, address: str = "anne@example.org", words: str = "rang") -> int:
     with transaction(staff.engine) as session:
         return suppression.suppress_by_hand(
-            session, address, words, who=WHO, now=staff.now
+            session, address, words, by=WHO, now=staff.now
         )
 
 
 def lift(staff: Office, address: str, *, admin: bool, words: str = "wrote") -> None:
     with transaction(staff.engine) as session:
-        suppression.lift(session, address, words, admin=admin, who=WHO, now=staff.now)
+        suppression.lift(session, address, words, admin=admin, by=WHO, now=staff.now)
 
 
 def status(staff: Office, subscriber_id: int = 1) -> SubscriberStatus:
@@ -233,7 +235,7 @@ def test_a_suppression_by_hand_can_be_undone(staff: Office) -> None:
     entry = stop(staff)
     gone = status(staff)
     with transaction(staff.engine) as session:
-        suppression.undo(session, entry, who=WHO, now=staff.now)
+        suppression.undo(session, entry, by=WHO, now=staff.now)
 
     assert gone is SubscriberStatus.UNSUBSCRIBED
     assert status(staff) is SubscriberStatus.ACTIVE
@@ -250,7 +252,7 @@ def test_undo_does_not_lift_what_came_later(staff: Office) -> None:
         pytest.raises(WrongInput, match="again since"),
         transaction(staff.engine) as session,
     ):
-        suppression.undo(session, entry, who=WHO, now=staff.now)
+        suppression.undo(session, entry, by=WHO, now=staff.now)
     assert staff.get(Suppression, "anne@example.org") is not None
 
 
@@ -321,7 +323,7 @@ def test_a_history_has_mails_events_and_changes(
 
 def test_consent_is_part_of_the_history(client: TestClient, staff: Office) -> None:
     with transaction(staff.engine) as session:
-        where = Where("1", "join form")
+        where = ConsentSource("1", "join form")
         agreed(session, 1, ConsentKind.JOIN, where, now=NOON)
 
     assert "consent: join" in client.get("/subscribers/1").text

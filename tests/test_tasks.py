@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from flashmail.database import transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Task, TaskStatus
-from flashmail.tasks import AtOnce, Progress, Tasks, is_cut_short
+from flashmail.tasks import AtOnce, TaskProgress, Tasks, is_cut_short
 from office import Office
 
 
@@ -16,11 +16,11 @@ def tasks(office: Office) -> Tasks:
 
 
 def test_its_page_leads_on_when_it_is_done(client: TestClient, office: Office) -> None:
-    def count(progress: Progress) -> dict[str, int]:
+    def count(progress: TaskProgress) -> dict[str, int]:
         progress(3, 3)
         return {"people": 3}
 
-    path = tasks(office).begin("Counting", count, who="Edna", then="/counted/{id}")
+    path = tasks(office).begin("Counting", count, by="Edna", then="/counted/{id}")
 
     task = office.get(Task, 1)
     assert (path, task.status, task.done, task.total) == ("/tasks/1", "done", 3, 3)
@@ -30,10 +30,10 @@ def test_its_page_leads_on_when_it_is_done(client: TestClient, office: Office) -
 
 
 def test_it_says_what_to_mend(client: TestClient, office: Office) -> None:
-    def fail(progress: Progress) -> dict[str, int]:
+    def fail(progress: TaskProgress) -> dict[str, int]:
         raise WrongInput("line 7 has no address")
 
-    path = tasks(office).begin("Counting", fail, who="Edna")
+    path = tasks(office).begin("Counting", fail, by="Edna")
 
     assert "line 7 has no address" in client.get(path).text
 
@@ -41,10 +41,10 @@ def test_it_says_what_to_mend(client: TestClient, office: Office) -> None:
 def test_what_went_wrong_inside_is_not_shown(
     client: TestClient, office: Office
 ) -> None:
-    def fail(progress: Progress) -> dict[str, int]:
+    def fail(progress: TaskProgress) -> dict[str, int]:
         raise RuntimeError("secret")
 
-    path = tasks(office).begin("Counting", fail, who="Edna")
+    path = tasks(office).begin("Counting", fail, by="Edna")
 
     assert "our fault" in client.get(path).text
     assert "secret" not in client.get(path).text
@@ -74,7 +74,7 @@ def running(office: Office) -> None:
         session.add(
             Task(
                 title="Counting",
-                who="Edna",
+                started_by="Edna",
                 status=TaskStatus.RUNNING,
                 begun_at=office.now,
                 seen_at=office.now,

@@ -10,7 +10,7 @@ import pytest
 from flashmail.briefs.brief import Brief
 from flashmail.links import Links
 from flashmail.message import HERE
-from flashmail.rendering import Flaw, Rendered, Renderer, RenderError, Site
+from flashmail.rendering import Rendered, Renderer, RenderError, Site, TemplateProblem
 from flashmail.rendering.expand import expand
 from flashmail.rendering.html import Document
 from flashmail.rendering.process import Job
@@ -68,7 +68,7 @@ class Home:
             self.render(**parts)
         return caught.value
 
-    def found(self, **parts: str) -> list[Flaw]:
+    def found(self, **parts: str) -> list[TemplateProblem]:
         self.write(**parts)
         return self.renderer.check("mine")
 

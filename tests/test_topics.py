@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from flashmail.audience.topics import Lineage, lineage, parse_topics, sync_topics
+from flashmail.audience.topics import TopicTree, lineage, parse_topics, sync_topics
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import Subscription, Topic
@@ -75,7 +75,9 @@ def test_parents_in_a_circle_are_refused() -> None:
 
 
 def test_a_follower_of_iran_gets_what_belongs_to_iran() -> None:
-    family = Lineage({"Iran": "", "Economy": "Iran", "Oil": "Economy", "Pakistan": ""})
+    family = TopicTree(
+        {"Iran": "", "Economy": "Iran", "Oil": "Economy", "Pakistan": ""}
+    )
 
     assert family.up("Oil") == ("Oil", "Economy", "Iran")
     assert set(family.down("Iran")) == {"Iran", "Economy", "Oil"}

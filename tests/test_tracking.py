@@ -26,7 +26,12 @@ from flashmail.model import (
 )
 from flashmail.tracking import sendgrid_webhook
 from flashmail.tracking.recording import record
-from flashmail.tracking.rules import STRENGTH, moved, strains, worn_out
+from flashmail.tracking.rules import (
+    STRENGTH,
+    counts_as_soft_bounce,
+    is_over_soft_bounce_limit,
+    moved,
+)
 from flashmail.tracking.sendgrid_webhook import BadSignature
 from flashmail.transports import Outcome
 from office import NOON, Office
@@ -351,7 +356,7 @@ def test_soft_bounces_count_for_a_while(
     def at(days: list[float]) -> list[datetime]:
         return [NOON + timedelta(days=day) for day in days]
 
-    assert worn_out(at(soft), at(arrived)) is gone
+    assert is_over_soft_bounce_limit(at(soft), at(arrived)) is gone
 
 
 @pytest.mark.parametrize(
@@ -369,8 +374,8 @@ def test_soft_bounces_count_for_a_while(
     ],
 )
 def test_only_what_is_about_the_mailbox_wears_it_out(detail: str, counts: bool) -> None:
-    assert strains(E.BLOCKED, detail) is counts
-    assert not strains(E.DEFERRED, detail)
+    assert counts_as_soft_bounce(E.BLOCKED, detail) is counts
+    assert not counts_as_soft_bounce(E.DEFERRED, detail)
 
 
 def test_an_event_settles_what_was_unknown(office: Office) -> None:
@@ -422,7 +427,7 @@ def people(office: Office, count: int) -> None:
         for n in range(1, count + 1)
     ]
     sent = [
-        {"campaign_id": 1, "subscriber_id": n, "state": S.SENT, "at": NOON}
+        {"campaign_id": 1, "subscriber_id": n, "state": S.SENT, "state_since": NOON}
         | {"attempts": 1, "reason": "", "retryable": False}
         for n in range(1, count + 1)
     ]
@@ -610,10 +615,10 @@ def test_who_opens_late_was_not_reached_late(office: Office) -> None:
     office.subscribe("Anne", "Iran")
     office.schedule()
     office.send_all()
-    sent = office.get(Delivery, (1, 1)).at
+    sent = office.get(Delivery, (1, 1)).state_since
     office.later(hours=3)
 
     office.hear("open")
 
     delivery = office.get(Delivery, (1, 1))
-    assert (delivery.state, delivery.at) == (DeliveryState.DELIVERED, sent)
+    assert (delivery.state, delivery.state_since) == (DeliveryState.DELIVERED, sent)

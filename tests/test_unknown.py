@@ -14,12 +14,12 @@ from flashmail.links import Purpose
 from flashmail.model import DeliveryState
 from flashmail.reports.undelivered import questions, unknown
 from flashmail.tracking.recording import record
-from flashmail.tracking.sendgrid_activity import Activity, NoActivity, Sought
+from flashmail.tracking.sendgrid_activity import ActivityClient, NoActivity, UnknownMail
 from flashmail.transports import Outcome
 from office import Office
 
 S = DeliveryState
-ANNE = Sought(1, 1, "anne@example.org")
+ANNE = UnknownMail(1, 1, "anne@example.org")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_later_event_settles_it(lost: Office) -> None:
 @pytest.mark.parametrize("state", [S.SENT, S.FAILED])
 def test_a_person_may_settle_it(lost: Office, state: DeliveryState) -> None:
     with transaction(lost.engine) as session:
-        count = settle(session, 1, state, who="Edna", now=lost.now)
+        count = settle(session, 1, state, by="Edna", now=lost.now)
 
     assert count == 1
     assert lost.states() == {state: 1}
@@ -74,9 +74,9 @@ def test_a_person_may_settle_it(lost: Office, state: DeliveryState) -> None:
 def test_only_what_is_unknown_is_settled(lost: Office) -> None:
     lost.hear("bounce")
     with transaction(lost.engine) as session:
-        assert settle(session, 1, S.SENT, who="Edna", now=lost.now) == 0
+        assert settle(session, 1, S.SENT, by="Edna", now=lost.now) == 0
         with pytest.raises(WrongInput):
-            settle(session, 1, S.SKIPPED, who="Edna", now=lost.now)
+            settle(session, 1, S.SKIPPED, by="Edna", now=lost.now)
 
     assert lost.states() == {S.BOUNCED: 1}
 
@@ -99,7 +99,7 @@ def ask(office: Office, server: HTTPServer, told: dict[str, Any]) -> int:
     )
     server.expect_request("/v3/messages/abc/1.0").respond_with_json(told)
     with httpx.Client(base_url=server.url_for("")) as client:
-        activity = Activity(client, office.tokens, sleep=lambda seconds: None)
+        activity = ActivityClient(client, office.tokens, sleep=lambda seconds: None)
         events = activity.events(ANNE, now=office.now)
     with transaction(office.engine) as session:
         return record(session, events)
@@ -162,7 +162,7 @@ def test_sendgrid_may_not_tell(
         httpx.Client(base_url=httpserver.url_for("")) as client,
         pytest.raises(NoActivity, match=why),
     ):
-        Activity(client, lost.tokens).events(ANNE, now=lost.now)
+        ActivityClient(client, lost.tokens).events(ANNE, now=lost.now)
 
 
 def test_sendgrid_may_want_patience(lost: Office, httpserver: HTTPServer) -> None:
@@ -172,7 +172,7 @@ def test_sendgrid_may_want_patience(lost: Office, httpserver: HTTPServer) -> Non
     httpserver.expect_ordered_request("/v3/messages").respond_with_json({})
     waited: list[float] = []
     with httpx.Client(base_url=httpserver.url_for("")) as client:
-        found = Activity(client, lost.tokens, sleep=waited.append).events(
+        found = ActivityClient(client, lost.tokens, sleep=waited.append).events(
             ANNE, now=lost.now
         )
 

@@ -7,8 +7,8 @@ from flashmail import bootstrap
 from flashmail.audience.segment import Segment
 from flashmail.campaigns import lifecycle
 from flashmail.database import reading, transaction
-from flashmail.digests.schedules import is_brought
-from flashmail.model import Frequency, Path, Schedule
+from flashmail.digests.schedules import is_covered
+from flashmail.model import Frequency, Schedule, Timing
 from flashmail.reports.subscriber import fate, unscheduled
 from flashmail.settings import load
 from office import NOON, Office
@@ -50,7 +50,7 @@ def test_why_says_that_nothing_brings_it(limited: Office) -> None:
     storm = tell(limited, "Storm", "Iran")
 
     with reading(limited.engine) as session:
-        campaign = lifecycle.find(session, storm)
+        campaign = lifecycle.get_campaign(session, storm)
         told = fate(session, campaign, "anne@example.org")
     assert told["reason"] == "waits for the daily digest, but no schedule brings it"
 
@@ -70,19 +70,19 @@ def test_a_new_schedule_lets_them_go(limited: Office) -> None:
 @pytest.mark.parametrize(
     ("address", "path", "topic", "brought"),
     [
-        ("bart@example.org", Path.DAILY, "Pakistan", True),
-        ("Bart@Example.org", Path.DAILY, "Iran", False),
-        ("anne@example.org", Path.WEEKLY, "Iran", True),  # our own hours
-        ("anne@example.org", Path.HELD, "Iran", True),
-        ("anne@example.org", Path.CAPPED, "Iran", True),
+        ("bart@example.org", Timing.DAILY, "Pakistan", True),
+        ("Bart@Example.org", Timing.DAILY, "Iran", False),
+        ("anne@example.org", Timing.WEEKLY, "Iran", True),  # our own hours
+        ("anne@example.org", Timing.HELD, "Iran", True),
+        ("anne@example.org", Timing.CAPPED, "Iran", True),
         ("anne@example.org", None, "Iran", True),
     ],
 )
 def test_a_digest_is_for_some_readers_and_topics(
-    limited: Office, address: str, path: Path | None, topic: str, brought: bool
+    limited: Office, address: str, path: Timing | None, topic: str, brought: bool
 ) -> None:
     with reading(limited.engine) as session:
-        assert is_brought(session, path, address, [topic]) is brought
+        assert is_covered(session, path, address, [topic]) is brought
 
 
 def test_where_all_schedules_rest_nothing_is_brought(office: Office) -> None:
@@ -90,7 +90,7 @@ def test_where_all_schedules_rest_nothing_is_brought(office: Office) -> None:
     reads(office, "Anne", DAILY)
 
     with reading(office.engine) as session:
-        assert not is_brought(session, Path.DAILY, "anne@example.org", ["Iran"])
+        assert not is_covered(session, Timing.DAILY, "anne@example.org", ["Iran"])
 
 
 def test_the_command_line_says_it_too(home: Home) -> None:

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from flashmail.database import reading
-from flashmail.model import BriefDraft, LinkCheck, LinkState, QuoteApproval, Role
+from flashmail.model import Draft, LinkCheck, LinkState, QuoteApproval, Role
 from office import Office
 from test_staff import enter, hire
 
@@ -76,8 +76,8 @@ def send(page: TestClient, wish: str = "", **changed: object) -> str:
     return page.get(answer.headers["location"]).text
 
 
-def draft(office: Office) -> BriefDraft:
-    found: BriefDraft = office.get(BriefDraft, 1)
+def draft(office: Office) -> Draft:
+    found: Draft = office.get(Draft, 1)
     return found
 
 
@@ -157,7 +157,7 @@ def test_the_second_of_two_sees_the_difference(
     assert draft(office).title == "Ministers Quarrel"
     assert "<del>Quarrel</del>" in shown
     assert "<ins>Agree Again</ins>" in shown
-    page.post(answer.headers["location"], data={"revision": draft(office).revision})
+    page.post(answer.headers["location"], data={"revision": draft(office).version})
     assert draft(office).title == "Ministers Agree Again"
 
 
@@ -167,7 +167,7 @@ def test_typing_saves_and_says_so(page: TestClient, office: Office) -> None:
 
     assert draft(office).title == "Ministers Type"
     assert answer.headers["hx-trigger"] == "brief-saved"
-    assert f'id="revision" value="{draft(office).revision}"' in answer.text
+    assert f'id="revision" value="{draft(office).version}"' in answer.text
 
 
 def test_typing_into_what_another_saved_says_so(

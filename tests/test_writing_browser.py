@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from chromium import DESK, PAYLOADS, barriers, fits
 from flashmail.database import reading
 from flashmail.drafts import versions
-from flashmail.model import BriefDraft
+from flashmail.model import Draft
 from office import Office
 from test_writing import PASTED
 
@@ -34,8 +34,8 @@ def window(browser: Browser, **kind: Any) -> Page:
     return browser.new_context(**kind).new_page()
 
 
-def draft(office: Office) -> BriefDraft:
-    found: BriefDraft = office.get(BriefDraft, 1)
+def draft(office: Office) -> Draft:
+    found: Draft = office.get(Draft, 1)
     return found
 
 
@@ -68,7 +68,7 @@ def test_a_doubt_is_mended_and_looked_at(
     desk.get_by_role("button", name="I have looked at this").click()
 
     desk.get_by_text("Everything was understood.").wait_for()
-    assert draft(office).doubts == []
+    assert draft(office).warnings == []
 
 
 def test_a_quote_is_approved_and_loses_it_with_a_word(

@@ -12,12 +12,14 @@ def log(
     subject: str,
     action: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
     **detail: object,
 ) -> int:
     """Add an entry; return its number, by which it can be undone."""
-    entry = AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+    entry = AuditEntry(
+        at=now, done_by=by, action=action, subject=subject, detail=detail
+    )
     session.add(entry)
     session.flush()
     assert entry.id is not None
@@ -34,12 +36,12 @@ def log_campaign(
     campaign_id: int,
     action: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
     **detail: object,
 ) -> None:
     """Add to the audit log what somebody did to a campaign."""
     subject = f"campaign {campaign_id}"
     session.add(
-        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
     )

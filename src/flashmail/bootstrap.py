@@ -20,20 +20,20 @@ from flashmail.audience.counts import heads, keep_heads
 from flashmail.audience.saved_segments import merged, named
 from flashmail.audience.segment import Segment, parse_segments
 from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
-from flashmail.campaigns.content import Press, Sender
+from flashmail.campaigns.content import MailKit, Sender
 from flashmail.database import clock_of, connect, reading, transaction
 from flashmail.delivery import dispatch_procrastinate
 from flashmail.delivery.dispatch import Dispatch, Polling
 from flashmail.delivery.rate_limit import Limits
 from flashmail.delivery.worker import Worker
 from flashmail.digests.composing import digest_of
-from flashmail.doctor import Check, Patient, checks
+from flashmail.doctor import Check, Installation, checks
 from flashmail.home import SEGMENTS, TOPICS, own, packaged
 from flashmail.links import Links, Tokens
 from flashmail.rendering import Renderer, Site
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
 from flashmail.staff.oidc import Provider
-from flashmail.tracking.seeds import Witness, raise_alarm, witnesses
+from flashmail.tracking.seeds import SeedResult, raise_alarm, seed_results
 from flashmail.transactional.mails import Porter
 from flashmail.transactional.queue import Postman
 from flashmail.transports import Transport
@@ -143,9 +143,9 @@ def renderer(settings: Settings) -> Renderer:
     return Renderer(_template_folders(settings.home), site)
 
 
-def press(settings: Settings) -> Press:
+def press(settings: Settings) -> MailKit:
     """Return all that the installation makes mails with."""
-    return Press(
+    return MailKit(
         renderer(settings), sender(settings), links(settings), settings.postal_address
     )
 
@@ -205,7 +205,7 @@ def _transport(settings: Settings, name: TransportName) -> Transport:
     return outbox(settings)
 
 
-def patient(settings: Settings) -> "Patient":
+def patient(settings: Settings) -> "Installation":
     """Return what the doctor examines."""
     # It takes libraries that nothing else waits for.
 
@@ -219,7 +219,7 @@ def patient(settings: Settings) -> "Patient":
         assert settings.sendgrid_api_key is not None
         key = settings.sendgrid_api_key.get_secret_value()
         asked.append(partial(checks.sendgrid, settings.sendgrid_url, key))
-    return Patient(
+    return Installation(
         home=settings.home,
         sender=settings.sender_address.rpartition("@")[2],
         bounces=settings.mail_domain,
@@ -249,11 +249,11 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
     """Return what looks into the seeds' mailboxes and raises alarms; None without."""
     if not settings.seeds:
         return None
-    told: set[Witness] = set()
+    told: set[SeedResult] = set()
 
     def look() -> None:
         with reading(made) as session:
-            found = witnesses(
+            found = seed_results(
                 session,
                 tokens(settings),
                 settings.seeds,

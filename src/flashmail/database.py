@@ -143,7 +143,7 @@ class DatabaseClock:
         return (begun + self._ticks()) / 2, answer.astimezone(UTC)
 
 
-def changed(result: object) -> int:
+def rows_changed(result: object) -> int:
     """Return how many rows an UPDATE met."""
     assert isinstance(result, CursorResult)
     return result.rowcount

@@ -13,11 +13,11 @@ class NeedsDecision(FlashmailError):
     """A person has to decide before this can go on; the text says what about."""
 
 
-class NoSuchDraft(WrongInput):
+class DraftNotFound(WrongInput):
     """There is no draft of this number, or not this form of it."""
 
 
-class NoSuchSegment(WrongInput):
+class SegmentNotFound(WrongInput):
     """There is no segment of this name, or number."""
 
 
@@ -34,27 +34,27 @@ class BriefError(WrongInput):
     """This cannot be a brief; the text says where, and what to mend."""
 
 
-class NoSuchCampaign(WrongInput):
+class CampaignNotFound(WrongInput):
     """There is no campaign of this number."""
 
 
-class KnockGone(WrongInput):
+class RequestNotFound(WrongInput):
     """There is no such request any more."""
 
 
-class NoSuchColleague(WrongInput):
+class StaffNotFound(WrongInput):
     """There is nobody of this number on the staff."""
 
 
-class NoSuchSubscriber(WrongInput):
+class SubscriberNotFound(WrongInput):
     """There is no subscriber of this number."""
 
 
-class NoSuchUpload(WrongInput):
+class UploadNotFound(WrongInput):
     """There is no such upload, or not any more."""
 
 
-class CannotBring(WrongInput):
+class CannotImport(WrongInput):
     """What was to become a draft cannot be read; the text says what to do instead."""
 
 

@@ -46,7 +46,7 @@ class CannotFetch(WrongInput):
     """This cannot be fetched; the text says why."""
 
 
-class Unreachable(CannotFetch):
+class HostUnreachable(CannotFetch):
     """Nobody answered, or not in time; `gone` where there is no such host."""
 
     def __init__(self, message: str, *, gone: bool = False) -> None:
@@ -116,10 +116,12 @@ async def fetch(url: str, guard: Guard = GUARD, *, body: bool = True) -> Fetched
         async with asyncio.timeout(SECONDS):
             return await _followed(url, guard, body=body)
     except TimeoutError as error:
-        raise Unreachable(f"{_shown(url)} took longer than {SECONDS:.0f} s.") from error
+        raise HostUnreachable(
+            f"{_shown(url)} took longer than {SECONDS:.0f} s."
+        ) from error
     except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
         why = str(error) or type(error).__name__
-        raise Unreachable(f"{_shown(url)} cannot be reached: {why}.") from error
+        raise HostUnreachable(f"{_shown(url)} cannot be reached: {why}.") from error
 
 
 async def _followed(url: str, guard: Guard, *, body: bool) -> Fetched:
@@ -187,12 +189,12 @@ async def _looked_at(host: str, port: int, guard: Guard) -> str:
         found = await loop.run_in_executor(_resolvers, guard.resolve, host, port)
     except (gaierror, UnicodeError) as error:
         message = f"There is no host {host!r}."
-        raise Unreachable(message, gone=_is_gone(error)) from error
+        raise HostUnreachable(message, gone=_is_gone(error)) from error
     for each in found:
         if not guard.allows(ip_address(each.partition("%")[0])):
             raise NotPublic(f"{host!r} is not on the public internet.")
     if not found:
-        raise Unreachable(f"There is no host {host!r}.")
+        raise HostUnreachable(f"There is no host {host!r}.")
     return found[0]
 
 

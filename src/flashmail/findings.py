@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 
-class Verdict(StrEnum):
+class CheckLevel(StrEnum):
     """How it is: only WRONG keeps mail from being sent or believed."""
 
     GOOD = "good"
@@ -18,21 +18,21 @@ class Check:
     """What was found, in words; `remedy` is what to mend, empty where nothing is."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckLevel
     found: str
     remedy: str = ""
 
 
 def good(name: str, found: str) -> Check:
-    return Check(name, Verdict.GOOD, found)
+    return Check(name, CheckLevel.GOOD, found)
 
 
 def doubtful(name: str, found: str, remedy: str) -> Check:
-    return Check(name, Verdict.DOUBTFUL, found, remedy)
+    return Check(name, CheckLevel.DOUBTFUL, found, remedy)
 
 
 def wrong(name: str, found: str, remedy: str) -> Check:
-    return Check(name, Verdict.WRONG, found, remedy)
+    return Check(name, CheckLevel.WRONG, found, remedy)
 
 
 class Level(StrEnum):
@@ -77,7 +77,7 @@ def warning(code: str, message: str, where: str = "") -> Finding:
 
 
 @dataclass(frozen=True, order=True)
-class Flaw:
+class TemplateProblem:
     """Something to mend (error) or to think about (warning); line 0 is the file."""
 
     severity: Literal["error", "warning"]

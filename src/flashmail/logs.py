@@ -28,7 +28,7 @@ CHATTY = {
 }
 
 
-class Unwaiting(logging.StreamHandler[TextIO]):
+class NonBlockingHandler(logging.StreamHandler[TextIO]):
     """Writes lines, but waits for nobody: what a pipe has no room for is lost.
 
     If whoever reads our standard error stands still, mail goes on all the same.
@@ -64,7 +64,7 @@ def configure(form: LogForm) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    handler = Unwaiting(sys.stderr)
+    handler = NonBlockingHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,

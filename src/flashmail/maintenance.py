@@ -20,11 +20,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from flashmail import bootstrap
-from flashmail.campaigns.link_checks import follow_asked
-from flashmail.database import changed, is_sqlite, transaction
-from flashmail.delivery.starting import begin_due
+from flashmail.campaigns.link_checks import run_checks
+from flashmail.database import is_sqlite, rows_changed, transaction
+from flashmail.delivery.starting import start_due_campaigns
 from flashmail.delivery.worker import Worker
-from flashmail.model import Duty
+from flashmail.model import LeaderLease
 from flashmail.reports.cached import count_again
 from flashmail.settings import Settings
 from flashmail.tracking.engagement import erase
@@ -51,7 +51,7 @@ HEADCOUNT, LOOKING, FORGETTING = (
 
 
 @dataclass(frozen=True)
-class Chore:
+class MaintenanceJob:
     """Something to be done every so often; `alone` by the holder of the duty only."""
 
     do: Callable[[datetime], object]
@@ -59,29 +59,29 @@ class Chore:
     alone: bool = False
 
 
-def of(settings: Settings, worker: Worker) -> list[Chore]:
+def jobs(settings: Settings, worker: Worker) -> list[MaintenanceJob]:
     """Return what is to be done beside a worker, whether pages are served or not."""
     engine, home = worker.engine, worker.home
     postman = bootstrap.postman(settings, engine)
     porter = bootstrap.porter(settings, engine)
     chores = [
-        Chore(lambda now: postman.go(now=now), SOON),
-        Chore(lambda now: porter.go(now=now), SOON),
-        Chore(
+        MaintenanceJob(lambda now: postman.go(now=now), SOON),
+        MaintenanceJob(lambda now: porter.go(now=now), SOON),
+        MaintenanceJob(
             lambda now: count_again(engine, now=now, tracking=worker.tracking),
             SOON,
             alone=True,
         ),
-        Chore(
+        MaintenanceJob(
             lambda now: bootstrap.count_everybody(engine, home, now=now),
             HEADCOUNT,
             alone=True,
         ),
     ]
     if look := bootstrap.seeds_looked_after(settings, engine):
-        chores.append(Chore(lambda _: look(), LOOKING, alone=True))
+        chores.append(MaintenanceJob(lambda _: look(), LOOKING, alone=True))
     if kept := bootstrap.engagement_kept(settings):
-        forget = Chore(
+        forget = MaintenanceJob(
             lambda now: erase(engine, keep=kept, now=now), FORGETTING, alone=True
         )
         chores.append(forget)
@@ -89,14 +89,16 @@ def of(settings: Settings, worker: Worker) -> list[Chore]:
 
 
 @contextmanager
-def done(chores: Sequence[Chore], engine: Engine, who: str) -> Iterator[None]:
+def running(
+    chores: Sequence[MaintenanceJob], engine: Engine, by: str
+) -> Iterator[None]:
     """Do chores as long as the context lasts, each of them once near its beginning."""
     begin = datetime.now(UTC) + BEGIN
     ticker = BackgroundScheduler(timezone=UTC)
-    renew = Chore(lambda now: take(engine, who, now=now), RENEWED)
+    renew = MaintenanceJob(lambda now: acquire_lease(engine, by, now=now), RENEWED)
     for each in (renew, *chores):
         ticker.add_job(
-            _turn(each, engine, who),
+            _turn(each, engine, by),
             "interval",
             seconds=each.every.total_seconds(),
             next_run_time=begin,
@@ -109,43 +111,43 @@ def done(chores: Sequence[Chore], engine: Engine, who: str) -> Iterator[None]:
     finally:
         ticker.shutdown(wait=True)
         with suppress(DBAPIError):  # then its time runs out
-            let_go(engine, who)
+            release_lease(engine, by)
 
 
-def take(engine: Engine, who: str, *, now: datetime) -> bool:
+def acquire_lease(engine: Engine, by: str, *, now: datetime) -> bool:
     """Take the duty, or keep it; return whether it is ours now."""
     with transaction(engine) as session:
-        free = or_(col(Duty.holder) == who, col(Duty.until) <= now)
+        free = or_(col(LeaderLease.holder) == by, col(LeaderLease.expires_at) <= now)
         ours = session.execute(
-            update(Duty)
-            .where(col(Duty.name) == ALONE, free)
-            .values(holder=who, until=now + LEASE)
+            update(LeaderLease)
+            .where(col(LeaderLease.name) == ALONE, free)
+            .values(holder=by, expires_at=now + LEASE)
         )
-        return changed(ours) == 1 or _begin(session, who, now)
+        return rows_changed(ours) == 1 or _begin(session, by, now)
 
 
-def let_go(engine: Engine, who: str) -> None:
+def release_lease(engine: Engine, by: str) -> None:
     """Let another process take the duty at once."""
     with transaction(engine) as session:
         session.execute(
-            update(Duty)
-            .where(col(Duty.name) == ALONE, col(Duty.holder) == who)
-            .values(until=datetime.fromtimestamp(0, UTC))
+            update(LeaderLease)
+            .where(col(LeaderLease.name) == ALONE, col(LeaderLease.holder) == by)
+            .values(expires_at=datetime.fromtimestamp(0, UTC))
         )
 
 
-def _begin(session: Session, who: str, now: datetime) -> bool:
+def _begin(session: Session, by: str, now: datetime) -> bool:
     """Be the first who ever had it; of two only one is."""
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    row = {"name": ALONE, "holder": who, "until": now + LEASE}
-    into = insert(Duty).values(row).on_conflict_do_nothing()
-    return session.execute(into.returning(col(Duty.name))).first() is not None
+    row = {"name": ALONE, "holder": by, "expires_at": now + LEASE}
+    into = insert(LeaderLease).values(row).on_conflict_do_nothing()
+    return session.execute(into.returning(col(LeaderLease.name))).first() is not None
 
 
-def _turn(chore: Chore, engine: Engine, who: str) -> Callable[[], None]:
+def _turn(chore: MaintenanceJob, engine: Engine, by: str) -> Callable[[], None]:
     def turn() -> None:
         now = datetime.now(UTC)
-        if not chore.alone or take(engine, who, now=now):
+        if not chore.alone or acquire_lease(engine, by, now=now):
             chore.do(now)
 
     return turn
@@ -156,8 +158,8 @@ TICK, FOLLOWING = timedelta(seconds=1), timedelta(seconds=2)
 
 
 @contextmanager
-def at_work(
-    worker: Worker, chores: Sequence[Chore], replay: Callable[[], object]
+def worker_running(
+    worker: Worker, chores: Sequence[MaintenanceJob], replay: Callable[[], object]
 ) -> Iterator[None]:
     """Do chores and send as long as the context lasts; the batch in hand is finished.
 
@@ -167,11 +169,11 @@ def at_work(
     stop = asyncio.Event()
     sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
     own = [
-        Chore(lambda now: _begin_due(worker, now), TICK),
-        Chore(lambda _: follow_asked(worker.engine), FOLLOWING),
-        Chore(lambda _: replay(), SOON),
+        MaintenanceJob(lambda now: _begin_due(worker, now), TICK),
+        MaintenanceJob(lambda _: run_checks(worker.engine), FOLLOWING),
+        MaintenanceJob(lambda _: replay(), SOON),
     ]
-    with done([*own, *chores], worker.engine, worker.name):
+    with running([*own, *chores], worker.engine, worker.name):
         sending.start()
         try:
             yield
@@ -187,7 +189,7 @@ def _run(loop: asyncio.AbstractEventLoop, worker: Worker, stop: asyncio.Event) -
 
 
 def _begin_due(worker: Worker, now: datetime) -> None:
-    begin_due(
+    start_due_campaigns(
         worker.engine,
         batch_size=worker.transport.batch_size,
         missed_after=worker.missed_after,

@@ -10,36 +10,36 @@ from sqlalchemy import ColumnElement, and_, delete, func, update
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from flashmail.audience.suppression import keep_out
+from flashmail.audience.suppression import suppress_hashed
 from flashmail.audit import of_subscriber
 from flashmail.model import (
     MOVE,
-    OPEN,
-    WAY_BACK,
+    UNDO_REQUEST,
+    UNFINISHED,
     AuditEntry,
     Campaign,
     Consent,
     Delivery,
+    DeliveryPreferences,
     DeliveryState,
+    DigestItem,
     Event,
-    Knock,
-    Letter,
-    Owed,
-    Rhythm,
     Subscriber,
     Subscription,
+    SubscriptionRequest,
     Suppression,
     Topic,
+    TransactionalMail,
 )
-from flashmail.model.types import among
+from flashmail.model.types import in_array
 from flashmail.transports.outbox import Outbox
 
 #: Tables whose rows say whose they are.
 BY_NUMBER: tuple[type[Any], ...] = (
     Subscription,
-    Rhythm,
+    DeliveryPreferences,
     Delivery,
-    Owed,
+    DigestItem,
     Event,
     Consent,
 )
@@ -69,16 +69,20 @@ def about(
         else:
             yield table, table.subscriber_id == person.id
     yield Suppression, col(Suppression.key) == person.key
-    theirs = (col(Knock.key) == person.key) | (col(Knock.subscriber_id) == person.id)
+    theirs = (col(SubscriptionRequest.key) == person.key) | (
+        col(SubscriptionRequest.subscriber_id) == person.id
+    )
     # Letters went to earlier addresses, too. Not to every one that was asked for: that
     # may be somebody else's.
     earlier = _earlier(person)
-    mine = col(Letter.address) == person.address
+    mine = col(TransactionalMail.address) == person.address
     yield (
-        Letter,
-        mine | (col(Letter.asked_by) == MOVE) & col(Letter.address).in_(earlier),
+        TransactionalMail,
+        mine
+        | (col(TransactionalMail.asked_by) == MOVE)
+        & col(TransactionalMail.address).in_(earlier),
     )
-    yield Knock, theirs
+    yield SubscriptionRequest, theirs
     subjects = (of_subscriber(person.id or 0), f"address {person.key}")
     yield AuditEntry, col(AuditEntry.subject).in_(subjects)
 
@@ -95,13 +99,16 @@ def deliveries_of(session: Session, subscriber_id: int) -> ColumnElement[bool]:
     means to read them all, and an index costs more than that in each campaign.
     """
     numbers = session.exec(select(Campaign.id)).all()
-    campaigns = among(col(Delivery.campaign_id), None, [each or 0 for each in numbers])
+    campaigns = in_array(
+        col(Delivery.campaign_id), None, [each or 0 for each in numbers]
+    )
     return and_(campaigns, col(Delivery.subscriber_id) == subscriber_id)
 
 
 def _earlier(person: Subscriber) -> SelectOfScalar[str]:
-    return select(Knock.address).where(
-        Knock.subscriber_id == person.id, Knock.source == WAY_BACK
+    return select(SubscriptionRequest.address).where(
+        SubscriptionRequest.subscriber_id == person.id,
+        SubscriptionRequest.source == UNDO_REQUEST,
     )
 
 
@@ -137,7 +144,7 @@ def erase(session: Session, person: Subscriber, *, now: datetime) -> None:
         if table not in COUNTED:
             session.execute(delete(table).where(where))
     session.execute(delete(Subscriber).where(col(Subscriber.id) == person.id))
-    keep_out(session, person.key, now=now)
+    suppress_hashed(session, person.key, now=now)
 
 
 def _forget(session: Session, person: Subscriber, now: datetime) -> None:
@@ -148,8 +155,8 @@ def _forget(session: Session, person: Subscriber, now: datetime) -> None:
     theirs = deliveries_of(session, person.id)
     session.execute(
         update(Delivery)
-        .where(theirs, col(Delivery.state).in_(OPEN))
-        .values(state=DeliveryState.SKIPPED, reason="erased", at=now)
+        .where(theirs, col(Delivery.state).in_(UNFINISHED))
+        .values(state=DeliveryState.SKIPPED, reason="erased", state_since=now)
         .execution_options(synchronize_session=False)
     )
     session.execute(

@@ -28,7 +28,7 @@ AT_ONCE = 2
 
 
 @dataclass
-class Progress:
+class TaskProgress:
     """Told by the work how far it is; written down beside it, now and then."""
 
     done: int = 0
@@ -39,7 +39,7 @@ class Progress:
 
 
 #: The work: told of its progress, it returns its outcome.
-Work = Callable[[Progress], dict[str, Any]]
+Work = Callable[[TaskProgress], dict[str, Any]]
 
 
 class AtOnce(Executor):
@@ -60,7 +60,7 @@ class Tasks:
         default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="task")
     )
 
-    def begin(self, title: str, work: Work, *, who: str, then: str = "") -> str:
+    def begin(self, title: str, work: Work, *, by: str, then: str = "") -> str:
         """Start some work; return the path of the page that shows it.
 
         `then` is where the page leads when it is done; `{id}` in it is the task's.
@@ -68,7 +68,7 @@ class Tasks:
         """
         now = datetime.now(UTC)
         with transaction(self.engine) as session:
-            task = Task(title=title, who=who, begun_at=now, seen_at=now)
+            task = Task(title=title, started_by=by, begun_at=now, seen_at=now)
             session.add(task)
             session.flush()
             task.then = then.format(id=task.id)
@@ -80,7 +80,7 @@ class Tasks:
         self.executor.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, task_id: int, work: Work) -> None:
-        progress, over = Progress(), Event()
+        progress, over = TaskProgress(), Event()
         beside = Thread(target=self._watch, args=(task_id, progress, over))
         if not isinstance(self.executor, AtOnce):
             beside.start()
@@ -97,12 +97,12 @@ class Tasks:
             beside.join()
         self._note(task_id, progress, **outcome)
 
-    def _watch(self, task_id: int, progress: Progress, over: Event) -> None:
+    def _watch(self, task_id: int, progress: TaskProgress, over: Event) -> None:
         while not over.wait(NOTED_EACH):
             with suppress(Exception):  # the work itself matters more
                 self._note(task_id, progress)
 
-    def _note(self, task_id: int, progress: Progress, **values: Any) -> None:
+    def _note(self, task_id: int, progress: TaskProgress, **values: Any) -> None:
         with transaction(self.engine) as session:
             session.execute(
                 update(Task)

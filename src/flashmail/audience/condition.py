@@ -88,15 +88,15 @@ def fold(text: str) -> str:
     return text.translate(_LOWER)
 
 
-def holds(condition: Condition, fields: Mapping[str, object]) -> bool:
+def matches(condition: Condition, fields: Mapping[str, object]) -> bool:
     """Return whether somebody with these columns and attributes meets a condition."""
     match condition:
         case And(parts):
-            return all(holds(part, fields) for part in parts)
+            return all(matches(part, fields) for part in parts)
         case Or(parts):
-            return any(holds(part, fields) for part in parts)
+            return any(matches(part, fields) for part in parts)
         case Not(part):
-            return not holds(part, fields)
+            return not matches(part, fields)
         case Comparison(field, operator, texts):
             value = fields.get(field)
             return _COMPARE[operator](fold("" if value is None else str(value)), texts)

@@ -17,8 +17,8 @@ from flashmail.audience.segment import FIELD, Segment
 from flashmail.audience.selection import audience_query
 from flashmail.errors import WrongInput
 from flashmail.model import (
-    Crowd,
     Headcount,
+    HeadcountKind,
     Subscriber,
     SubscriberStatus,
     Subscription,
@@ -29,7 +29,7 @@ from flashmail.model import (
 WEEKS = 12
 
 
-class Heads(NamedTuple):
+class Headcounts(NamedTuple):
     """How many people of one name there are, and since when that is known."""
 
     people: int
@@ -37,15 +37,15 @@ class Heads(NamedTuple):
 
 
 #: People of each name, by what they were counted by.
-Counted = Mapping[Crowd, Mapping[str, int]]
+Counted = Mapping[HeadcountKind, Mapping[str, int]]
 
 
 def heads(session: Session, segments: Mapping[str, Segment]) -> Counted:
     """Count everybody: that takes a while, and keeps no writer waiting."""
     return {
-        Crowd.STATUS: by_status(session),
-        Crowd.TOPIC: by_topic(session),
-        Crowd.SEGMENT: by_segment(session, segments),
+        HeadcountKind.STATUS: by_status(session),
+        HeadcountKind.TOPIC: by_topic(session),
+        HeadcountKind.SEGMENT: by_segment(session, segments),
     }
 
 
@@ -56,7 +56,7 @@ def keep_heads(session: Session, counted: Counted, *, now: datetime) -> None:
     for crowd, people in counted.items():
         for name, n in people.items():
             session.add(
-                Headcount(day=day, crowd=crowd, name=name, people=n, counted_at=now)
+                Headcount(day=day, kind=crowd, name=name, people=n, counted_at=now)
             )
     session.flush()
 
@@ -104,19 +104,19 @@ def size(session: Session, segment: Segment) -> int:
     return people
 
 
-def latest(session: Session, crowd: Crowd) -> dict[str, Heads]:
+def latest(session: Session, crowd: HeadcountKind) -> dict[str, Headcounts]:
     """Return the last count of each name; empty before the first one."""
     last = select(func.max(col(Headcount.day))).scalar_subquery()
     rows = session.execute(
         select(col(Headcount.name), col(Headcount.people), col(Headcount.counted_at))
-        .where(col(Headcount.crowd) == crowd)
+        .where(col(Headcount.kind) == crowd)
         .where(col(Headcount.day) == last)
     )
-    return {name: Heads(people, at) for name, people, at in rows}
+    return {name: Headcounts(people, at) for name, people, at in rows}
 
 
 def growth(
-    session: Session, crowd: Crowd, *, now: datetime
+    session: Session, crowd: HeadcountKind, *, now: datetime
 ) -> dict[str, list[int | None]]:
     """Return the last count of each of the latest weeks, the oldest first.
 
@@ -125,7 +125,7 @@ def growth(
     begin = now.date() - timedelta(weeks=WEEKS) + timedelta(days=1)
     rows = session.execute(
         select(col(Headcount.name), col(Headcount.day), col(Headcount.people))
-        .where(col(Headcount.crowd) == crowd, col(Headcount.day) >= begin)
+        .where(col(Headcount.kind) == crowd, col(Headcount.day) >= begin)
         .order_by(col(Headcount.day))
     )
     weeks: dict[str, list[int | None]] = {}
@@ -148,7 +148,7 @@ SAMPLE = 10
 LOOKED_AT = 1_000
 
 
-class Reader(NamedTuple):
+class SegmentMember(NamedTuple):
     """Somebody whom a segment means."""
 
     id: int
@@ -157,11 +157,11 @@ class Reader(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
+class SegmentPreview:
     """How many people would get what goes to a segment now, and some of them."""
 
     people: int
-    sample: list[Reader]
+    sample: list[SegmentMember]
 
 
 @dataclass(frozen=True)
@@ -173,18 +173,20 @@ class Overlap:
     both: int
 
 
-def look(session: Session, segment: Segment) -> Look:
+def preview_segment(session: Session, segment: Segment) -> SegmentPreview:
     """Count a segment, and show some of its people."""
     if segment.says_nothing:
-        return Look(0, [])
+        return SegmentPreview(0, [])
     some = audience_query(session, segment).order_by(col(Subscriber.id)).limit(SAMPLE)
     rows = session.execute(
         select(col(Subscriber.id), col(Subscriber.address), col(Subscriber.name))
         .where(col(Subscriber.id).in_(session.execute(some).scalars().all()))
         .order_by(col(Subscriber.id))
     )
-    sample = [Reader(number or 0, address, name) for number, address, name in rows]
-    return Look(size(session, segment), sample)
+    sample = [
+        SegmentMember(number or 0, address, name) for number, address, name in rows
+    ]
+    return SegmentPreview(size(session, segment), sample)
 
 
 def overlap(session: Session, one: Segment, other: Segment) -> Overlap:

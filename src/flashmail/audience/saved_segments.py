@@ -13,8 +13,8 @@ from sqlmodel import Session, col, select
 from flashmail.audience.segment import Segment
 from flashmail.audience.topics import topic_ids
 from flashmail.audit import log
-from flashmail.errors import NoSuchSegment, WrongInput
-from flashmail.model import StoredSegment
+from flashmail.errors import SegmentNotFound, WrongInput
+from flashmail.model import SavedSegment
 
 NAME_LIMIT = 100
 
@@ -37,27 +37,27 @@ def named(session: Session, of_file: Mapping[str, Segment], name: str) -> Segmen
         )
     known = merged(session, of_file)
     if name not in known:
-        raise NoSuchSegment(
+        raise SegmentNotFound(
             f"there is no segment {name!r}; there are: {', '.join(known)}"
         )
     return known[name]
 
 
-def stored(session: Session) -> list[StoredSegment]:
+def stored(session: Session) -> list[SavedSegment]:
     """Return the segments made in the page, in the order of their names."""
-    living = select(StoredSegment).where(col(StoredSegment.deleted_at).is_(None))
-    return list(session.exec(living.order_by(col(StoredSegment.key))))
+    living = select(SavedSegment).where(col(SavedSegment.deleted_at).is_(None))
+    return list(session.exec(living.order_by(col(SavedSegment.key))))
 
 
-def segment_of(row: StoredSegment) -> Segment:
+def segment_of(row: SavedSegment) -> Segment:
     return replace(Segment.from_json(row.rule), name=row.name)
 
 
-def find(session: Session, segment_id: int) -> StoredSegment:
+def find(session: Session, segment_id: int) -> SavedSegment:
     """Return a segment made in the page that was not deleted."""
-    row = session.get(StoredSegment, segment_id)
+    row = session.get(SavedSegment, segment_id)
     if row is None or row.deleted_at is not None:
-        raise NoSuchSegment(f"there is no segment {segment_id}")
+        raise SegmentNotFound(f"there is no segment {segment_id}")
     return row
 
 
@@ -67,40 +67,40 @@ def keep(
     *,
     taken: Collection[str],
     segment_id: int | None = None,
-    who: str,
+    by: str,
     now: datetime,
-) -> StoredSegment:
+) -> SavedSegment:
     """Make a segment, or change that of a number; `taken` are the file's names."""
     _require_rule(session, segment)
     _require_name(session, segment.name, taken, but=segment_id)
     if segment_id is None:
-        row = StoredSegment(
+        row = SavedSegment(
             name=segment.name,
             key=key_of(segment.name),
             rule={},
             created_at=now,
-            created_by=who,
+            created_by=by,
             changed_at=now,
-            changed_by=who,
+            changed_by=by,
         )
     else:
         row = find(session, segment_id)
     before = {"name": row.name, "rule": row.rule}
     row.name, row.key, row.rule = segment.name, key_of(segment.name), segment.as_json()
-    row.changed_at, row.changed_by = now, who
+    row.changed_at, row.changed_by = now, by
     session.add(row)
     action = "make" if segment_id is None else "change"
     detail = {"after": row.rule} | ({"before": before} if segment_id else {})
-    log(session, f"segment {row.name}", action, who=who, now=now, **detail)
+    log(session, f"segment {row.name}", action, by=by, now=now, **detail)
     return row
 
 
-def delete(session: Session, segment_id: int, *, who: str, now: datetime) -> None:
+def delete(session: Session, segment_id: int, *, by: str, now: datetime) -> None:
     """Take a segment out of use; it can be restored."""
     row = find(session, segment_id)
     row.deleted_at = now
     session.add(row)
-    log(session, f"segment {row.name}", "delete", who=who, now=now)
+    log(session, f"segment {row.name}", "delete", by=by, now=now)
 
 
 def restore(
@@ -108,17 +108,17 @@ def restore(
     segment_id: int,
     *,
     taken: Collection[str],
-    who: str,
+    by: str,
     now: datetime,
-) -> StoredSegment:
+) -> SavedSegment:
     """Bring a deleted segment back, unless its name was given away meanwhile."""
-    row = session.get(StoredSegment, segment_id)
+    row = session.get(SavedSegment, segment_id)
     if row is None:
-        raise NoSuchSegment(f"there is no segment {segment_id}")
+        raise SegmentNotFound(f"there is no segment {segment_id}")
     _require_name(session, row.name, taken, but=segment_id)
     row.deleted_at = None
     session.add(row)
-    log(session, f"segment {row.name}", "restore", who=who, now=now)
+    log(session, f"segment {row.name}", "restore", by=by, now=now)
     return row
 
 
@@ -131,9 +131,9 @@ def _keys(names: Collection[str]) -> set[str]:
     return {key_of(name) for name in names}
 
 
-def _called(session: Session, key: str) -> StoredSegment | None:
-    living = select(StoredSegment).where(
-        StoredSegment.key == key, col(StoredSegment.deleted_at).is_(None)
+def _called(session: Session, key: str) -> SavedSegment | None:
+    living = select(SavedSegment).where(
+        SavedSegment.key == key, col(SavedSegment.deleted_at).is_(None)
     )
     return session.exec(living).first()
 

@@ -16,7 +16,7 @@ from flashmail.audience.condition import (
     Not,
     Operator,
     Or,
-    holds,
+    matches,
     parse_condition,
 )
 from flashmail.audience.topics import names_of, read_tables, text_of
@@ -68,7 +68,7 @@ class Segment:
             (not self.any or not topics.isdisjoint(self.any))
             and topics >= frozenset(self.all)
             and topics.isdisjoint(self.none)
-            and (self.condition is None or holds(self.condition, attributes))
+            and (self.condition is None or matches(self.condition, attributes))
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SEPARATOR = ","
 
 
-class Row(NamedTuple):
+class ConditionRow(NamedTuple):
     """One comparison; the value of `in` is a list with commas."""
 
     field: str
@@ -134,14 +134,16 @@ class Row(NamedTuple):
     value: str
 
 
-class Rows(NamedTuple):
+class ConditionRows(NamedTuple):
     """Comparisons of which all have to hold, or either one."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ConditionRow, ...] = ()
     either: bool = False
 
 
-def where_of(rows: Iterable[Row], *, either: bool = False, text: str = "") -> str:
+def where_of(
+    rows: Iterable[ConditionRow], *, either: bool = False, text: str = ""
+) -> str:
     """Return the condition that rows and a text say together; a row may be empty.
 
     Raises WrongInput for what cannot be written as a condition.
@@ -157,13 +159,13 @@ def where_of(rows: Iterable[Row], *, either: bool = False, text: str = "") -> st
     return f"({joined}) and ({text})"
 
 
-def rows_of(where: str) -> Rows | None:
+def rows_of(where: str) -> ConditionRows | None:
     """Return a condition as rows, or None where it is more than that.
 
     Texts come back in lower case: that is how they are compared.
     """
     if not where.strip():
-        return Rows()
+        return ConditionRows()
     condition = parse_condition(where)
     match condition:
         case Or(parts):
@@ -174,13 +176,13 @@ def rows_of(where: str) -> Rows | None:
             return _rows((condition,), either=False)
 
 
-def _rows(parts: tuple[Condition, ...], *, either: bool) -> Rows | None:
+def _rows(parts: tuple[Condition, ...], *, either: bool) -> ConditionRows | None:
     found = [_row(part) for part in parts]
     rows = tuple(row for row in found if row is not None)
-    return Rows(rows, either) if len(rows) == len(found) else None
+    return ConditionRows(rows, either) if len(rows) == len(found) else None
 
 
-def _row(part: Condition) -> Row | None:
+def _row(part: Condition) -> ConditionRow | None:
     match part:
         case Comparison(field, operator, texts):
             return _compared(field, operator.value, texts)
@@ -190,13 +192,13 @@ def _row(part: Condition) -> Row | None:
             return None
 
 
-def _compared(field: str, operator: str, texts: tuple[str, ...]) -> Row | None:
+def _compared(field: str, operator: str, texts: tuple[str, ...]) -> ConditionRow | None:
     if any(SEPARATOR in text for text in texts) and len(texts) > 1:
         return None
-    return Row(field, operator, f"{SEPARATOR} ".join(texts))
+    return ConditionRow(field, operator, f"{SEPARATOR} ".join(texts))
 
 
-def _written(row: Row) -> str:
+def _written(row: ConditionRow) -> str:
     field, operator = row.field.strip(), row.operator
     if not FIELD.fullmatch(field):
         raise WrongInput(

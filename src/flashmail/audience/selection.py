@@ -11,12 +11,12 @@ from sqlmodel import Session, col, func
 
 from flashmail.audience.condition_sql import clause
 from flashmail.audience.segment import Segment
-from flashmail.audience.topics import Lineage, lineage, topic_ids
+from flashmail.audience.topics import TopicTree, lineage, topic_ids
 from flashmail.database import is_sqlite
 from flashmail.errors import WrongInput
 from flashmail.model import (
+    DeliveryPreferences,
     Frequency,
-    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
@@ -148,7 +148,9 @@ def _at_once(*, urgent: bool) -> ColumnElement[bool]:
     quick = col(Subscription.frequency).in_(frequencies(urgent=urgent))
     if not urgent:
         return quick
-    anyway = select(col(Rhythm.subscriber_id)).where(col(Rhythm.urgent_anyway))
+    anyway = select(col(DeliveryPreferences.subscriber_id)).where(
+        col(DeliveryPreferences.urgent_overrides)
+    )
     return or_(quick, col(Subscription.subscriber_id).in_(anyway))
 
 
@@ -268,7 +270,7 @@ def bringing_ids(session: Session, tags: Iterable[str]) -> set[int]:
     return {ids[name] for tag in tags for name in _up(known, tag)}
 
 
-def _up(known: Lineage, tag: str) -> tuple[str, ...]:
+def _up(known: TopicTree, tag: str) -> tuple[str, ...]:
     if tag not in known.parents:
         raise UnknownTopic(
             f"there is no topic {tag!r}: add it to topics.toml, or mend the name"

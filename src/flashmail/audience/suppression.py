@@ -16,7 +16,7 @@ from flashmail.audit import log, of_subscriber
 from flashmail.database import is_sqlite
 from flashmail.errors import WrongInput
 from flashmail.model import (
-    LEFT,
+    OPTED_OUT,
     AuditEntry,
     Salt,
     Subscriber,
@@ -30,7 +30,7 @@ ERASED = "erased:"
 SALT = "erased addresses"
 
 
-def keep_out(session: Session, key: str, *, now: datetime) -> None:
+def suppress_hashed(session: Session, key: str, *, now: datetime) -> None:
     """Suppress an address without keeping it."""
     hashed = hash_of(_salt(session), key)
     if session.get(Suppression, hashed) is None:
@@ -38,7 +38,7 @@ def keep_out(session: Session, key: str, *, now: datetime) -> None:
         session.add(Suppression(key=hashed, reason=reason, since=now, detail="erased"))
 
 
-def erased_among(session: Session, keys: Iterable[str]) -> set[str]:
+def erased_addresses(session: Session, keys: Iterable[str]) -> set[str]:
     """Return those of these addresses that were erased."""
     known = session.exec(
         select(Suppression.key).where(col(Suppression.key).startswith(ERASED))
@@ -49,7 +49,7 @@ def erased_among(session: Session, keys: Iterable[str]) -> set[str]:
     return {key for key in keys if hash_of(salt, key) in hashes}
 
 
-def let_in_again(session: Session, key: str) -> None:
+def forget_erasure(session: Session, key: str) -> None:
     """Forget that an address was erased: who owns it has just asked for mail again."""
     hashed = hash_of(_salt(session), key)
     session.execute(delete(Suppression).where(col(Suppression.key) == hashed))
@@ -69,11 +69,11 @@ def _salt(session: Session) -> str:
     return salt.value
 
 
-def may_be_told(session: Session, address: str) -> bool:
+def may_be_mailed(session: Session, address: str) -> bool:
     """Whether an address may be told so still, when the mail is about to go."""
     key = parse_address(address).key
     suppressed = session.get(Suppression, key) is not None
-    return not suppressed and not erased_among(session, [key])
+    return not suppressed and not erased_addresses(session, [key])
 
 
 Reason = tuple[SubscriberStatus, datetime, str]  # what for, since when, in words
@@ -143,7 +143,7 @@ class NeedsAdmin(WrongInput):
 
 
 def suppress_by_hand(
-    session: Session, address: str, words: str, *, who: str, now: datetime
+    session: Session, address: str, words: str, *, by: str, now: datetime
 ) -> int:
     """See to it that an address gets no more mail, whether it is a subscriber or not.
 
@@ -157,16 +157,16 @@ def suppress_by_hand(
     was = person.status.value if person else ""
     reason = SubscriberStatus.UNSUBSCRIBED
     session.add(
-        Suppression(key=key, reason=reason, since=now, detail=f"by {who}: {words}")
+        Suppression(key=key, reason=reason, since=now, detail=f"by {by}: {words}")
     )
-    if person is not None and person.status not in LEFT:
+    if person is not None and person.status not in OPTED_OUT:
         person.status = reason
         session.add(person)
     return log(
         session,
         _subject(session, key),
         SUPPRESS,
-        who=who,
+        by=by,
         now=now,
         words=words,
         address=key,
@@ -174,7 +174,7 @@ def suppress_by_hand(
     )
 
 
-def undo(session: Session, entry_id: int, *, who: str, now: datetime) -> str:
+def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> str:
     """Take back a suppression made by hand, if it still stands; return the address."""
     entry = session.get(AuditEntry, entry_id)
     if entry is None or entry.action != SUPPRESS:
@@ -191,7 +191,7 @@ def undo(session: Session, entry_id: int, *, who: str, now: datetime) -> str:
             .where(col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED)
             .values(status=SubscriberStatus(was))
         )
-    log(session, entry.subject, "undo suppress", who=who, now=now)
+    log(session, entry.subject, "undo suppress", by=by, now=now)
     return key
 
 
@@ -201,7 +201,7 @@ def lift(
     words: str,
     *,
     admin: bool,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Let an address get mail again; `words` say why that is right.
@@ -221,11 +221,11 @@ def lift(
     session.delete(suppressed)
     session.execute(
         update(Subscriber)
-        .where(col(Subscriber.key) == key, col(Subscriber.status).in_(LEFT))
+        .where(col(Subscriber.key) == key, col(Subscriber.status).in_(OPTED_OUT))
         .values(status=SubscriberStatus.ACTIVE)
     )
     subject = _subject(session, key)
-    log(session, subject, "lift", who=who, now=now, words=words, was=reason.value)
+    log(session, subject, "lift", by=by, now=now, words=words, was=reason.value)
 
 
 def _said(words: str) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from flashmail.errors import WrongInput
-from flashmail.model import DeliveryState, Frequency, Path
+from flashmail.model import DeliveryState, Frequency, Timing
 
 EXAMPLE = "22:00-07:00"
 
@@ -79,10 +79,10 @@ CAME_TO_NOTHING = (
     DeliveryState.FAILED,
 )
 
-BY_DIGEST = {Frequency.DAILY: Path.DAILY, Frequency.WEEKLY: Path.WEEKLY}
+BY_DIGEST = {Frequency.DAILY: Timing.DAILY, Frequency.WEEKLY: Timing.WEEKLY}
 
 
-def quickest(*, urgent: bool) -> tuple[Frequency, ...]:
+def frequency_order(*, urgent: bool) -> tuple[Frequency, ...]:
     """Return the frequencies, the quickest for a brief first.
 
     Of several topics followed the quickest counts.
@@ -92,7 +92,7 @@ def quickest(*, urgent: bool) -> tuple[Frequency, ...]:
 
 
 @dataclass(frozen=True)
-class Habits:
+class TimingContext:
     """All that decides for one reader: what was asked for, and what came lately.
 
     `frequency` is the quickest at which one of the brief's topics is followed; `lately`
@@ -104,11 +104,11 @@ class Habits:
     paused_until: datetime | None = None
     quiet: str = ""
     cap: int | None = None
-    urgent_anyway: bool = False
+    urgent_overrides: bool = False
     lately: int = 0
 
 
-def path_of(habits: Habits, *, urgent: bool, now: datetime) -> Path | None:
+def timing_of(habits: TimingContext, *, urgent: bool, now: datetime) -> Timing | None:
     """Return how a brief that is sent now reaches a reader; None if it is not owed.
 
     Whoever wants urgent briefs only is not owed another one. Who rests gets nothing;
@@ -117,13 +117,13 @@ def path_of(habits: Habits, *, urgent: bool, now: datetime) -> Path | None:
     if habits.frequency is Frequency.URGENT and not urgent:
         return None
     if habits.paused_until is not None and habits.paused_until > now:
-        return Path.NONE
-    if urgent and habits.urgent_anyway:
-        return Path.AT_ONCE
+        return Timing.NONE
+    if urgent and habits.urgent_overrides:
+        return Timing.AT_ONCE
     if habits.frequency in BY_DIGEST:
         return BY_DIGEST[habits.frequency]
     if quiet_until(habits.quiet, zone_of(habits.time_zone), now):
-        return Path.HELD
+        return Timing.HELD
     if habits.cap is not None and habits.lately >= habits.cap:
-        return Path.CAPPED
-    return Path.AT_ONCE
+        return Timing.CAPPED
+    return Timing.AT_ONCE

@@ -16,7 +16,7 @@ from sqlmodel import Session, select
 
 from flashmail.errors import WrongInput
 from flashmail.model import Topic
-from flashmail.model.types import whole
+from flashmail.model.types import rows_as_json
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class TopicEntry:
 
 
 @dataclass(frozen=True)
-class Lineage:
+class TopicTree:
     """Which topic belongs to which: every topic's name, with its parent's or none."""
 
     parents: Mapping[str, str]
@@ -150,11 +150,11 @@ def sync_topics(session: Session, entries: Iterable[TopicEntry]) -> None:
     session.flush()
 
 
-def lineage(session: Session) -> Lineage:
+def lineage(session: Session) -> TopicTree:
     """Return which topic of the table belongs to which, retired ones too."""
     rows = _rows(session)
     names = {topic_id: name for topic_id, name, _ in rows}
-    return Lineage({name: names.get(parent or 0, "") for _, name, parent in rows})
+    return TopicTree({name: names.get(parent or 0, "") for _, name, parent in rows})
 
 
 def topic_ids(session: Session) -> dict[str, int]:
@@ -165,7 +165,7 @@ def topic_ids(session: Session) -> dict[str, int]:
 def _rows(session: Session) -> list[tuple[int, str, int | None]]:
     """Return the topics in the order of their ids: each with its name and parent."""
     # In one row, as a worker asks for them with each batch.
-    found = session.scalar(select(whole(Topic.id, Topic.name, Topic.parent_id)))
+    found = session.scalar(select(rows_as_json(Topic.id, Topic.name, Topic.parent_id)))
     rows: list[tuple[int, str, int | None]] = orjson.loads(found or "[]")
     return sorted(rows)
 
@@ -241,7 +241,7 @@ def _matched(
 
 
 @dataclass(frozen=True)
-class Branch:
+class TopicNode:
     """A topic in its place; `depth` says how far under others it stands."""
 
     topic_id: int
@@ -252,16 +252,18 @@ class Branch:
     retired: bool
 
 
-def tree(session: Session) -> list[Branch]:
+def tree(session: Session) -> list[TopicNode]:
     """Return all topics, retired ones as well."""
     topics = {topic.id: topic for topic in session.exec(select(Topic))}
     placed = sorted((_path(topics, each), each.id or 0) for each in topics.values())
     return [_branch(topics[topic_id], len(path) - 1) for path, topic_id in placed]
 
 
-def _branch(topic: Topic, depth: int) -> Branch:
+def _branch(topic: Topic, depth: int) -> TopicNode:
     assert topic.id is not None
-    return Branch(topic.id, topic.name, topic.slug, depth, topic.private, topic.retired)
+    return TopicNode(
+        topic.id, topic.name, topic.slug, depth, topic.private, topic.retired
+    )
 
 
 def _path(topics: dict[int | None, Topic], topic: Topic) -> tuple[str, ...]:

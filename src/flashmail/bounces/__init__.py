@@ -5,6 +5,6 @@ token and the table before anything follows from it.
 """
 
 from flashmail.bounces.reader import read_bounce
-from flashmail.bounces.verdict import Kind, Verdict
+from flashmail.bounces.verdict import BounceKind, ParsedBounce
 
-__all__ = ["Kind", "Verdict", "read_bounce"]
+__all__ = ["BounceKind", "ParsedBounce", "read_bounce"]

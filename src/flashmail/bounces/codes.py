@@ -26,7 +26,7 @@ REPLY = re.compile(
 )
 
 
-class Weight(StrEnum):
+class RefusalScope(StrEnum):
     """What a refusal is about."""
 
     GONE = "gone"  # the address
@@ -67,25 +67,25 @@ def status_of(stated: str, said: str) -> str:
     return code
 
 
-def weigh(status: str, said: str) -> Weight:
+def weigh(status: str, said: str) -> RefusalScope:
     """Return what a refusal is about."""
     words, detail = folded(said), status[2:]
     if detail in NO_ADDRESS and not passing(status, said):
-        return Weight.GONE
+        return RefusalScope.GONE
     if detail.startswith("7.") or detail in NOT_WANTED:
-        return Weight.POLICY
+        return RefusalScope.POLICY
     if detail in FOR_NOW or says(words, FULL):
-        return Weight.MAILBOX
+        return RefusalScope.MAILBOX
     if passing(status, said):
-        return Weight.POLICY if says(words, BLOCKED) else Weight.MAILBOX
+        return RefusalScope.POLICY if says(words, BLOCKED) else RefusalScope.MAILBOX
     if says(words, GONE):
-        return Weight.GONE
+        return RefusalScope.GONE
     if says(words, BLOCKED):
-        return Weight.POLICY
+        return RefusalScope.POLICY
     if says(words, PASSING):
-        return Weight.MAILBOX
+        return RefusalScope.MAILBOX
     lasting = status.startswith("5") or reply(said)[:1] == "5" or says(words, PERMANENT)
-    return Weight.GONE if lasting else Weight.MAILBOX
+    return RefusalScope.GONE if lasting else RefusalScope.MAILBOX
 
 
 def passing(status: str, said: str) -> bool:

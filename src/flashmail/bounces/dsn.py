@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from flashmail.bounces.codes import Weight, status_of, weigh
-from flashmail.bounces.mail import Part, enclosed, leaves
-from flashmail.bounces.verdict import Kind, Verdict, named, printable
+from flashmail.bounces.codes import RefusalScope, status_of, weigh
+from flashmail.bounces.mail import MimePart, enclosed, leaves
+from flashmail.bounces.verdict import BounceKind, ParsedBounce, named, printable
 
 TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 
@@ -18,18 +18,18 @@ ARRIVED = frozenset({"delivered", "relayed"})
 MOST_BLOCKS = 200
 
 #: The heavier one of several recipients' fates is the mail's.
-RANK = (Kind.NONE, Kind.SOFT, Kind.HARD)
+RANK = (BounceKind.NONE, BounceKind.SOFT, BounceKind.HARD)
 
 Block = dict[str, str]
 
 
-def read_status(mail: Part) -> Verdict | None:
+def read_status(mail: MimePart) -> ParsedBounce | None:
     """Return what a notification says; None if the mail is none."""
     text = "\n\n".join(part.text for part in leaves(mail) if part.type in TYPES)
     return verdict_of(text)
 
 
-def verdict_of(text: str) -> Verdict | None:
+def verdict_of(text: str) -> ParsedBounce | None:
     """Return what the fields of a notification say; None if there are none."""
     told = [_from_dsn(block) for block in blocks(text) if "final-recipient" in block]
     return max(told, key=lambda each: RANK.index(each.kind), default=None)
@@ -67,7 +67,7 @@ def recipient(block: Block) -> str:
     return ""
 
 
-def _from_dsn(block: Block) -> Verdict:
+def _from_dsn(block: Block) -> ParsedBounce:
     said = block.get("diagnostic-code", "").partition(";")
     words = said[2] or said[0]
     status = status_of(block.get("status", ""), words)
@@ -75,16 +75,18 @@ def _from_dsn(block: Block) -> Verdict:
     kind = _kind(action, status, words)
     reason = printable(words) or f"{block.get('action', '')} {status}".strip()
     arrived = action in ARRIVED and status[:1] in ("", "2")
-    return Verdict(kind, recipient(block), status, reason, arrived=arrived)
+    return ParsedBounce(kind, recipient(block), status, reason, arrived=arrived)
 
 
-def _kind(action: str, status: str, said: str) -> Kind:
+def _kind(action: str, status: str, said: str) -> BounceKind:
     if not action:
         # Cut short: something went wrong, but nobody said that it is for good.
-        return Kind.SOFT if status[:1] in ("4", "5") else Kind.NONE
+        return BounceKind.SOFT if status[:1] in ("4", "5") else BounceKind.NONE
     if not action.startswith(FAILED) or status.startswith("2"):
-        return Kind.NONE
-    return Kind.HARD if weigh(status, said) is Weight.GONE else Kind.SOFT
+        return BounceKind.NONE
+    return (
+        BounceKind.HARD if weigh(status, said) is RefusalScope.GONE else BounceKind.SOFT
+    )
 
 
 TYPE = "message/feedback-report"
@@ -98,22 +100,28 @@ HOTMAIL = "complaint about message from"
 HOTMAIL_RECIPIENT = "X-HmXmrOriginalRecipient"
 
 
-def read_feedback(mail: Part) -> Verdict | None:
+def read_feedback(mail: MimePart) -> ParsedBounce | None:
     """Return what a feedback report says; None if the mail is none."""
     reports = [part.text for part in leaves(mail) if part.type == TYPE]
     if reports:
         fields = next(blocks(reports[0].lstrip()), {})
         return _from_report(fields, _recipient(fields) or _theirs(mail))
     if mail.field("Subject").lower().startswith(HOTMAIL) and (address := _theirs(mail)):
-        return Verdict(Kind.COMPLAINT, address, reason="complaint by feedback loop")
+        return ParsedBounce(
+            BounceKind.COMPLAINT, address, reason="complaint by feedback loop"
+        )
     return None
 
 
-def _from_report(fields: Block, address: str) -> Verdict:
+def _from_report(fields: Block, address: str) -> ParsedBounce:
     kind = fields.get("feedback-type", "").lower().partition(" ")[0]
     if not kind or kind in NO_COMPLAINTS:
-        return Verdict(Kind.NONE, address, reason=printable(f"report: {kind}"))
-    return Verdict(Kind.COMPLAINT, address, reason=printable(f"report: {kind}"))
+        return ParsedBounce(
+            BounceKind.NONE, address, reason=printable(f"report: {kind}")
+        )
+    return ParsedBounce(
+        BounceKind.COMPLAINT, address, reason=printable(f"report: {kind}")
+    )
 
 
 def _recipient(fields: Block) -> str:
@@ -121,7 +129,7 @@ def _recipient(fields: Block) -> str:
     return next((found for n in names if (found := named(fields.get(n, "")))), "")
 
 
-def _theirs(mail: Part) -> str:
+def _theirs(mail: MimePart) -> str:
     """Return whom the mail complained about was for."""
     for original in enclosed(mail):
         for value in original.fields(HOTMAIL_RECIPIENT, "To"):

@@ -45,12 +45,12 @@ TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True)
-class Part:
+class MimePart:
     """A mail or a part of one: its head, and its body or the parts in it."""
 
     head: Message
     body: bytes
-    parts: tuple["Part", ...] = ()
+    parts: tuple["MimePart", ...] = ()
 
     @property
     def type(self) -> str:
@@ -77,7 +77,7 @@ class Part:
         return text
 
 
-def take_apart(raw: bytes) -> Part:
+def take_apart(raw: bytes) -> MimePart:
     """Read a mail with any line ends: CRLF, LF or CR."""
     raw = raw[:LARGEST].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if raw.startswith((b"From ", b">From ")):
@@ -85,7 +85,7 @@ def take_apart(raw: bytes) -> Part:
     return _part(raw, DEEPEST)
 
 
-def leaves(part: Part) -> Iterator[Part]:
+def leaves(part: MimePart) -> Iterator[MimePart]:
     """Yield the parts that hold no others, leaving out what is in an enclosed mail."""
     if part.type in ENCLOSED:
         return
@@ -95,7 +95,7 @@ def leaves(part: Part) -> Iterator[Part]:
         yield from leaves(inner)
 
 
-def enclosed(part: Part) -> Iterator[Part]:
+def enclosed(part: MimePart) -> Iterator[MimePart]:
     """Yield the mails, or their heads, that come back with this one."""
     for inner in part.parts:
         if part.type in ENCLOSED:
@@ -120,17 +120,17 @@ def unfolded(value: str) -> str:
     )
 
 
-def _part(raw: bytes, depth: int) -> Part:
+def _part(raw: bytes, depth: int) -> MimePart:
     head, body = _head_and_body(raw)
     if depth == 0:
-        return Part(head, body)
+        return MimePart(head, body)
     kind = head.get_content_type()
     if kind in ENCLOSED:
-        return Part(head, body, (_part(_plain(head, body), depth - 1),))
+        return MimePart(head, body, (_part(_plain(head, body), depth - 1),))
     if kind.startswith("multipart/"):
         pieces = _pieces(body, _boundary(head))
-        return Part(head, body, tuple(_part(piece, depth - 1) for piece in pieces))
-    return Part(head, body)
+        return MimePart(head, body, tuple(_part(piece, depth - 1) for piece in pieces))
+    return MimePart(head, body)
 
 
 def _head_and_body(raw: bytes) -> tuple[Message, bytes]:

@@ -10,9 +10,9 @@ from email.message import EmailMessage
 
 from flufl.bounce import all_failures
 
-from flashmail.bounces.codes import Weight, reply, status_of, weigh
+from flashmail.bounces.codes import RefusalScope, reply, status_of, weigh
 from flashmail.bounces.dsn import verdict_of
-from flashmail.bounces.mail import Part, enclosed, leaves
+from flashmail.bounces.mail import MimePart, enclosed, leaves
 from flashmail.bounces.phrases import (
     ABSENT,
     BLOCKED,
@@ -26,7 +26,13 @@ from flashmail.bounces.phrases import (
     folded,
     says,
 )
-from flashmail.bounces.verdict import Kind, Verdict, addresses, named, printable
+from flashmail.bounces.verdict import (
+    BounceKind,
+    ParsedBounce,
+    addresses,
+    named,
+    printable,
+)
 
 #: flufl.bounce's patterns take quadratic time in a line's length: it gets short ones.
 LINE_LENGTH, NOTICE_LENGTH = 240, 16_000
@@ -56,7 +62,7 @@ Words = tuple[str, ...]
 EVIDENCE: Words = (*UNDELIVERED, *PERMANENT, *GONE, *FULL)
 
 
-def comes_from_a_daemon(mail: Part) -> bool:
+def comes_from_a_daemon(mail: MimePart) -> bool:
     """Whether a mail system wrote this; a person's words are never read as a bounce."""
     sender = mail.field("From").lower()
     # parseaddr() calls itself for each bracket.
@@ -70,13 +76,15 @@ def comes_from_a_daemon(mail: Part) -> bool:
     return bool(told) and (not sender or mail.field("Return-Path") == "<>")
 
 
-def read_prose(mail: Part) -> Verdict | None:
+def read_prose(mail: MimePart) -> ParsedBounce | None:
     """Return what a notice says; None if it tells of no failure."""
     notice = notice_of(mail)
     subject = mail.field("Subject")
     words = folded(f"{subject}\n{notice}")
     if says(words, DELAYED):
-        return Verdict(Kind.NONE, reason=printable(f"not given up yet: {subject}"))
+        return ParsedBounce(
+            BounceKind.NONE, reason=printable(f"not given up yet: {subject}")
+        )
     if "final-recipient:" in words and (found := verdict_of(notice)):
         return found
     failed = _failed(mail, notice)
@@ -85,12 +93,14 @@ def read_prose(mail: Part) -> Verdict | None:
     coded = bool(address and (status or reply(notice)))
     if not (failed or coded or says(words, EVIDENCE)):
         return None
-    gone = weigh(status, notice) is Weight.GONE
+    gone = weigh(status, notice) is RefusalScope.GONE
     reason = printable(_telling(notice, status)) or printable(subject)
-    return Verdict(Kind.HARD if gone else Kind.SOFT, address, status, reason)
+    return ParsedBounce(
+        BounceKind.HARD if gone else BounceKind.SOFT, address, status, reason
+    )
 
 
-def notice_of(mail: Part) -> str:
+def notice_of(mail: MimePart) -> str:
     """Return what the mail system wrote, without the mail that it repeats."""
     texts = [part for part in leaves(mail) if part.type.startswith("text/")]
     plain = [part for part in texts if part.type != "text/html"] or texts
@@ -108,7 +118,7 @@ def _until_copy(text: str) -> Iterator[str]:
         yield line
 
 
-def _failed(mail: Part, notice: str) -> list[str]:
+def _failed(mail: MimePart, notice: str) -> list[str]:
     """Return the addresses that flufl.bounce finds."""
     slim = EmailMessage()
     lines = [line[:LINE_LENGTH] for line in notice.splitlines()]
@@ -129,7 +139,7 @@ def _failed(mail: Part, notice: str) -> list[str]:
     return found + [address for each in failures if (address := named(each))]
 
 
-def _ours(candidates: list[str], mail: Part) -> str:
+def _ours(candidates: list[str], mail: MimePart) -> str:
     """Return the one the enclosed mail was for, or else the first that may be it."""
     written = {
         named(value).lower() for each in enclosed(mail) for value in each.fields("To")
@@ -191,17 +201,17 @@ RECEIPT = "message/disposition-notification"
 BEFORE = ("re: ", "aw: ", "fwd: ", "[auto] ", "sv: ", "odp: ")
 
 
-def asks_back(mail: Part) -> bool:
+def asks_back(mail: MimePart) -> bool:
     """Whether somebody's filter wants us to prove that we are a person."""
     subject = folded(mail.field("Subject"))
     return bool(says(subject, CHALLENGE)) or any(map(mail.field, CHALLENGERS))
 
 
-def is_receipt(mail: Part) -> bool:
+def is_receipt(mail: MimePart) -> bool:
     return any(part.type == RECEIPT for part in leaves(mail))
 
 
-def says_absent(mail: Part) -> bool:
+def says_absent(mail: MimePart) -> bool:
     """Whether the subject is that of an answer by a machine, in some language."""
     subject = folded(mail.field("Subject"))
     for before in BEFORE:
@@ -209,7 +219,7 @@ def says_absent(mail: Part) -> bool:
     return subject.startswith(ABSENT)
 
 
-def answers_itself(mail: Part) -> bool:
+def answers_itself(mail: MimePart) -> bool:
     """Whether a header line says that no person wrote this (RFC 3834, section 5)."""
     submitted = mail.field("Auto-Submitted").lower().partition(";")[0]
     words = submitted.partition("(")[0].split()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from flashmail.bounces.dsn import read_feedback, read_status
-from flashmail.bounces.mail import Part, enclosed, leaves, take_apart
+from flashmail.bounces.mail import MimePart, enclosed, leaves, take_apart
 from flashmail.bounces.prose import (
     answers_itself,
     asks_back,
@@ -16,7 +16,7 @@ from flashmail.bounces.prose import (
     read_prose,
     says_absent,
 )
-from flashmail.bounces.verdict import Kind, Verdict, named, printable
+from flashmail.bounces.verdict import BounceKind, ParsedBounce, named, printable
 from flashmail.message import TOKEN_WIDTH
 
 #: The envelope sender of our mail, which is whom its bounces are for; and its
@@ -44,7 +44,7 @@ ANSWERED = ("In-Reply-To", "References", "Original-Message-ID")
 SEARCHED = 256 * 1024
 
 
-def token_of(mail: Part, raw: bytes) -> str:
+def token_of(mail: MimePart, raw: bytes) -> str:
     """Return the first token of ours, in lower case; empty if there is none."""
     for text in _places(mail, raw):
         found = ENVELOPE.search(text) or MESSAGE_ID.search(text)
@@ -53,7 +53,7 @@ def token_of(mail: Part, raw: bytes) -> str:
     return ""
 
 
-def _places(mail: Part, raw: bytes) -> Iterator[str]:
+def _places(mail: MimePart, raw: bytes) -> Iterator[str]:
     yield from mail.fields(*RECIPIENTS)
     for original in enclosed(mail):
         yield from original.fields(*ORIGINAL)
@@ -63,7 +63,7 @@ def _places(mail: Part, raw: bytes) -> Iterator[str]:
     yield raw[:SEARCHED].decode("latin-1")
 
 
-def read_bounce(raw: bytes) -> Verdict:
+def read_bounce(raw: bytes) -> ParsedBounce:
     """Return what a mail says, as far as it says anything. Never raises.
 
     The forms that programs write for programs come first: a delivery status is marked
@@ -75,22 +75,22 @@ def read_bounce(raw: bytes) -> Verdict:
     return replace(verdict, token=token_of(mail, raw), at=_moment(mail))
 
 
-def _other(mail: Part) -> Verdict:
+def _other(mail: MimePart) -> ParsedBounce:
     subject = printable(mail.field("Subject"))
     if asks_back(mail):
-        return Verdict(Kind.NONE, reason=subject)
+        return ParsedBounce(BounceKind.NONE, reason=subject)
     daemon = comes_from_a_daemon(mail)
     absent = says_absent(mail) or (is_receipt(mail) and not daemon)
     if daemon and not absent and (told := read_prose(mail)):
         return told
     if absent or answers_itself(mail) or is_receipt(mail):
-        return Verdict(
-            Kind.AUTO_REPLY, reason=subject, sender=named(mail.field("From"))
+        return ParsedBounce(
+            BounceKind.AUTO_REPLY, reason=subject, sender=named(mail.field("From"))
         )
-    return Verdict(Kind.NONE, reason=subject)
+    return ParsedBounce(BounceKind.NONE, reason=subject)
 
 
-def _moment(mail: Part) -> datetime | None:
+def _moment(mail: MimePart) -> datetime | None:
     try:
         moment = parsedate_to_datetime(mail.field("Date"))
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -42,7 +42,7 @@ def _before(text: str, at: int) -> str:
 REASON_LENGTH = 400
 
 
-class Kind(StrEnum):
+class BounceKind(StrEnum):
     """What came back, in one word."""
 
     HARD = "hard"  # this address will never take mail
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ParsedBounce:
     """What one mail says about one of ours. Only a valid `token` makes it true.
 
     `status` is an enhanced code (RFC 3463) as 5.1.1, or empty; `at` is the moment that
@@ -61,7 +61,7 @@ class Verdict:
     answers.
     """
 
-    kind: Kind
+    kind: BounceKind
     address: str = ""
     status: str = ""
     reason: str = ""

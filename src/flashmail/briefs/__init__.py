@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flashmail.briefs.brief import (
     Brief,
-    Doubt,
+    ParseWarning,
     Quote,
     Related,
     Section,
@@ -41,7 +41,7 @@ def read(
 __all__ = [
     "Brief",
     "BriefError",
-    "Doubt",
+    "ParseWarning",
     "Quote",
     "Related",
     "Section",

@@ -320,11 +320,11 @@ def _cut_at(
     return None
 
 
-def _plausible(who: str, *, sure: bool) -> Signature | None:
+def _plausible(by: str, *, sure: bool) -> Signature | None:
     """Return the signature if this may be one; unless `sure`, it needs a role."""
-    if not 0 < len(who) <= LONGEST or opens(who):
+    if not 0 < len(by) <= LONGEST or opens(by):
         return None
-    person, role, doubt = read_signature(FULL_STOP.sub("", who))
+    person, role, doubt = read_signature(FULL_STOP.sub("", by))
     if not is_person(person) or (role[:1].islower() and role[-1:] in ".!?"):
         return None
     if not sure and (not role or len(person.split()) < 2):

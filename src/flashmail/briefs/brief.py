@@ -60,7 +60,7 @@ class Related:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ParseWarning:
     """Something read that may have been meant otherwise; line 0 is the whole."""
 
     line: int
@@ -80,7 +80,7 @@ class Brief:
     quotes: tuple[Quote, ...] = ()
     related: tuple[Related, ...] = ()
     topics: tuple[str, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[ParseWarning, ...] = ()
     embargo: datetime | None = None
 
 

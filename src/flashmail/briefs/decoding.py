@@ -3,7 +3,7 @@
 import codecs
 import re
 
-from flashmail.briefs.brief import Doubt
+from flashmail.briefs.brief import ParseWarning
 from flashmail.errors import BriefError
 
 #: Bytes that Windows-1252 does not define; programs pass them on as they are.
@@ -92,7 +92,7 @@ CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\u
 NEVER_GARBLED = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def decode(data: bytes | str) -> tuple[str, tuple[Doubt, ...]]:
+def decode(data: bytes | str) -> tuple[str, tuple[ParseWarning, ...]]:
     """Return clean text with '\\n' for each line's end, and what was mended in it."""
     size = len(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     if size > LIMIT:
@@ -106,13 +106,16 @@ def decode(data: bytes | str) -> tuple[str, tuple[Doubt, ...]]:
     return text, tuple(doubts)
 
 
-def without_controls(text: str, doubts: list[Doubt], line: int) -> str:
+def without_controls(text: str, doubts: list[ParseWarning], line: int) -> str:
     """Return the text without control characters, and doubt it if there were any."""
     return _without(CONTROL, text, doubts, line)
 
 
 def _without(
-    controls: re.Pattern[str], text: str, doubts: list[Doubt], first_line: int = 1
+    controls: re.Pattern[str],
+    text: str,
+    doubts: list[ParseWarning],
+    first_line: int = 1,
 ) -> str:
     found = controls.search(text)
     if not found:
@@ -122,11 +125,11 @@ def _without(
     what = (
         f"{count} control characters were" if count > 1 else "a control character was"
     )
-    doubts.append(Doubt(line, f"{what} left out (U+{ord(found[0]):04X})"))
+    doubts.append(ParseWarning(line, f"{what} left out (U+{ord(found[0]):04X})"))
     return cleaned
 
 
-def _from_bytes(data: bytes) -> tuple[str, list[Doubt]]:
+def _from_bytes(data: bytes) -> tuple[str, list[ParseWarning]]:
     if data.startswith(UTF16):
         return _from_utf16(data), []
     _refuse_other_files(data)
@@ -135,7 +138,7 @@ def _from_bytes(data: bytes) -> tuple[str, list[Doubt]]:
     except UnicodeDecodeError as error:
         line = 1 + data.count(b"\n", 0, error.start)
         message = "not UTF-8 from here on; the whole was read as Windows-1252"
-        return windows(data), [Doubt(line, message)]
+        return windows(data), [ParseWarning(line, message)]
 
 
 def _from_utf16(data: bytes) -> str:
@@ -154,11 +157,11 @@ def _refuse_other_files(data: bytes) -> None:
         raise BriefError("it is not text; save it as plain text (UTF-8)")
 
 
-def _mend(text: str, doubts: list[Doubt]) -> str:
+def _mend(text: str, doubts: list[ParseWarning]) -> str:
     mended = mend(text)
     sign = SIGN.search(text)
     if sign and mended != text:
         line = 1 + text.count("\n", 0, sign.start())
         message = f"garbled characters such as {sign[0]!r} were mended; check accents"
-        doubts.append(Doubt(line, f"{message} and quote marks"))
+        doubts.append(ParseWarning(line, f"{message} and quote marks"))
     return mended

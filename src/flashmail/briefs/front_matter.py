@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from flashmail.briefs.attribution import read_related
-from flashmail.briefs.brief import Brief, Doubt, Related
+from flashmail.briefs.brief import Brief, ParseWarning, Related
 from flashmail.briefs.dates import Dated, NoSuchDay, read_date, read_moment
 from flashmail.briefs.decoding import without_controls
 from flashmail.briefs.topic_tags import Vocabulary
@@ -42,7 +42,7 @@ class Front:
     embargo: datetime | None = None
     topics: list[str] = field(default_factory=list)
     related: list[Related] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
+    doubts: list[ParseWarning] = field(default_factory=list)
 
 
 def write_front(brief: Brief) -> str:
@@ -69,7 +69,7 @@ def _fields(related: Related) -> dict[str, Any]:
 def read_front(text: str, first_line: int, vocabulary: Vocabulary) -> Front:
     """Read the fields; raise BriefError for what cannot be understood."""
     front = Front()
-    reader = _Reader(first_line, vocabulary, front)
+    reader = _FieldReader(first_line, vocabulary, front)
     for name, value in reader.pairs(_composed(text, first_line)):
         reader.read(name, value)
     return front
@@ -88,7 +88,7 @@ def _composed(text: str, first_line: int) -> yaml.Node | None:
         raise BriefError(f"line {first_line}: this is no front matter") from error
 
 
-class _Reader:
+class _FieldReader:
     """Reads nodes into a Front, and knows on which line each stands."""
 
     def __init__(self, first_line: int, vocabulary: Vocabulary, front: Front) -> None:
@@ -201,7 +201,7 @@ class _Reader:
         return self._first_line + int(node.start_mark.line)
 
     def _doubt(self, node: yaml.Node, message: str) -> None:
-        self._front.doubts.append(Doubt(self._line(node), message))
+        self._front.doubts.append(ParseWarning(self._line(node), message))
 
     def _error(self, node: yaml.Node, message: str) -> BriefError:
         return BriefError(f"line {self._line(node)}: {message}")

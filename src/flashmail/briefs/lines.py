@@ -33,7 +33,7 @@ INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 NOT_A_WORD = re.compile(r"[\W_]+")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line that says something; `apart` when nothing stands directly above it."""
 
     number: int
@@ -51,14 +51,14 @@ def key(text: str) -> str:
     return NOT_A_WORD.sub(" ", text).strip().casefold() or text
 
 
-def read_lines(text: str) -> list[Line]:
+def read_lines(text: str) -> list[TextLine]:
     """Return the lines that are not blank."""
     lines = []
     apart = True
     for number, raw in enumerate(text.split("\n"), start=1):
         tidied = tidy(raw)
         if tidied:
-            lines.append(Line(number, tidied, apart))
+            lines.append(TextLine(number, tidied, apart))
         apart = not tidied
     return lines
 
@@ -113,15 +113,15 @@ def is_for_related(text: str) -> bool:
     return len(text) <= LONGEST and bool(RELATED.fullmatch(key(text)))
 
 
-def split_known(line: Line) -> list[Line]:
+def split_known(line: TextLine) -> list[TextLine]:
     """Return a line as two if it begins with a known heading and goes on."""
     match = WITH_TEXT.fullmatch(line.text)
     if not match or is_known(line.text):
         return [line]
-    return [line._replace(text=match["heading"]), Line(line.number, match["text"])]
+    return [line._replace(text=match["heading"]), TextLine(line.number, match["text"])]
 
 
-def read_heading(line: Line, below: Line | None) -> str | None:
+def read_heading(line: TextLine, below: TextLine | None) -> str | None:
     """Return the heading that a line is, or None.
 
     A heading that is not known is short, does not end like a sentence, and has
@@ -141,7 +141,7 @@ def _looks_like_one(text: str) -> bool:
     return begins_well and not text[0].islower() and text[-1] not in NOT_AT_THE_END
 
 
-def _is_prose(text: str, below: Line) -> bool:
+def _is_prose(text: str, below: TextLine) -> bool:
     if is_item(below.text):
         return True
     return (len(below.text) > len(text) and below.text[-1] in SENTENCE_END) or (
@@ -153,7 +153,7 @@ def _is_prose(text: str, below: Line) -> bool:
 WIDEST = 120
 
 
-def unwrapped(lines: Sequence[Line]) -> list[Line]:
+def unwrapped(lines: Sequence[TextLine]) -> list[TextLine]:
     """Join lines that were broken to a width.
 
     A line was broken if the next word would not have fitted. If most lines that have
@@ -167,19 +167,19 @@ def unwrapped(lines: Sequence[Line]) -> list[Line]:
     return _joined(lines, width)
 
 
-def _was_broken(above: Line, below: Line, width: int) -> bool:
+def _was_broken(above: TextLine, below: TextLine, width: int) -> bool:
     if is_item(below.text) or is_known(below.text):
         return False
     return len(above.text) + 1 + len(below.text.split(" ", 1)[0]) > width
 
 
-def _joined(lines: Sequence[Line], width: int) -> list[Line]:
+def _joined(lines: Sequence[TextLine], width: int) -> list[TextLine]:
     paragraphs = [[lines[0]]]
     for above, below in pairwise(lines):
         if below.apart or not _was_broken(above, below, width):
             paragraphs.append([])
         paragraphs[-1].append(below)
     return [
-        Line(parts[0].number, " ".join(part.text for part in parts), parts[0].apart)
+        TextLine(parts[0].number, " ".join(part.text for part in parts), parts[0].apart)
         for parts in paragraphs
     ]

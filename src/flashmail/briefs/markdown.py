@@ -7,9 +7,9 @@ from itertools import groupby, zip_longest
 
 from flashmail.briefs import lines as headings
 from flashmail.briefs.attribution import LEADING_DASH, read_signature, write_signature
-from flashmail.briefs.brief import Brief, Doubt, Quote, Section, SectionKind
+from flashmail.briefs.brief import Brief, ParseWarning, Quote, Section, SectionKind
 from flashmail.briefs.front_matter import Front, read_front, write_front
-from flashmail.briefs.lines import Line, is_item, marked
+from flashmail.briefs.lines import TextLine, is_item, marked
 from flashmail.briefs.topic_tags import Vocabulary
 from flashmail.errors import BriefError
 
@@ -46,7 +46,7 @@ def write_paragraph(text: str) -> str:
     return text if is_item(text) and marked(text) == text else guarded(text)
 
 
-def read_paragraphs(lines: Sequence[Line]) -> Iterator[str]:
+def read_paragraphs(lines: Sequence[TextLine]) -> Iterator[str]:
     """Join lines to paragraphs: a blank line or an item's mark begins a new one."""
     parts: list[str] = []
     for line in lines:
@@ -156,11 +156,11 @@ def _brief(front: Front, body: "_Body", line: int) -> Brief:
 class _Body:
     """What has been read below the front matter so far."""
 
-    doubts: list[Doubt]
+    doubts: list[ParseWarning]
     sections: list[tuple[str, SectionKind, list[str]]] = field(default_factory=list)
     quotes: list[Quote] = field(default_factory=list)
 
-    def take(self, line_kind: str, lines: list[Line]) -> None:
+    def take(self, line_kind: str, lines: list[TextLine]) -> None:
         """Read neighbouring lines of one kind."""
         if line_kind == "#":
             self.sections += [(*_read_heading(line.text), []) for line in lines]
@@ -169,19 +169,19 @@ class _Body:
         else:
             self._take_paragraphs(lines)
 
-    def _take_paragraphs(self, lines: list[Line]) -> None:
+    def _take_paragraphs(self, lines: list[TextLine]) -> None:
         paragraphs = list(read_paragraphs(lines))
         if paragraphs and not self.sections:
             message = f"no heading above this; it was read as {headings.LATEST!r}"
-            self.doubts.append(Doubt(lines[0].number, message))
+            self.doubts.append(ParseWarning(lines[0].number, message))
             self.sections.append((headings.LATEST, SectionKind.LATEST, []))
         if paragraphs:
             self.sections[-1][2].extend(paragraphs)
 
-    def _take_quotes(self, lines: list[Line]) -> None:
+    def _take_quotes(self, lines: list[TextLine]) -> None:
         """Read blockquotes: a signature closes one, so does a blank line outside."""
         for block in _split_apart(lines):
-            words: list[Line] = []
+            words: list[TextLine] = []
             for line, below in zip_longest(block, block[1:]):
                 if _signs(line, below):
                     self._quote(words, line)
@@ -191,7 +191,7 @@ class _Body:
             if words:
                 self._quote(words, None)
 
-    def _quote(self, words: Sequence[Line], signing: Line | None) -> None:
+    def _quote(self, words: Sequence[TextLine], signing: TextLine | None) -> None:
         text = "\n\n".join(read_paragraphs(words))
         who = LEADING_DASH.sub("", signing.text, count=1) if signing else ""
         person, role, doubt = read_signature(who)
@@ -199,12 +199,12 @@ class _Body:
         if not signing:
             doubt = "a quote without a name; close it with '> — Person, Role'"
         if doubt:
-            self.doubts.append(Doubt((signing or words[0]).number, doubt))
+            self.doubts.append(ParseWarning((signing or words[0]).number, doubt))
 
 
-def _split_apart(lines: Sequence[Line]) -> Iterator[list[Line]]:
+def _split_apart(lines: Sequence[TextLine]) -> Iterator[list[TextLine]]:
     """Return the insides of blockquotes, one for each that stands by itself."""
-    block: list[Line] = []
+    block: list[TextLine] = []
     apart = False
     for line in lines:
         if line.apart and block:
@@ -212,28 +212,28 @@ def _split_apart(lines: Sequence[Line]) -> Iterator[list[Line]]:
             block = []
         text = line.text[1:].strip()
         if text:
-            block.append(Line(line.number, text, apart))
+            block.append(TextLine(line.number, text, apart))
         apart = not text
     if block:
         yield block
 
 
-def _signs(line: Line, below: Line | None) -> bool:
+def _signs(line: TextLine, below: TextLine | None) -> bool:
     if below is None:
         return bool(LEADING_DASH.match(line.text))
     return below.apart and line.text.startswith(SURE_DASHES)
 
 
-def _lines(lines: Sequence[str], begin: int) -> Iterator[Line]:
+def _lines(lines: Sequence[str], begin: int) -> Iterator[TextLine]:
     apart = True
     for number, raw in enumerate(lines[begin:], start=begin + 1):
         text = raw.strip()
         if text:
-            yield Line(number, text, apart)
+            yield TextLine(number, text, apart)
         apart = not text
 
 
-def _line_kind(line: Line) -> str:
+def _line_kind(line: TextLine) -> str:
     if HEADING.fullmatch(line.text):
         return "#"
     return ">" if line.text.startswith(">") else ""

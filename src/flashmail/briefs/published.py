@@ -9,11 +9,11 @@ from typing import NamedTuple
 from flashmail.briefs import lines as headings
 from flashmail.briefs import topic_tags
 from flashmail.briefs.attribution import own_line, read_related
-from flashmail.briefs.brief import Brief, Doubt, Related
+from flashmail.briefs.brief import Brief, ParseWarning, Related
 from flashmail.briefs.dates import Dated, NoSuchDay, read_date
-from flashmail.briefs.lines import Line, key, read_lines, unwrapped, without_mark
+from flashmail.briefs.lines import TextLine, key, read_lines, unwrapped, without_mark
 from flashmail.briefs.published_body import read_body
-from flashmail.briefs.topic_tags import Piece, Vocabulary, looks_cut
+from flashmail.briefs.topic_tags import TagMatch, Vocabulary, looks_cut
 from flashmail.errors import BriefError
 
 #: How many lines may be above the first heading and still be the head's.
@@ -37,19 +37,19 @@ class Head(NamedTuple):
 
     title: str
     date: date
-    rest: list[Line]
-    doubts: list[Doubt]
+    rest: list[TextLine]
+    doubts: list[ParseWarning]
 
 
 class Dateline(NamedTuple):
     """A line with a date, and what else it says."""
 
-    line: Line
+    line: TextLine
     dated: Dated
     others: list[str]
 
 
-def read_head(lines: Sequence[Line]) -> Head:
+def read_head(lines: Sequence[TextLine]) -> Head:
     """Read title and date; raise BriefError if one is missing."""
     top = list(takewhile(lambda line: not _is_heading(line), islice(lines, MOST_LINES)))
     datelines = {line: found for line in top if (found := _dateline(line))}
@@ -64,7 +64,7 @@ def read_head(lines: Sequence[Line]) -> Head:
     return Head(title, first.dated.date, [*kept, *lines[len(top) :]], doubts)
 
 
-def _title(texts: Sequence[Line], below: Sequence[Line]) -> str:
+def _title(texts: Sequence[TextLine], below: Sequence[TextLine]) -> str:
     if not texts:
         where = f"line {below[0].number}"
         raise BriefError(f"{where}: there is no title; put one above '{below[0].text}'")
@@ -77,7 +77,7 @@ def _title(texts: Sequence[Line], below: Sequence[Line]) -> str:
     return line.text.removeprefix("# ").strip()
 
 
-def _dateline(line: Line) -> Dateline | None:
+def _dateline(line: TextLine) -> Dateline | None:
     if len(line.text) > LONGEST_DATELINE:
         return None
     dated = None
@@ -90,7 +90,7 @@ def _dateline(line: Line) -> Dateline | None:
     return Dateline(line, dated, others) if dated else None
 
 
-def _date(line: Line, piece: str) -> Dated | None:
+def _date(line: TextLine, piece: str) -> Dated | None:
     try:
         return read_date(piece)
     except NoSuchDay as error:
@@ -99,26 +99,28 @@ def _date(line: Line, piece: str) -> Dated | None:
         ) from error
 
 
-def _doubts(datelines: Sequence[Dateline]) -> list[Doubt]:
+def _doubts(datelines: Sequence[Dateline]) -> list[ParseWarning]:
     doubts = []
     first = datelines[0].dated
     if first.doubt:
-        doubts.append(Doubt(datelines[0].line.number, first.doubt))
+        doubts.append(ParseWarning(datelines[0].line.number, first.doubt))
     for line, dated, others in datelines:
         if dated.date != first.date:
             message = f"another date, '{line.text}'; {first.date} was kept"
-            doubts.append(Doubt(line.number, message))
+            doubts.append(ParseWarning(line.number, message))
         elif others:
             left_out = " | ".join(others)
-            doubts.append(Doubt(line.number, f"left out beside the date: '{left_out}'"))
+            doubts.append(
+                ParseWarning(line.number, f"left out beside the date: '{left_out}'")
+            )
     return doubts
 
 
-def _is_heading(line: Line) -> bool:
+def _is_heading(line: TextLine) -> bool:
     return headings.is_known(headings.HASHES.sub("", line.text))
 
 
-def _is_series(line: Line) -> bool:
+def _is_series(line: TextLine) -> bool:
     return len(line.text) <= LONGEST_DATELINE and key(line.text) in SERIES
 
 
@@ -131,11 +133,11 @@ class Tail(NamedTuple):
 
     related: list[Related]
     topics: list[str]
-    rest: list[Line]
-    doubts: list[Doubt]
+    rest: list[TextLine]
+    doubts: list[ParseWarning]
 
 
-def read_tail(lines: Sequence[Line], vocabulary: Vocabulary) -> Tail:
+def read_tail(lines: Sequence[TextLine], vocabulary: Vocabulary) -> Tail:
     """Take topics and related reading off the end."""
     rest = list(lines)
     found, doubts = _take_topics(rest, vocabulary)
@@ -150,16 +152,16 @@ def read_tail(lines: Sequence[Line], vocabulary: Vocabulary) -> Tail:
     return Tail(related[::-1], list(dict.fromkeys(found)), rest, doubts)
 
 
-def _lone_related(line: Line) -> Related | None:
+def _lone_related(line: TextLine) -> Related | None:
     return read_related(without_mark(line.text), strict=False)
 
 
 def _take_topics(
-    rest: list[Line], vocabulary: Vocabulary
-) -> tuple[list[str], list[Doubt]]:
+    rest: list[TextLine], vocabulary: Vocabulary
+) -> tuple[list[str], list[ParseWarning]]:
     """Take the lines of tags; above the last one only tags that are all known."""
     found: list[str] = []
-    doubts: list[Doubt] = []
+    doubts: list[ParseWarning] = []
     while rest:
         pieces = _tags(rest, vocabulary, last=not (found or doubts))
         if pieces is None:
@@ -167,7 +169,7 @@ def _take_topics(
         line = rest.pop()
         found[:0] = [piece.topic for piece in pieces if piece.topic is not None]
         doubts += [
-            Doubt(line.number, _unknown(piece.text, vocabulary))
+            ParseWarning(line.number, _unknown(piece.text, vocabulary))
             for piece in pieces
             if piece.topic is None
         ]
@@ -176,7 +178,9 @@ def _take_topics(
     return found, doubts
 
 
-def _take_topics_above_imprint(rest: list[Line], vocabulary: Vocabulary) -> list[str]:
+def _take_topics_above_imprint(
+    rest: list[TextLine], vocabulary: Vocabulary
+) -> list[str]:
     """Take a line of nothing but topics that stands a little above the end."""
     for index in range(len(rest) - 1, max(0, len(rest) - 1 - IMPRINT_LINES), -1):
         text = rest[index].text
@@ -188,8 +192,8 @@ def _take_topics_above_imprint(rest: list[Line], vocabulary: Vocabulary) -> list
 
 
 def _tags(
-    rest: Sequence[Line], vocabulary: Vocabulary, *, last: bool
-) -> list[Piece] | None:
+    rest: Sequence[TextLine], vocabulary: Vocabulary, *, last: bool
+) -> list[TagMatch] | None:
     """Return the pieces of the lowest line's tags, or None if it is something else."""
     text = rest[-1].text
     run = topic_tags.labelled(text)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from flashmail.briefs import attribution
 from flashmail.briefs import lines as headings
 from flashmail.briefs.attribution import Signature, clean_title, read_related
-from flashmail.briefs.brief import Doubt, Quote, Related, Section, SectionKind
-from flashmail.briefs.lines import Line, marked, without_mark
+from flashmail.briefs.brief import ParseWarning, Quote, Related, Section, SectionKind
+from flashmail.briefs.lines import TextLine, marked, without_mark
 
 UNSIGNED = "a quote without a name; close it with '— Person, Role'"
 
@@ -24,13 +24,13 @@ class Body(NamedTuple):
     sections: tuple[Section, ...]
     quotes: tuple[Quote, ...]
     related: list[Related]
-    doubts: list[Doubt]
+    doubts: list[ParseWarning]
 
 
-def read_body(lines: Sequence[Line]) -> Body:
+def read_body(lines: Sequence[TextLine]) -> Body:
     """Read sections and quotes; every line ends up in one of them."""
     split = [part for line in lines for part in headings.split_known(line)]
-    page = _Page()
+    page = _BodyParser()
     for line, below in zip_longest(split, split[1:]):
         page.take(line, below)
     page.release()
@@ -47,18 +47,18 @@ class _Open:
 
 
 @dataclass
-class _Page:
+class _BodyParser:
     """What has been read so far; `held` are lines whose name may be yet to come."""
 
     sections: list[_Open] = field(default_factory=list)
     quotes: list[Quote] = field(default_factory=list)
     related: list[Related] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
-    held: list[Line] = field(default_factory=list)
+    doubts: list[ParseWarning] = field(default_factory=list)
+    held: list[TextLine] = field(default_factory=list)
     in_related: bool = False
     implied: bool = False
 
-    def take(self, line: Line, below: Line | None) -> None:
+    def take(self, line: TextLine, below: TextLine | None) -> None:
         """Read one more line, with a look at the one below."""
         if (
             self._takes_signature(line)
@@ -85,24 +85,24 @@ class _Page:
             and self._in_analysis()
             and attribution.opens(without_mark(held[0].text))
         ):
-            self.doubts.append(Doubt(held[0].number, UNSIGNED))
+            self.doubts.append(ParseWarning(held[0].number, UNSIGNED))
 
     def finished(self) -> Body:
         """Return all that was read; quotes always have a section to stand in."""
         if not self.sections and not self.quotes:
-            self.doubts.append(Doubt(0, "there is nothing below the title"))
+            self.doubts.append(ParseWarning(0, "there is nothing below the title"))
         sections = [
             Section(section.heading, section.kind, tuple(section.paragraphs))
             for section in self.sections
         ]
         if self.quotes and not any(s.kind is SectionKind.ANALYSIS for s in sections):
             message = f"no heading {headings.ANALYSIS!r} above the quotes; it was added"
-            self.doubts.append(Doubt(0, message))
+            self.doubts.append(ParseWarning(0, message))
             after = sum(s.kind is SectionKind.LATEST for s in sections[:1])
             sections.insert(after, Section(headings.ANALYSIS, SectionKind.ANALYSIS))
         return Body(tuple(sections), tuple(self.quotes), self.related, self.doubts)
 
-    def _takes_signature(self, line: Line) -> bool:
+    def _takes_signature(self, line: TextLine) -> bool:
         """Take a line that only says who said what is held."""
         if not self.held:
             return False
@@ -118,7 +118,7 @@ class _Page:
         self._quote([part.text for part in held], signed, line)
         return True
 
-    def _takes_heading(self, line: Line, below: Line | None) -> bool:
+    def _takes_heading(self, line: TextLine, below: TextLine | None) -> bool:
         if headings.is_for_related(line.text):
             self.release()
             self.in_related = True
@@ -131,14 +131,14 @@ class _Page:
         self._start(heading)
         return True
 
-    def _takes_related(self, line: Line) -> bool:
+    def _takes_related(self, line: TextLine) -> bool:
         reading = read_related(without_mark(line.text), strict=True)
         if reading:
             self.release()
             self.related.append(reading)
         return bool(reading)
 
-    def _takes_listed(self, line: Line) -> bool:
+    def _takes_listed(self, line: TextLine) -> bool:
         """Take whatever stands below a heading for related reading."""
         if self.in_related:
             text = without_mark(line.text)
@@ -146,7 +146,7 @@ class _Page:
             self.related.append(reading or Related(clean_title(text) or text))
         return self.in_related
 
-    def _takes_signed(self, line: Line) -> bool:
+    def _takes_signed(self, line: TextLine) -> bool:
         """Take a paragraph that ends with who said it."""
         text = without_mark(line.text)
         continued = bool(self.held) and self._goes_on()
@@ -162,16 +162,16 @@ class _Page:
         self._quote(words, signed.signature, line)
         return True
 
-    def _quote(self, words: Sequence[str], signed: Signature, line: Line) -> None:
+    def _quote(self, words: Sequence[str], signed: Signature, line: TextLine) -> None:
         paragraphs = [without_mark(text) for text in words]
         *first, last = paragraphs
         told = [*map(_without_opening, first), attribution.bare(last)]
         text = "\n\n".join(filter(None, told))
         self.quotes.append(Quote(text, signed.person, signed.role))
         if signed.doubt:
-            self.doubts.append(Doubt(line.number, signed.doubt))
+            self.doubts.append(ParseWarning(line.number, signed.doubt))
         if self.sections and not self._in_analysis():
-            self.doubts.append(Doubt(line.number, ELSEWHERE))
+            self.doubts.append(ParseWarning(line.number, ELSEWHERE))
 
     def _goes_on(self) -> bool:
         """Say whether what is held is a quote that has not been closed yet."""
@@ -192,11 +192,11 @@ class _Page:
             return
         self.sections.append(_Open(heading, kind))
 
-    def _add(self, line: Line) -> None:
+    def _add(self, line: TextLine) -> None:
         if not self.sections:
             self.implied = True
             self.sections.append(_Open(headings.LATEST, SectionKind.LATEST))
-            self.doubts.append(Doubt(line.number, IMPLIED))
+            self.doubts.append(ParseWarning(line.number, IMPLIED))
         self.sections[-1].paragraphs.append(marked(line.text))
 
 

@@ -25,7 +25,7 @@ SMALL_WORDS = "a an and at by for from in of on or the to with"
 CONNECTING = frozenset(SMALL_WORDS.split())
 
 
-class Piece(NamedTuple):
+class TagMatch(NamedTuple):
     """A part of a run, and the topic it is; None if nobody knows it."""
 
     text: str
@@ -46,13 +46,13 @@ class Vocabulary:
         """Return a topic as it is spelled, or None if there is no such topic."""
         return self._names.get(words(name))
 
-    def cut(self, run: str) -> list[Piece]:
+    def cut(self, run: str) -> list[TagMatch]:
         """Cut a run by longest match; what is between the matches stays together.
 
         Where there are separators a topic reaches from one to the next.
         """
         tokens = list(TOKEN.finditer(run))
-        pieces: list[Piece] = []
+        pieces: list[TagMatch] = []
         unknown: list[re.Match[str]] = []
         at = 0
         while at < len(tokens):
@@ -80,9 +80,9 @@ class Vocabulary:
                 return length
         return 0
 
-    def _piece(self, run: str, tokens: list[re.Match[str]]) -> Piece:
+    def _piece(self, run: str, tokens: list[re.Match[str]]) -> TagMatch:
         text = run[tokens[0].start() : tokens[-1].end()]
-        return Piece(text, self.known(text))
+        return TagMatch(text, self.known(text))
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def looks_like_a_run(text: str) -> bool:
     return not any(_is_prose(token) for token in TOKEN.findall(text))
 
 
-def looks_cut(text: str, pieces: list[Piece]) -> bool:
+def looks_cut(text: str, pieces: list[TagMatch]) -> bool:
     """Say whether a line is a run: a topic in it is known, and the rest is no prose."""
     rest = [piece.text for piece in pieces if piece.topic is None]
     known = len(pieces) - len(rest)
@@ -121,5 +121,5 @@ def _word(token: str) -> str:
     return "and" if token == "&" else token.casefold()
 
 
-def _unknown(run: str, tokens: list[re.Match[str]]) -> list[Piece]:
-    return [Piece(run[tokens[0].start() : tokens[-1].end()], None)] if tokens else []
+def _unknown(run: str, tokens: list[re.Match[str]]) -> list[TagMatch]:
+    return [TagMatch(run[tokens[0].start() : tokens[-1].end()], None)] if tokens else []

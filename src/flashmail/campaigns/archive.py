@@ -19,7 +19,7 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.topics import lineage
 from flashmail.briefs import Brief
 from flashmail.campaigns.briefs import TOLD
-from flashmail.model import Amends, Campaign, StoredBrief, Topic
+from flashmail.model import AmendmentKind, Campaign, StoredBrief, Topic
 
 LONGEST_SLUG = 60
 
@@ -32,7 +32,7 @@ class Amendment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchivedBrief:
     """A brief in the archive; `number` is that of its first form, and stays.
 
     `corrections` are said from the first to the last; `changed_at` is when something of
@@ -60,7 +60,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class _Form:
+class _SentForm:
     """One time that a brief was sent."""
 
     campaign: Campaign
@@ -72,7 +72,7 @@ class _Form:
         return self.campaign.started_at
 
 
-def entries(session: Session, *, now: datetime) -> list[Entry]:
+def entries(session: Session, *, now: datetime) -> list[ArchivedBrief]:
     """Return what is in the archive, the latest first."""
     found = [_entry(forms) for forms in _stories(_public(session, now))]
     shown = [each for each in found if each.withdrawal is None]
@@ -81,7 +81,7 @@ def entries(session: Session, *, now: datetime) -> list[Entry]:
     )
 
 
-def find(session: Session, number: int, *, now: datetime) -> Entry | None:
+def find(session: Session, number: int, *, now: datetime) -> ArchivedBrief | None:
     """Return a brief of the archive, also one that was taken back, or None."""
     for forms in _stories(_public(session, now)):
         if any(form.stored.id == number for form in forms):
@@ -99,12 +99,12 @@ def path_of(session: Session, campaign: Campaign) -> str:
     return f"/archive/{stored.id}/{slug_of(stored.title)}"
 
 
-def about(found: Iterable[Entry], tags: frozenset[str]) -> list[Entry]:
+def about(found: Iterable[ArchivedBrief], tags: frozenset[str]) -> list[ArchivedBrief]:
     """Return the entries with one of these topics."""
     return [each for each in found if not tags.isdisjoint(each.brief.topics)]
 
 
-def quoting(found: Iterable[Entry], person: str) -> list[Entry]:
+def quoting(found: Iterable[ArchivedBrief], person: str) -> list[ArchivedBrief]:
     """Return the entries that quote a person, named by slug."""
     return [each for each in found if person in map(slug_of, each.people)]
 
@@ -123,18 +123,18 @@ def slug_of(text: str) -> str:
     return slug or sha256(text.encode()).hexdigest()[:12]
 
 
-def _public(session: Session, now: datetime) -> list[_Form]:
+def _public(session: Session, now: datetime) -> list[_SentForm]:
     """Return all that was sent and may be seen by everybody, the first first."""
     sent = (
         select(Campaign, StoredBrief)
         .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
-        .where(col(Campaign.status).in_(TOLD), ~col(Campaign.planned))
+        .where(col(Campaign.status).in_(TOLD), ~col(Campaign.is_digest))
         .where(StoredBrief.lifted(now), col(Campaign.started_at).is_not(None))
         .order_by(col(Campaign.id))
     )
     hidden = _hidden(session)
     return [
-        _Form(campaign, stored)
+        _SentForm(campaign, stored)
         for campaign, stored in session.exec(sent)
         if hidden.isdisjoint(_tags(campaign, stored))
     ]
@@ -151,13 +151,13 @@ def _tags(campaign: Campaign, stored: StoredBrief) -> set[str]:
     return {*campaign.topics, *_read(stored.markdown).topics, *segment.bringing}
 
 
-def _stories(forms: Sequence[_Form]) -> list[list[_Form]]:
+def _stories(forms: Sequence[_SentForm]) -> list[list[_SentForm]]:
     """Put together what corrects each other, and what has the very same text."""
-    by_campaign: dict[int | None, list[_Form]] = {}
-    by_text: dict[int | None, list[_Form]] = {}
-    found: list[list[_Form]] = []
+    by_campaign: dict[int | None, list[_SentForm]] = {}
+    by_text: dict[int | None, list[_SentForm]] = {}
+    found: list[list[_SentForm]] = []
     for form in forms:
-        story = by_campaign.get(form.campaign.corrects) or by_text.get(form.stored.id)
+        story = by_campaign.get(form.campaign.amends_id) or by_text.get(form.stored.id)
         if story is None:
             story = []
             found.append(story)
@@ -167,22 +167,25 @@ def _stories(forms: Sequence[_Form]) -> list[list[_Form]]:
     return found
 
 
-def _entry(forms: Sequence[_Form]) -> Entry:
+def _entry(forms: Sequence[_SentForm]) -> ArchivedBrief:
     first, last = forms[0], forms[-1]
     amended: dict[tuple[int | None, str], Amendment] = {}
     for form in forms[1:]:
         # The mended brief to some and its correction to others are one correction.
-        said = (form.stored.id, form.campaign.amendment)
-        if form.campaign.amends in (Amends.REST, Amends.CORRECTION):
-            amended.setdefault(said, Amendment(form.at, form.campaign.amendment))
-    withdrawn = last.campaign.amends is Amends.RETRACTION
-    return Entry(
+        said = (form.stored.id, form.campaign.amendment_text)
+        if form.campaign.amendment_kind in (
+            AmendmentKind.REST,
+            AmendmentKind.CORRECTION,
+        ):
+            amended.setdefault(said, Amendment(form.at, form.campaign.amendment_text))
+    withdrawn = last.campaign.amendment_kind is AmendmentKind.RETRACTION
+    return ArchivedBrief(
         first.stored.id or 0,
         _read(last.stored.markdown),
         first.at,
-        max(form.at for form in forms if form is first or form.campaign.amends),
+        max(form.at for form in forms if form is first or form.campaign.amendment_kind),
         tuple(amended.values()),
-        Amendment(last.at, last.campaign.amendment) if withdrawn else None,
+        Amendment(last.at, last.campaign.amendment_text) if withdrawn else None,
     )
 
 

@@ -18,12 +18,12 @@ from sqlmodel import Session, col
 from flashmail.audience.segment import Segment
 from flashmail.audience.selection import audience_query, mailable
 from flashmail.model import (
-    Amends,
+    AmendmentKind,
     Campaign,
     Delivery,
     DeliveryState,
-    Owed,
-    OwedState,
+    DigestItem,
+    DigestItemState,
     Priority,
     Subscriber,
 )
@@ -32,7 +32,7 @@ from flashmail.model import (
 FORM = "I"
 
 
-def read(session: Session, query: Select[Any]) -> list[int]:
+def read_ids(session: Session, query: Select[Any]) -> list[int]:
     """Return the ids that a query finds, in no order.
 
     They come as one text: a million rows take ten times as long.
@@ -43,23 +43,23 @@ def read(session: Session, query: Select[Any]) -> list[int]:
     return ids
 
 
-def pack(ids: Iterable[int]) -> bytes:
+def pack_ids(ids: Iterable[int]) -> bytes:
     """Return subscriber ids as bytes; the order in which they come does not matter."""
     return zlib.compress(_plain(ids))
 
 
-def unpack(crowd: bytes) -> frozenset[int]:
+def unpack_ids(crowd: bytes) -> frozenset[int]:
     """Read what `pack` wrote."""
     return frozenset(_numbers(crowd))
 
 
-def some(crowd: bytes, count: int) -> list[int]:
+def sample_ids(crowd: bytes, count: int) -> list[int]:
     """Return some of a crowd, spread over all of it."""
     numbers = _numbers(crowd)
     return list(numbers[:: max(len(numbers) // count, 1)])[:count]
 
 
-def digest(ids: Iterable[int]) -> str:
+def hash_ids(ids: Iterable[int]) -> str:
     """Return the SHA-256 of a set of subscriber ids; one more, and it differs."""
     return hashlib.sha256(_plain(ids)).hexdigest()
 
@@ -83,12 +83,12 @@ def _plain(ids: Iterable[int]) -> bytes:
 REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 
-def whom(session: Session, campaign: Campaign) -> Select[Any]:
+def reachable(session: Session, campaign: Campaign) -> Select[Any]:
     """Return a query for the ids of all whom a campaign may reach now, each once."""
-    if campaign.planned:
-        return bundled(campaign)
-    if campaign.amends is not None:
-        return amended(campaign)
+    if campaign.is_digest:
+        return digest_readers(campaign)
+    if campaign.amendment_kind is not None:
+        return amendment_readers(campaign)
     return audience_query(
         session,
         Segment.from_json(campaign.audience),
@@ -96,29 +96,29 @@ def whom(session: Session, campaign: Campaign) -> Select[Any]:
     )
 
 
-def bundled(campaign: Campaign) -> Select[Any]:
+def digest_readers(campaign: Campaign) -> Select[Any]:
     """Return a query for those for whom a planned campaign was made.
 
     Whoever left since is among them: the claim skips them, and says why.
     """
     return (
-        select(col(Owed.subscriber_id))
-        .where(col(Owed.bundle_id) == campaign.id)
-        .where(col(Owed.state) == OwedState.BUNDLED)
+        select(col(DigestItem.subscriber_id))
+        .where(col(DigestItem.digest_campaign_id) == campaign.id)
+        .where(col(DigestItem.state) == DigestItemState.BUNDLED)
         .distinct()
     )
 
 
-def amended(campaign: Campaign) -> Select[Any]:
+def amendment_readers(campaign: Campaign) -> Select[Any]:
     """Return a query for those among the readers of a campaign whom this one is for.
 
     The mended brief goes to those who surely did not get the first one, everything else
     to those who did or may have: nobody is among both, nobody among neither.
     """
-    rest = campaign.amends is Amends.REST
+    rest = campaign.amendment_kind is AmendmentKind.REST
     first = select(col(Delivery.subscriber_id)).where(
-        col(Delivery.campaign_id) == campaign.corrects,
-        missed() if rest else _reached(),
+        col(Delivery.campaign_id) == campaign.amends_id,
+        not_received() if rest else _reached(),
     )
     got = first if rest else first.union(_by_digest(campaign))
     return (
@@ -129,16 +129,16 @@ def amended(campaign: Campaign) -> Select[Any]:
 def _by_digest(campaign: Campaign) -> Select[Any]:
     """Return a query for those who got the first one later than others, as it was."""
     return (
-        select(col(Owed.subscriber_id))
+        select(col(DigestItem.subscriber_id))
         .join(
             Delivery,
             and_(
-                col(Delivery.campaign_id) == col(Owed.bundle_id),
-                col(Delivery.subscriber_id) == col(Owed.subscriber_id),
+                col(Delivery.campaign_id) == col(DigestItem.digest_campaign_id),
+                col(Delivery.subscriber_id) == col(DigestItem.subscriber_id),
             ),
         )
-        .where(col(Owed.campaign_id) == campaign.corrects)
-        .where(col(Owed.state) == OwedState.BUNDLED, _reached())
+        .where(col(DigestItem.campaign_id) == campaign.amends_id)
+        .where(col(DigestItem.state) == DigestItemState.BUNDLED, _reached())
     )
 
 
@@ -146,7 +146,7 @@ def _reached() -> ColumnElement[bool]:
     return col(Delivery.state).in_(REACHED)
 
 
-def missed() -> ColumnElement[bool]:
+def not_received() -> ColumnElement[bool]:
     """Return the condition that somebody surely did not get a mail, but could have."""
     state = col(Delivery.state)
     blocked = and_(state == DeliveryState.FAILED, col(Delivery.retryable))

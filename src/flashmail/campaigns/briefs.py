@@ -10,12 +10,12 @@ from flashmail import briefs
 from flashmail.audience.topics import lineage
 from flashmail.briefs import Brief
 from flashmail.briefs.brief import lifted
-from flashmail.model import Amends, Campaign, CampaignStatus, StoredBrief
+from flashmail.model import AmendmentKind, Campaign, CampaignStatus, StoredBrief
 
 
-def keep(session: Session, brief: Brief, *, now: datetime) -> int:
+def store_brief_once(session: Session, brief: Brief, *, now: datetime) -> int:
     """Keep a brief as it is sent, once; return its number."""
-    return keep_brief(
+    return store_brief(
         session,
         brief.title,
         brief.date.isoformat(),
@@ -25,7 +25,7 @@ def keep(session: Session, brief: Brief, *, now: datetime) -> int:
     )
 
 
-def keep_brief(
+def store_brief(
     session: Session,
     title: str,
     date: str,
@@ -36,12 +36,12 @@ def keep_brief(
 ) -> int:
     """Keep a brief's Markdown, once, and return its id."""
     digest = hashlib.sha256(markdown.encode()).hexdigest()
-    known = session.exec(select(StoredBrief).where(StoredBrief.digest == digest))
+    known = session.exec(select(StoredBrief).where(StoredBrief.content_hash == digest))
     brief = known.one_or_none() or StoredBrief(
         title=title,
         date=date,
         markdown=markdown,
-        digest=digest,
+        content_hash=digest,
         created_at=now,
         embargo_until=embargo,
     )
@@ -51,13 +51,13 @@ def keep_brief(
     return brief.id
 
 
-def earlier(session: Session, markdown: str) -> list[Campaign]:
+def campaigns_with_text(session: Session, markdown: str) -> list[Campaign]:
     """Return the campaigns that a brief went out with already, or is about to."""
     digest = hashlib.sha256(markdown.encode()).hexdigest()
     sent = (
         select(Campaign)
         .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
-        .where(StoredBrief.digest == digest)
+        .where(StoredBrief.content_hash == digest)
         .where(Campaign.status != CampaignStatus.CANCELLED)
         .order_by(col(Campaign.id))
     )
@@ -75,7 +75,7 @@ def embargo_of(session: Session, campaign: Campaign) -> datetime | None:
 TOLD = (CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT)
 
 
-def story(session: Session, campaign: Campaign) -> list[int]:
+def related_campaigns(session: Session, campaign: Campaign) -> list[int]:
     """Return the numbers of all campaigns that told a form of the same brief.
 
     They are those that correct each other, and those with the very same text.
@@ -88,7 +88,7 @@ def story(session: Session, campaign: Campaign) -> list[int]:
     return sorted(found)
 
 
-def latest(session: Session, campaign: Campaign) -> Campaign | None:
+def current_form(session: Session, campaign: Campaign) -> Campaign | None:
     """Return the campaign with the form that counts now; None if there is none.
 
     A campaign that was cancelled counts for nothing; a brief that was taken back has no
@@ -96,27 +96,31 @@ def latest(session: Session, campaign: Campaign) -> Campaign | None:
     """
     told = (
         select(Campaign)
-        .where(col(Campaign.id).in_(story(session, campaign)))
+        .where(col(Campaign.id).in_(related_campaigns(session, campaign)))
         .where(col(Campaign.status).in_(TOLD))
         .order_by(col(Campaign.id).desc())
     )
     last = session.exec(told).first()
-    return None if last is None or last.amends is Amends.RETRACTION else last
+    return (
+        None
+        if last is None or last.amendment_kind is AmendmentKind.RETRACTION
+        else last
+    )
 
 
 def _next_to(session: Session, numbers: Iterable[int]) -> set[int]:
     """Return the campaigns that these correct, that correct them, or say the same."""
     some = list(numbers)
     known = session.exec(select(Campaign).where(col(Campaign.id).in_(some))).all()
-    above = [each.corrects for each in known if each.corrects is not None]
+    above = [each.amends_id for each in known if each.amends_id is not None]
     texts = [each.brief_id for each in known if each.brief_id is not None]
     beside = (
         select(Campaign.id)
-        .where(~col(Campaign.planned))
+        .where(~col(Campaign.is_digest))
         .where(
             or_(
                 col(Campaign.id).in_(above),
-                col(Campaign.corrects).in_(some),
+                col(Campaign.amends_id).in_(some),
                 col(Campaign.brief_id).in_(texts),
             )
         )
@@ -137,12 +141,16 @@ def latest_about(
     told = (
         select(Campaign)
         .where(col(Campaign.status).in_(TOLD), col(Campaign.brief_id).is_not(None))
-        .where(~col(Campaign.planned))
+        .where(~col(Campaign.is_digest))
         .order_by(col(Campaign.started_at).desc())
         .limit(LOOKED_AT)
     )
     for campaign in session.exec(told):
-        form = None if tags.isdisjoint(campaign.topics) else latest(session, campaign)
+        form = (
+            None
+            if tags.isdisjoint(campaign.topics)
+            else current_form(session, campaign)
+        )
         if form is None or not lifted(embargo_of(session, form), now=now):
             continue
         stored = session.get_one(StoredBrief, form.brief_id)

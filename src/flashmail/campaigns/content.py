@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
-from flashmail.campaigns.link_checks import ask
+from flashmail.campaigns.link_checks import request_checks
 from flashmail.links import Links, envelope_sender
 from flashmail.message import TOKEN, Message, mark
 from flashmail.model import Campaign, Frequency, Link, Priority
@@ -34,7 +34,7 @@ class CampaignContent:
     frequency: Frequency = Frequency.INSTANT
 
     @property
-    def digest(self) -> str:
+    def content_hash(self) -> str:
         """The SHA-256 of all that an approval binds."""
         content: list[Any] = [
             self.message.subject,
@@ -51,12 +51,12 @@ class CampaignContent:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def draft(
+def create_campaign(
     session: Session,
     what: CampaignContent,
     *,
     brief_id: int | None,
-    who: str = "",
+    by: str = "",
     now: datetime,
 ) -> Campaign:
     """Freeze the message exactly as it was rendered, ready for approval."""
@@ -66,18 +66,18 @@ def draft(
         priority=what.priority,
         frequency=what.frequency,
         created_at=now,
-        created_by=who,
-        **said(what),
+        created_by=by,
+        **content_columns(what),
     )
     session.add(campaign)
     session.flush()
     assert campaign.id is not None
-    fix_links(session, campaign.id, what.destinations)
-    ask(session, what.destinations, now=now)
+    store_links(session, campaign.id, what.destinations)
+    request_checks(session, what.destinations, now=now)
     return campaign
 
 
-def said(what: CampaignContent) -> dict[str, Any]:
+def content_columns(what: CampaignContent) -> dict[str, Any]:
     """Return the columns that hold what a campaign says, and to whom."""
     return {
         "audience": what.segment.as_json(),
@@ -87,16 +87,18 @@ def said(what: CampaignContent) -> dict[str, Any]:
         "text": what.message.text,
         "headers": [list(header) for header in what.message.headers],
         "envelope_sender": what.message.envelope_sender,
-        "message_digest": what.digest,
+        "content_hash": what.content_hash,
     }
 
 
-def fix_links(session: Session, campaign_id: int, destinations: Iterable[str]) -> None:
+def store_links(
+    session: Session, campaign_id: int, destinations: Iterable[str]
+) -> None:
     for number, url in enumerate(destinations, start=1):
         session.add(Link(campaign_id=campaign_id, number=number, url=url))
 
 
-def frozen(session: Session, campaign: Campaign) -> CampaignContent:
+def load_content(session: Session, campaign: Campaign) -> CampaignContent:
     """Return what a campaign says, as it stands in the tables."""
     links = select(Link).where(Link.campaign_id == campaign.id)
     urls = [each.url for each in session.exec(links.order_by(col(Link.number)))]
@@ -202,7 +204,7 @@ def draft_of(
 
 
 @dataclass(frozen=True)
-class Press:
+class MailKit:
     """Templates, who mails are from, where links lead, and the address at the foot."""
 
     renderer: Renderer

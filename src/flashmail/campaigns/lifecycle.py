@@ -11,11 +11,11 @@ from flashmail.briefs import Brief
 from flashmail.briefs.brief import require_lifted
 from flashmail.campaigns import briefs
 from flashmail.campaigns.briefs import embargo_of
-from flashmail.campaigns.content import CampaignContent, frozen
-from flashmail.campaigns.content import draft as campaigns_draft
+from flashmail.campaigns.content import CampaignContent, load_content
+from flashmail.campaigns.content import create_campaign as campaigns_draft
 from flashmail.database import transaction
-from flashmail.errors import FlashmailError, NoSuchCampaign, WrongInput
-from flashmail.model import Campaign, CampaignStatus, Delivery, DeliveryState, Rehearsal
+from flashmail.errors import CampaignNotFound, FlashmailError, WrongInput
+from flashmail.model import Campaign, CampaignStatus, Delivery, DeliveryState, DryRun
 
 #: After that the world is another one: readers joined, and so did news.
 HOLDS = timedelta(hours=24)
@@ -25,7 +25,7 @@ class TooOld(WrongInput):
     """It was looked at too long ago: somebody has to look again."""
 
 
-def rehearsal_is_old(rehearsal: Rehearsal, *, now: datetime) -> bool:
+def rehearsal_is_old(rehearsal: DryRun, *, now: datetime) -> bool:
     return now - rehearsal.at > HOLDS
 
 
@@ -35,7 +35,7 @@ def approval_is_old(campaign: Campaign, *, now: datetime) -> bool:
     return bool(moments) and now - max(moments) > HOLDS
 
 
-def require_fresh_rehearsal(rehearsal: Rehearsal, *, now: datetime) -> None:
+def require_fresh_rehearsal(rehearsal: DryRun, *, now: datetime) -> None:
     if rehearsal_is_old(rehearsal, now=now):
         raise TooOld("this was rehearsed more than a day ago: rehearse it again")
 
@@ -76,7 +76,7 @@ MOVES = {
 }
 
 
-class CampaignMoved(WrongInput):
+class InvalidTransition(WrongInput):
     """The campaign is past the point where this can be done."""
 
 
@@ -85,88 +85,92 @@ class NotWhatWasApproved(FlashmailError):
 
 
 def approve(
-    session: Session, campaign_id: int, digest: str, *, who: str, now: datetime
+    session: Session, campaign_id: int, digest: str, *, by: str, now: datetime
 ) -> None:
     """Let a draft be scheduled; `digest` is that of what the approver has seen."""
-    campaign = find(session, campaign_id)
-    if frozen(session, campaign).digest != digest:
+    campaign = get_campaign(session, campaign_id)
+    if load_content(session, campaign).content_hash != digest:
         raise NotWhatWasApproved(
             f"campaign {campaign_id} was changed since it was looked at: look again"
         )
-    moved(
+    transition(
         session,
         campaign_id,
         CampaignStatus.APPROVED,
-        approved_by=who,
+        approved_by=by,
         approved_at=now,
-        approved_digest=digest,
+        approved_hash=digest,
     )
-    log_campaign(session, campaign_id, "approve", who=who, now=now, digest=digest)
+    log_campaign(session, campaign_id, "approve", by=by, now=now, digest=digest)
 
 
 def schedule(
-    session: Session, campaign_id: int, at: datetime, *, who: str, now: datetime
+    session: Session, campaign_id: int, at: datetime, *, by: str, now: datetime
 ) -> None:
     """Put an approved campaign into the queue for its time, after its embargo."""
-    campaign = find(session, campaign_id)
+    campaign = get_campaign(session, campaign_id)
     require_lifted(embargo_of(session, campaign), at=at)
     require_fresh_approval(campaign, now=now)
-    moved(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
-    log_campaign(session, campaign_id, "schedule", who=who, now=now, at=at.isoformat())
+    transition(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
+    log_campaign(session, campaign_id, "schedule", by=by, now=now, at=at.isoformat())
 
 
-def take_back(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
+def revoke_approval(
+    session: Session, campaign_id: int, *, by: str, now: datetime
+) -> None:
     """Make a draft again of what has not begun; its approval is void."""
-    moved(
+    transition(
         session,
         campaign_id,
         CampaignStatus.DRAFT,
         approved_by="",
         approved_at=None,
-        approved_digest="",
-        rehearsal_id=None,
+        approved_hash="",
+        dry_run_id=None,
         send_at=None,
         note="",
     )
-    log_campaign(session, campaign_id, "take back", who=who, now=now)
+    log_campaign(session, campaign_id, "take back", by=by, now=now)
 
 
 def pause(
-    session: Session, campaign_id: int, *, who: str, now: datetime, note: str = ""
+    session: Session, campaign_id: int, *, by: str, now: datetime, note: str = ""
 ) -> None:
     """Stop after the batches in hand."""
-    moved(session, campaign_id, CampaignStatus.PAUSED, note=note)
-    log_campaign(session, campaign_id, "pause", who=who, now=now, note=note)
+    transition(session, campaign_id, CampaignStatus.PAUSED, note=note)
+    log_campaign(session, campaign_id, "pause", by=by, now=now, note=note)
 
 
-def resume(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
+def resume(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
     """Go on where a paused campaign stopped."""
     _require(session, campaign_id, CampaignStatus.PAUSED, "resume")
-    moved(session, campaign_id, CampaignStatus.SENDING, note="")
-    log_campaign(session, campaign_id, "resume", who=who, now=now)
+    transition(session, campaign_id, CampaignStatus.SENDING, note="")
+    log_campaign(session, campaign_id, "resume", by=by, now=now)
 
 
-def cancel(session: Session, campaign_id: int, *, who: str, now: datetime) -> None:
+def cancel(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
     """Send nothing more; what is in hand right now still goes out."""
-    moved(session, campaign_id, CampaignStatus.CANCELLED, finished_at=now)
+    transition(session, campaign_id, CampaignStatus.CANCELLED, finished_at=now)
     session.execute(
         update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id)
         .where(col(Delivery.state) == DeliveryState.QUEUED)
-        .values(state=DeliveryState.CANCELLED, at=now, reason=f"cancelled by {who}")
+        .values(
+            state=DeliveryState.CANCELLED, state_since=now, reason=f"cancelled by {by}"
+        )
     )
-    log_campaign(session, campaign_id, "cancel", who=who, now=now)
+    log_campaign(session, campaign_id, "cancel", by=by, now=now)
 
 
-def find(session: Session, campaign_id: int) -> Campaign:
+def get_campaign(session: Session, campaign_id: int) -> Campaign:
     """Return a campaign, or say that there is none of this number."""
     campaign = session.get(Campaign, campaign_id)
     if campaign is None:
-        raise NoSuchCampaign(f"there is no campaign {campaign_id}")
+        raise CampaignNotFound(f"there is no campaign {campaign_id}")
     return campaign
 
 
-def moved(
+def transition(
     session: Session, campaign_id: int, status: CampaignStatus, **values: object
 ) -> None:
     """Bring a campaign into a status, if it may come there from where it is now."""
@@ -180,8 +184,8 @@ def moved(
     result = session.execute(change)
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
-        here = find(session, campaign_id).status
-        raise CampaignMoved(
+        here = get_campaign(session, campaign_id).status
+        raise InvalidTransition(
             f"campaign {campaign_id} is {here}, so it cannot be {status}"
         )
 
@@ -189,9 +193,9 @@ def moved(
 def _require(
     session: Session, campaign_id: int, status: CampaignStatus, verb: str
 ) -> None:
-    here = find(session, campaign_id).status
+    here = get_campaign(session, campaign_id).status
     if here is not status:
-        raise CampaignMoved(f"campaign {campaign_id} is {here}: nothing to {verb}")
+        raise InvalidTransition(f"campaign {campaign_id} is {here}: nothing to {verb}")
 
 
 def launch(
@@ -201,7 +205,7 @@ def launch(
     moment: datetime,
     *,
     also: Callable[[Session, Campaign], None] = lambda session, campaign: None,
-    who: str,
+    by: str,
     now: datetime,
 ) -> int:
     """Freeze, approve and schedule a draft that somebody has agreed to.
@@ -210,10 +214,10 @@ def launch(
     to note about the campaign.
     """
     with transaction(engine) as session:
-        brief_id = briefs.keep(session, brief, now=now)
-        campaign = campaigns_draft(session, what, brief_id=brief_id, who=who, now=now)
+        brief_id = briefs.store_brief_once(session, brief, now=now)
+        campaign = campaigns_draft(session, what, brief_id=brief_id, by=by, now=now)
         assert campaign.id is not None
         also(session, campaign)
-        approve(session, campaign.id, what.digest, who=who, now=now)
-        schedule(session, campaign.id, moment, who=who, now=now)
+        approve(session, campaign.id, what.content_hash, by=by, now=now)
+        schedule(session, campaign.id, moment, by=by, now=now)
         return campaign.id

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from flashmail.database import reading, transaction
-from flashmail.fetch import GUARD, CannotFetch, Guard, NotPublic, Unreachable, fetch
+from flashmail.fetch import GUARD, CannotFetch, Guard, HostUnreachable, NotPublic, fetch
 from flashmail.model import LinkCheck, LinkState
 
 #: A link that was followed so long ago is followed again when somebody asks.
@@ -33,14 +33,14 @@ GONE = frozenset({404, 410})
 ALWAYS_THERE = "example.com"
 
 
-class Verdict(NamedTuple):
+class LinkResult(NamedTuple):
     """How a link was found."""
 
     state: LinkState
     note: str
 
 
-def ask(session: Session, urls: Iterable[str], *, now: datetime) -> None:
+def request_checks(session: Session, urls: Iterable[str], *, now: datetime) -> None:
     """Have links followed, unless that was done a moment ago."""
     wanted = list(dict.fromkeys(urls))
     rows = session.exec(select(LinkCheck).where(col(LinkCheck.url).in_(wanted)))
@@ -53,7 +53,7 @@ def ask(session: Session, urls: Iterable[str], *, now: datetime) -> None:
             check.state, check.asked_at = LinkState.ASKED, now
 
 
-def follow_asked(
+def run_checks(
     engine: Engine,
     guard: Guard = GUARD,
     *,
@@ -82,31 +82,31 @@ def follow_asked(
     return len(found)
 
 
-async def _follow_all(urls: Iterable[str], guard: Guard) -> Mapping[str, Verdict]:
+async def _follow_all(urls: Iterable[str], guard: Guard) -> Mapping[str, LinkResult]:
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def one(url: str) -> tuple[str, Verdict]:
+    async def one(url: str) -> tuple[str, LinkResult]:
         async with turn:
             return url, await _follow(url, guard)
 
     return dict(await asyncio.gather(*map(one, urls)))
 
 
-async def _follow(url: str, guard: Guard) -> Verdict:
+async def _follow(url: str, guard: Guard) -> LinkResult:
     try:
         answer = await fetch(url, guard, body=False)
     except NotPublic:
-        return Verdict(LinkState.DEAD, "it is not on the public internet")
-    except Unreachable as error:
+        return LinkResult(LinkState.DEAD, "it is not on the public internet")
+    except HostUnreachable as error:
         if error.gone and _names_are_found(guard):
-            return Verdict(LinkState.DEAD, "there is no such host")
-        return Verdict(LinkState.UNSURE, _short(error))
+            return LinkResult(LinkState.DEAD, "there is no such host")
+        return LinkResult(LinkState.UNSURE, _short(error))
     except CannotFetch as error:
-        return Verdict(LinkState.UNSURE, _short(error))
+        return LinkResult(LinkState.UNSURE, _short(error))
     if answer.status in GONE:
-        return Verdict(LinkState.DEAD, f"it answered {answer.status}")
+        return LinkResult(LinkState.DEAD, f"it answered {answer.status}")
     state = LinkState.ALIVE if answer.status < 400 else LinkState.UNSURE
-    return Verdict(state, f"it answered {answer.status}")
+    return LinkResult(state, f"it answered {answer.status}")
 
 
 def _names_are_found(guard: Guard) -> bool:

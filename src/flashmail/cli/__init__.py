@@ -76,7 +76,7 @@ app.add_typer(tracking.unknown_app, name="unknown")
 app.add_typer(tracking.seeds_app, name="seeds")
 
 
-for each in (correct.prepare, correct.rehearse, correct.correct, correct.retract):
+for each in (correct.prepare, correct.dry_run, correct.correct, correct.retract):
     campaign.app.command()(each)
 
 

@@ -15,7 +15,7 @@ from flashmail.cli import console
 from flashmail.cli.brief import read
 from flashmail.cli.console import Json
 from flashmail.database import reading
-from flashmail.digests.schedules import NONE, is_brought
+from flashmail.digests.schedules import NONE, is_covered
 from flashmail.errors import WrongInput
 from flashmail.reports.subscriber import fate
 from flashmail.settings import load
@@ -67,16 +67,16 @@ def why(
     brief = read(home, file)
     engine = bootstrap.engine_with_topics(load(home))
     with reading(engine) as session:
-        sent = stored.earlier(session, briefs.write_markdown(brief))
+        sent = stored.campaigns_with_text(session, briefs.write_markdown(brief))
         past = [fate(session, each, address) for each in sent]
-        now = explain.why(
+        now = explain.explain(
             session,
             address,
             Segment(any=brief.topics),
             urgent=urgent,
             now=datetime.now(UTC),
         )
-        if not is_brought(session, now.path, address, brief.topics):
+        if not is_covered(session, now.path, address, brief.topics):
             now = replace(now, words=f"{now.words}, {NONE}")
     if json:
         console.result({"past": past, "included": now.included, "reason": now.words})

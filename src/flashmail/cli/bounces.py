@@ -14,7 +14,7 @@ import typer
 from sqlalchemy import Engine
 
 from flashmail import bootstrap
-from flashmail.bounces import Kind, Verdict, read_bounce
+from flashmail.bounces import BounceKind, ParsedBounce, read_bounce
 from flashmail.bounces.mail import LARGEST, content, files, seen
 from flashmail.cli import console
 from flashmail.cli.console import Json
@@ -22,7 +22,7 @@ from flashmail.database import transaction
 from flashmail.links import Tokens
 from flashmail.settings import load
 from flashmail.tracking import bounce_intake
-from flashmail.tracking.bounce_intake import event_of
+from flashmail.tracking.bounce_intake import match_bounce
 from flashmail.tracking.recording import record
 
 app = typer.Typer(no_args_is_help=True, help="Read what came back by mail.")
@@ -33,12 +33,12 @@ STANDARD_INPUT = "-"
 TOGETHER = 100
 
 
-class Mail(NamedTuple):
+class ReturnedMail(NamedTuple):
     """One mail that came back, and where it lies, if not in a pipe."""
 
     path: Path | None
     raw: bytes
-    verdict: Verdict
+    verdict: ParsedBounce
 
     @property
     def name(self) -> str:
@@ -94,7 +94,7 @@ def listen(
     engine, tokens = bootstrap.engine(settings), bootstrap.tokens(settings)
 
     async def keep(raw: bytes) -> None:
-        mail = Mail(None, raw, read_bounce(raw))
+        mail = ReturnedMail(None, raw, read_bounce(raw))
         await asyncio.to_thread(_apply, engine, tokens, [mail])
         _tell(mail, json=False)
 
@@ -111,11 +111,11 @@ async def _listen(keep: bounce_intake.Keep, **where: Any) -> None:
         await stop.wait()
 
 
-def _mails(paths: Iterable[Path]) -> Iterator[Mail]:
+def _mails(paths: Iterable[Path]) -> Iterator[ReturnedMail]:
     for path in paths:
         if str(path) == STANDARD_INPUT:
             raw = sys.stdin.buffer.read(LARGEST)
-            yield Mail(None, raw, read_bounce(raw))
+            yield ReturnedMail(None, raw, read_bounce(raw))
             continue
         for file in files(path):
             try:
@@ -123,16 +123,19 @@ def _mails(paths: Iterable[Path]) -> Iterator[Mail]:
             except OSError as error:
                 # The others can be read all the same.
                 console.note(f"{file}: {error.strerror}")
-                yield Mail(file, b"", Verdict(Kind.NONE, reason="cannot be read"))
+                yield ReturnedMail(
+                    file, b"", ParsedBounce(BounceKind.NONE, reason="cannot be read")
+                )
                 continue
-            yield Mail(file, raw, read_bounce(raw))
+            yield ReturnedMail(file, raw, read_bounce(raw))
 
 
-def _apply(engine: Engine, tokens: Tokens, mails: Iterable[Mail]) -> int:
+def _apply(engine: Engine, tokens: Tokens, mails: Iterable[ReturnedMail]) -> int:
     now = datetime.now(UTC)
     with transaction(engine) as session:
         events = [
-            event_of(session, tokens, mail.verdict, mail.raw, now=now) for mail in mails
+            match_bounce(session, tokens, mail.verdict, mail.raw, now=now)
+            for mail in mails
         ]
         count = record(session, [event for event in events if event])
     # Only now is it kept; read again after a crash, it is one event all the same.
@@ -142,7 +145,7 @@ def _apply(engine: Engine, tokens: Tokens, mails: Iterable[Mail]) -> int:
     return count
 
 
-def _tell(mail: Mail, *, json: bool) -> None:
+def _tell(mail: ReturnedMail, *, json: bool) -> None:
     told = mail.verdict
     if json:
         console.result(

@@ -16,7 +16,7 @@ from flashmail.briefs import Brief
 from flashmail.briefs.dates import parse_moment
 from flashmail.briefs.decoding import decode
 from flashmail.campaigns import link_checks
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.cli import console
 from flashmail.cli.console import At, Json, Template, ToSegment, Urgent
 from flashmail.database import reading
@@ -24,7 +24,11 @@ from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.findings import Finding
 from flashmail.model import Priority
 from flashmail.review import preview
-from flashmail.review.preflight import Surroundings, have_links_followed, look_ahead
+from flashmail.review.preflight import (
+    PreflightContext,
+    check_draft,
+    have_links_followed,
+)
 
 brief_app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
 
@@ -33,7 +37,7 @@ File = Annotated[
 ]
 
 
-class Format(StrEnum):
+class RenderFormat(StrEnum):
     """What a brief can be rendered to."""
 
     HTML = "html"
@@ -43,10 +47,10 @@ class Format(StrEnum):
 
 
 MAKERS = {
-    Format.HTML: preview.html,
-    Format.TEXT: preview.text,
-    Format.MJML: preview.mjml,
-    Format.EML: preview.eml,
+    RenderFormat.HTML: preview.html,
+    RenderFormat.TEXT: preview.text,
+    RenderFormat.MJML: preview.mjml,
+    RenderFormat.EML: preview.eml,
 }
 
 
@@ -81,7 +85,9 @@ def show(
 def render(
     context: typer.Context,
     file: File,
-    format: Annotated[Format, typer.Option(help="What to make.")] = Format.HTML,
+    format: Annotated[
+        RenderFormat, typer.Option(help="What to make.")
+    ] = RenderFormat.HTML,
     template: Annotated[str, typer.Option(help="A folder of templates/.")] = (
         "flash-brief"
     ),
@@ -129,7 +135,7 @@ def preflight(
         if segment
         else Segment(any=brief.topics)
     )
-    around = Surroundings(
+    around = PreflightContext(
         postal_address=press.postal_address,
         markdown=decode(file.read_bytes())[0],
         embargo_until=brief.embargo,
@@ -137,7 +143,7 @@ def preflight(
         from_file=True,
     )
     with reading(engine) as session:
-        found = look_ahead(
+        found = check_draft(
             session,
             press,
             brief,
@@ -151,9 +157,9 @@ def preflight(
     _say(found, json=json)
 
 
-def _follow(engine: Engine, press: Press, brief: Brief, now: datetime) -> None:
+def _follow(engine: Engine, press: MailKit, brief: Brief, now: datetime) -> None:
     have_links_followed(engine, press, brief, now=now)
-    link_checks.follow_asked(engine)
+    link_checks.run_checks(engine)
 
 
 def _say(found: Sequence[Finding], *, json: bool) -> None:

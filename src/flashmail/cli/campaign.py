@@ -54,14 +54,14 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
     """Show a campaign: what, to whom, when, approved by whom."""
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
-        campaign = lifecycle.find(session, number)
+        campaign = lifecycle.get_campaign(session, number)
     facts = _line(campaign) | {
         "template": campaign.template,
         "topics": ", ".join(campaign.topics),
         "audience": campaign.audience,
         "approved_by": campaign.approved_by,
         "approved_at": _time(campaign.approved_at),
-        "digest": campaign.message_digest,
+        "digest": campaign.content_hash,
         "note": campaign.note,
     }
     if json:
@@ -75,14 +75,14 @@ class Action(Protocol):
     """Something that can be done to a campaign."""
 
     def __call__(
-        self, session: Session, campaign_id: int, *, who: str, now: datetime
+        self, session: Session, campaign_id: int, *, by: str, now: datetime
     ) -> None: ...
 
 
 def _do(context: typer.Context, number: int, action: Action, done: str) -> None:
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
-        action(session, number, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
+        action(session, number, by=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
     console.note(f"campaign {number} {done}")
 
 
@@ -112,7 +112,7 @@ def reschedule(
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         who = AT_THE_COMMAND_LINE
-        lifecycle.schedule(session, number, moment, who=who, now=now)
+        lifecycle.schedule(session, number, moment, by=who, now=now)
     console.note(f"campaign {number} is scheduled; 'serve' or 'worker' sends it")
 
 
@@ -146,7 +146,7 @@ def retry(
             session,
             number,
             unknown=unknown,
-            who=AT_THE_COMMAND_LINE,
+            by=AT_THE_COMMAND_LINE,
             now=datetime.now(UTC),
         )
     console.note(
@@ -159,7 +159,7 @@ def report(context: typer.Context, number: Number, json: Json = False) -> None:
     """Tell how a campaign did; the states add up to everyone who was addressed."""
     settings = load(context.obj)
     with reading(bootstrap.engine(settings)) as session:
-        found = lifecycle.find(session, number)
+        found = lifecycle.get_campaign(session, number)
         told = reports.report(session, found, tracking=settings.tracking)
     if json:
         console.result(told.as_json())
@@ -203,7 +203,7 @@ def deliveries(context: typer.Context, number: Number, json: Json = False) -> No
     """List every delivery of a campaign: address, state, reason, attempts."""
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
-        lifecycle.find(session, number)
+        lifecycle.get_campaign(session, number)
         for row in reports.deliveries(session, number):
             if json:
                 console.result(row)

@@ -1,4 +1,4 @@
-"""`flashmail campaign prepare, rehearse, correct, retract`."""
+"""`flashmail campaign prepare, dry-run, correct, retract`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,21 +11,21 @@ from sqlmodel import Session
 
 from flashmail import bootstrap
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.cli import console
 from flashmail.cli.brief import read, show_doubts
 from flashmail.cli.console import Json, Number
 from flashmail.cli.overrides import Codes, Reason, require_passed, tell
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
-from flashmail.errors import NeedsDecision, NoSuchDraft
-from flashmail.model import BriefDraft, Rehearsal
-from flashmail.review import dry_run
-from flashmail.review.correction import Amended, Fix
+from flashmail.errors import DraftNotFound, NeedsDecision
+from flashmail.model import Draft, DryRun
+from flashmail.review.correction import Amendments, CorrectionRequest
 from flashmail.review.correction import correct as corrected
 from flashmail.review.correction import retract as retracted
+from flashmail.review.dry_run import dry_run as run_dry_run
 from flashmail.review.preflight import preflight
-from flashmail.review.preparation import Wish
+from flashmail.review.preparation import SendRequest
 from flashmail.review.preparation import prepare as prepared
 from flashmail.settings import load
 
@@ -59,34 +59,34 @@ def prepare(
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     with reading(engine) as session:
-        found = session.get(BriefDraft, draft)
+        found = session.get(Draft, draft)
     if found is None:
-        raise NoSuchDraft(f"there is no draft {draft}")
+        raise DraftNotFound(f"there is no draft {draft}")
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
-    wish = Wish(draft, found.revision, urgent=urgent)
-    number = prepared(engine, bootstrap.press(settings), wish, who=who, now=now)
+    wish = SendRequest(draft, found.version, urgent=urgent)
+    number = prepared(engine, bootstrap.press(settings), wish, by=who, now=now)
     if json:
         console.result({"campaign": number})
     console.note(
-        f"campaign {number} is a draft: rehearse it, and approve it in the pages"
+        f"campaign {number} is a draft: do a dry run, and approve it in the pages"
     )
 
 
-def rehearse(context: typer.Context, number: Number, json: Json = False) -> None:
+def dry_run(context: typer.Context, number: Number, json: Json = False) -> None:
     """Do all but send a campaign, and say who would get it."""
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     with console.progress("Rehearsing") as advance:
-        made = dry_run.rehearse(
+        made = run_dry_run(
             engine,
             number,
             bootstrap.tokens(settings),
-            who=AT_THE_COMMAND_LINE,
+            by=AT_THE_COMMAND_LINE,
             now=datetime.now(UTC),
             advance=advance,
         )
     with reading(engine) as session:
-        facts = _facts(session.get_one(Rehearsal, made))
+        facts = _facts(session.get_one(DryRun, made))
     if json:
         console.result(facts)
         return
@@ -110,8 +110,8 @@ def correct(
     show_doubts(brief)
     engine = bootstrap.engine_with_topics(settings)
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
-    press, fix = bootstrap.press(settings), Fix(brief, words)
-    made = corrected(engine, press, number, fix, who=who, now=now)
+    press, fix = bootstrap.press(settings), CorrectionRequest(brief, words)
+    made = corrected(engine, press, number, fix, by=who, now=now)
     _tell(number, made, json=json)
     _go_on(engine, press, made, Pass(yes, despite or [], reason))
 
@@ -130,18 +130,18 @@ def retract(
     engine = bootstrap.engine_with_topics(settings)
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
     press = bootstrap.press(settings)
-    made = retracted(engine, press, number, words, who=who, now=now)
+    made = retracted(engine, press, number, words, by=who, now=now)
     _tell(number, made, json=json)
     _go_on(engine, press, made, Pass(yes, despite or [], reason))
 
 
-def _tell(number: int, made: Amended, *, json: bool) -> None:
+def _tell(number: int, made: Amendments, *, json: bool) -> None:
     console.note(f"campaign {number} is stopped")
     if json:
         console.result({"campaign": number, "note": made.note, "rest": made.rest})
 
 
-def _go_on(engine: Engine, press: Press, made: Amended, allowed: Pass) -> None:
+def _go_on(engine: Engine, press: MailKit, made: Amendments, allowed: Pass) -> None:
     """Approve and queue what amends a campaign, or say that a person has to."""
     drafts = [each for each in (made.note, made.rest) if each is not None]
     named = " and ".join(map(str, drafts))
@@ -155,26 +155,26 @@ def _go_on(engine: Engine, press: Press, made: Amended, allowed: Pass) -> None:
 
 
 def _approve(
-    session: Session, press: Press, number: int, allowed: Pass, now: datetime
+    session: Session, press: MailKit, number: int, allowed: Pass, now: datetime
 ) -> None:
     postal, who = press.postal_address, AT_THE_COMMAND_LINE
     found = preflight(session, number, now=now, postal_address=postal, from_file=True)
     tell(found)
     passed = require_passed(found, allowed.despite, allowed.reason)
-    campaign = lifecycle.find(session, number)
-    passed.note(session, campaign, links=press.links, who=who, now=now)
-    lifecycle.approve(session, number, campaign.message_digest, who=who, now=now)
-    lifecycle.schedule(session, number, now, who=who, now=now)
+    campaign = lifecycle.get_campaign(session, number)
+    passed.record(session, campaign, links=press.links, by=who, now=now)
+    lifecycle.approve(session, number, campaign.content_hash, by=who, now=now)
+    lifecycle.schedule(session, number, now, by=who, now=now)
 
 
-def _facts(found: Rehearsal) -> dict[str, Any]:
+def _facts(found: DryRun) -> dict[str, Any]:
     return {
         "campaign": found.campaign_id,
-        "meant": found.meant,
-        "usual": found.usual,
-        "left_out": found.left_out,
+        "meant": found.audience_size,
+        "usual": found.usual_size,
+        "left_out": found.excluded,
         "refused": found.refused,
-        "largest_mail": found.sizes[1],
-        "content": found.content_digest,
-        "audience": found.audience_digest,
+        "largest_mail": found.mail_sizes[1],
+        "content": found.content_hash,
+        "audience": found.audience_hash,
     }

@@ -13,9 +13,9 @@ from flashmail.cli.console import Json
 from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.drafts import editing, quote_approvals
-from flashmail.drafts.sources import Source, begin_from
+from flashmail.drafts.sources import DraftSource, create_draft_from
 from flashmail.errors import WrongInput
-from flashmail.model import BriefDraft
+from flashmail.model import Draft
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Briefs that are being written.")
@@ -35,7 +35,7 @@ def list_all(
     """List drafts, the one changed last first."""
     engine = bootstrap.engine(load(context.obj))
     latest = editing.drafts(words, discarded=discarded).order_by(
-        col(BriefDraft.changed_at).desc(), col(BriefDraft.id).desc()
+        col(Draft.changed_at).desc(), col(Draft.id).desc()
     )
     with reading(engine) as session:
         rows = [_row(each) for each in session.exec(latest)]
@@ -52,14 +52,14 @@ def new(
 ) -> None:
     """Begin a draft from published text, Markdown, a .docx or a page of the web."""
     engine = bootstrap.engine_with_topics(load(context.obj))
-    source = Source(url=file)
+    source = DraftSource(url=file)
     if not file.startswith(("http://", "https://")):
-        source = Source().with_file(Path(file).name, Path(file).read_bytes())
+        source = DraftSource().with_file(Path(file).name, Path(file).read_bytes())
     with transaction(engine) as session:
-        draft_id = begin_from(
-            session, source, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
+        draft_id = create_draft_from(
+            session, source, by=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
         )
-        doubts = editing.find(session, draft_id).doubts
+        doubts = editing.find(session, draft_id).warnings
     for doubt in doubts:
         console.note(f"warning: line {doubt['line']}: {doubt['message']}")
     if json:
@@ -77,12 +77,12 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
         read = editing.read(session, draft.markdown)
     if json:
         console.result(
-            _row(draft) | {"markdown": draft.markdown, "doubts": draft.doubts}
+            _row(draft) | {"markdown": draft.markdown, "doubts": draft.warnings}
         )
         return
     if read.problem:
         console.note(f"warning: this is no brief yet: {read.problem}")
-    for doubt in draft.doubts:
+    for doubt in draft.warnings:
         console.note(
             f"warning: line {doubt['line']} of what came in: {doubt['message']}"
         )
@@ -116,18 +116,18 @@ def approve(
                 number,
                 quote,
                 by,
-                who=AT_THE_COMMAND_LINE,
+                by=AT_THE_COMMAND_LINE,
                 now=datetime.now(UTC),
             )
     console.note(f"approved by {by}: {len(quotes)}")
 
 
-def _row(draft: BriefDraft) -> dict[str, object]:
+def _row(draft: Draft) -> dict[str, object]:
     return {
         "draft": draft.id,
         "title": draft.title,
-        "version": draft.revision,
+        "version": draft.version,
         "changed": f"{draft.changed_at:%Y-%m-%d %H:%M} UTC",
         "by": draft.changed_by,
-        "open": len(draft.doubts),
+        "open": len(draft.warnings),
     }

@@ -22,7 +22,7 @@ from flashmail.cli.send import wait_for
 from flashmail.database import reading
 from flashmail.delivery.instance import InstanceFence
 from flashmail.demo import scene
-from flashmail.doctor import Verdict, examine
+from flashmail.doctor import CheckLevel, examine
 from flashmail.doctor.dns_records import live, recorded
 from flashmail.errors import NeedsDecision
 from flashmail.home import initialise
@@ -111,7 +111,7 @@ def doctor(
             console.out.print(check.found, markup=False)
             if check.remedy:
                 console.out.print(" " * 10 + check.remedy, markup=False)
-    if wrong := [each.name for each in checks if each.verdict is Verdict.WRONG]:
+    if wrong := [each.name for each in checks if each.verdict is CheckLevel.WRONG]:
         raise NeedsDecision(f"to be mended before anything is sent: {', '.join(wrong)}")
 
 
@@ -184,5 +184,5 @@ def worker(context: typer.Context) -> None:
         console.note(f"worker {made.name} at work (Ctrl+C ends it)")
         await made.run(stop)
 
-    with maintenance.done(maintenance.of(settings, made), made.engine, made.name):
+    with maintenance.running(maintenance.jobs(settings, made), made.engine, made.name):
         uvloop.run(run())

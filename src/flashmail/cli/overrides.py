@@ -34,19 +34,19 @@ Reason = Annotated[
 
 
 @dataclass(frozen=True)
-class Passed:
+class Overrides:
     """What blocked, by code, and goes all the same because somebody says why."""
 
     codes: tuple[str, ...] = ()
     reason: str = ""
 
-    def note(
+    def record(
         self,
         session: Session,
         campaign: Campaign,
         *,
         links: Links,
-        who: str,
+        by: str,
         now: datetime,
     ) -> None:
         """Write it into the audit log, and tell everybody who may sign in."""
@@ -55,15 +55,15 @@ class Passed:
         assert campaign.id is not None
         codes, why = list(self.codes), self.reason
         log_campaign(
-            session, campaign.id, "despite", who=who, now=now, codes=codes, reason=why
+            session, campaign.id, "despite", by=by, now=now, codes=codes, reason=why
         )
-        approval.note(
+        approval.record_self_approval(
             session,
             campaign,
             f"{why} (despite {', '.join(codes)})",
             told=members.addresses(session),
             links=links,
-            who=who,
+            by=by,
             now=now,
         )
 
@@ -78,7 +78,7 @@ def tell(found: Iterable[Finding]) -> None:
 
 def require_passed(
     found: Sequence[Finding], codes: Sequence[str], reason: str
-) -> Passed:
+) -> Overrides:
     """Raise NeedsDecision for whatever blocks, unless it is passed by its code."""
     if codes and len(reason.strip()) < SHORTEST_REASON:
         raise WrongInput("say by --reason, in a sentence, why it goes despite that")
@@ -90,4 +90,4 @@ def require_passed(
             f"nothing was sent: mend {', '.join(left)}, or say --despite CODE --reason"
             " WHY for each; all staff are told"
         )
-    return Passed(tuple(blocking), reason.strip())
+    return Overrides(tuple(blocking), reason.strip())

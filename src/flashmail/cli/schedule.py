@@ -14,7 +14,7 @@ from flashmail.cli.send import AT_THE_COMMAND_LINE
 from flashmail.database import reading, transaction
 from flashmail.digests.schedules import parse_days, parse_time
 from flashmail.errors import WrongInput
-from flashmail.model import Frequency, Occurrence, OccurrenceStatus, Schedule
+from flashmail.model import Edition, EditionStatus, Frequency, Schedule
 from flashmail.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Digests that go out again and again.")
@@ -101,10 +101,10 @@ def _find(session: Session, name: str) -> Schedule | None:
 
 def _line(session: Session, schedule: Schedule) -> dict[str, str]:
     latest = session.exec(
-        select(Occurrence)
-        .where(Occurrence.schedule_id == schedule.id)
-        .where(Occurrence.status != OccurrenceStatus.WAITING)
-        .order_by(col(Occurrence.at).desc())
+        select(Edition)
+        .where(Edition.schedule_id == schedule.id)
+        .where(Edition.status != EditionStatus.WAITING)
+        .order_by(col(Edition.at).desc())
     ).first()
     zone = ZoneInfo(schedule.time_zone)
     when = f"{latest.at.astimezone(zone):%Y-%m-%d %H:%M}" if latest else "never"

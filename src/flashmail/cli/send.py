@@ -20,7 +20,7 @@ from flashmail.briefs import Brief
 from flashmail.briefs.dates import parse_moment
 from flashmail.briefs.decoding import decode
 from flashmail.campaigns.content import CampaignContent
-from flashmail.campaigns.lifecycle import find, launch
+from flashmail.campaigns.lifecycle import get_campaign, launch
 from flashmail.cli import console
 from flashmail.cli.audience import show as show_send
 from flashmail.cli.brief import read, show_doubts
@@ -29,9 +29,9 @@ from flashmail.cli.overrides import Codes, Reason, require_passed, tell
 from flashmail.database import reading
 from flashmail.delivery.worker import Worker
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.model import OPEN, CampaignStatus, Priority
+from flashmail.model import UNFINISHED, CampaignStatus, Priority
 from flashmail.reports.campaign import Report, put_off, report
-from flashmail.review.preflight import Surroundings, foresee
+from flashmail.review.preflight import PreflightContext, check_content
 from flashmail.settings import load
 
 #: Nothing more happens by itself once a campaign is one of these.
@@ -81,7 +81,7 @@ async def _wait_for(worker: Worker, campaign_id: int) -> Report:
     try:
         with console.progress("Sending") as advance:
             async for told in _looks(worker, campaign_id):
-                waiting = sum(told.states[state] for state in OPEN)
+                waiting = sum(told.states[state] for state in UNFINISHED)
                 advance(told.addressed - waiting, told.addressed)
                 if told.status in AT_REST or stop.is_set() or sending.done():
                     break
@@ -105,7 +105,9 @@ async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
 
 def _look(worker: Worker, campaign_id: int) -> tuple[Report, str]:
     with reading(worker.engine) as session:
-        told = report(session, find(session, campaign_id), tracking=worker.tracking)
+        told = report(
+            session, get_campaign(session, campaign_id), tracking=worker.tracking
+        )
         return told, put_off(session, campaign_id)
 
 
@@ -144,7 +146,7 @@ def send(
     priority = Priority.URGENT if urgent else Priority.NORMAL
     what = press.draft(brief, chosen, priority=priority, template=template)
     counted = _count(engine, what, urgent=urgent)
-    around = Surroundings(
+    around = PreflightContext(
         postal_address=settings.postal_address,
         markdown=decode(file.read_bytes())[0],
         embargo_until=brief.embargo,
@@ -152,13 +154,13 @@ def send(
         from_file=True,
     )
     with reading(engine) as session:
-        found = foresee(session, what, brief, around, now=now, moment=moment)
+        found = check_content(session, what, brief, around, now=now, moment=moment)
     tell(found)
     passed = require_passed(found, despite or [], reason)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
-    noted = partial(passed.note, links=press.links, who=who, now=now)
-    campaign_id = launch(engine, brief, what, moment, also=noted, who=who, now=now)
+    noted = partial(passed.record, links=press.links, by=who, now=now)
+    campaign_id = launch(engine, brief, what, moment, also=noted, by=who, now=now)
     if json:
         console.result({"campaign": campaign_id})
     if wait:
@@ -198,7 +200,9 @@ def _confirm(
 ) -> None:
     console.note(f"{what.message.subject}")
     when = f"at {at:%A, %Y-%m-%d %H:%M} UTC" if at else "now"
-    console.note(f"goes to {counted.total:,} people {when}, as {what.digest[:12]}")
+    console.note(
+        f"goes to {counted.total:,} people {when}, as {what.content_hash[:12]}"
+    )
     if yes:
         return
     if not sys.stdin.isatty():

@@ -45,7 +45,7 @@ def add(
             role,
             chosen,
             topics=tuple(topic or ()),
-            who=AT_THE_COMMAND_LINE,
+            by=AT_THE_COMMAND_LINE,
             now=datetime.now(UTC),
         )
     _show(address, password, chosen)
@@ -64,7 +64,9 @@ def list_all(
                 "address": each.key,
                 "name": each.name,
                 "role": each.role.value,
-                "people_a_day": each.daily_cap if each.daily_cap is not None else "",
+                "people_a_day": each.daily_send_limit
+                if each.daily_send_limit is not None
+                else "",
                 "second_factor": "yes" if each.totp_secret else "no",
                 "state": "active" if each.active else "let go",
             }
@@ -81,7 +83,7 @@ def role(context: typer.Context, address: Address, role: Role) -> None:
     with transaction(engine) as session:
         staff = members.find(session, address)
         now = datetime.now(UTC)
-        members.change_role(session, staff, role, who=AT_THE_COMMAND_LINE, now=now)
+        members.change_role(session, staff, role, by=AT_THE_COMMAND_LINE, now=now)
     console.note(f"{address} is {role} now, and has to sign in again")
 
 
@@ -98,7 +100,7 @@ def set_cap(
     with transaction(engine) as session:
         staff = members.find(session, address)
         now = datetime.now(UTC)
-        members.cap(session, staff, people_a_day, who=AT_THE_COMMAND_LINE, now=now)
+        members.cap(session, staff, people_a_day, by=AT_THE_COMMAND_LINE, now=now)
     limit = "no limit" if people_a_day is None else f"{people_a_day:,} people a day"
     console.note(f"{address} has {limit}")
 
@@ -111,9 +113,7 @@ def password(context: typer.Context, address: Address, password: Password = "") 
     with transaction(engine) as session:
         staff = members.find(session, address)
         now = datetime.now(UTC)
-        members.change_password(
-            session, staff, chosen, who=AT_THE_COMMAND_LINE, now=now
-        )
+        members.change_password(session, staff, chosen, by=AT_THE_COMMAND_LINE, now=now)
     _show(address, password, chosen)
 
 
@@ -124,7 +124,7 @@ def second_factor(context: typer.Context, address: Address) -> None:
     with transaction(engine) as session:
         staff = members.find(session, address)
         factor = members.require_second_factor(
-            session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
+            session, staff, by=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
         )
     console.note("for the authenticator, and codes for a bad day; shown this once:")
     console.out.print(totp_address(factor.secret, address), markup=False)
@@ -137,7 +137,9 @@ def remove(context: typer.Context, address: Address) -> None:
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         staff = members.find(session, address)
-        members.let_go(session, staff, who=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
+        members.deactivate(
+            session, staff, by=AT_THE_COMMAND_LINE, now=datetime.now(UTC)
+        )
     console.note(f"{address} may not sign in any more")
 
 

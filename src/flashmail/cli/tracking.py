@@ -17,16 +17,16 @@ from flashmail.model import DeliveryState
 from flashmail.reports.undelivered import ASKS_AFTER, unknown
 from flashmail.settings import load
 from flashmail.tracking.engagement import erase as erase_past
-from flashmail.tracking.engagement import relabel as judge_anew
+from flashmail.tracking.engagement import reclassify as judge_anew
 from flashmail.tracking.recording import record
-from flashmail.tracking.seeds import witnesses
-from flashmail.tracking.sendgrid_activity import Activity, Sought
+from flashmail.tracking.seeds import seed_results
+from flashmail.tracking.sendgrid_activity import ActivityClient, UnknownMail
 
 events_app = typer.Typer(no_args_is_help=True, help="Judge or erase what readers did.")
 
 
 @events_app.command()
-def relabel(
+def reclassify(
     context: typer.Context,
     campaign: Annotated[int | None, typer.Argument(help="All, if not given.")] = None,
     json: Json = False,
@@ -90,7 +90,7 @@ def check(
         raise WrongInput("FLASHMAIL_SEEDS is empty: say provider=/path/of/Maildir")
     late_after = timedelta(seconds=settings.seeds_late_after)
     with reading(bootstrap.engine(settings)) as session:
-        found = witnesses(
+        found = seed_results(
             session,
             bootstrap.tokens(settings),
             settings.seeds,
@@ -152,9 +152,9 @@ def ask(context: typer.Context, hours: Hours = 0, json: Json = False) -> None:
     with httpx.Client(
         base_url=settings.sendgrid_url, headers={"Authorization": f"Bearer {key}"}
     ) as client:
-        activity = Activity(client, bootstrap.tokens(settings))
+        activity = ActivityClient(client, bootstrap.tokens(settings))
         for each in found:
-            sought = Sought(each.campaign_id, each.subscriber_id, each.address)
+            sought = UnknownMail(each.campaign_id, each.subscriber_id, each.address)
             events = activity.events(sought, now=now)
             with transaction(engine) as session:
                 settled += record(session, events) > 0
@@ -176,6 +176,6 @@ def settle(
     engine, now = bootstrap.engine(load(context.obj)), datetime.now(UTC)
     with transaction(engine) as session:
         count = intervention.settle(
-            session, number, taken_for, who=AT_THE_COMMAND_LINE, now=now
+            session, number, taken_for, by=AT_THE_COMMAND_LINE, now=now
         )
     console.note(f"{count:,} unknown mails are taken for {taken_for}")

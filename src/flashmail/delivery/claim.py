@@ -32,7 +32,7 @@ ATTRIBUTE = "attribute:"
 BECAUSE = "because"
 
 
-class Reader(NamedTuple):
+class ClaimedReader(NamedTuple):
     """What the tables know of somebody whose delivery was claimed.
 
     `topics` are the ids, as in `3,7`, of those that bring the mail. Of them and of the
@@ -57,7 +57,7 @@ class Claim:
     batch_id: int
     fence: int
     campaign: Campaign
-    readers: tuple[Reader, ...]
+    readers: tuple[ClaimedReader, ...]
     topics: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -118,11 +118,11 @@ def _next_due(
 def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     connection = session.connection()
     campaign = session.get_one(Campaign, due.campaign_id)
-    rows = {"whose": campaign.id, "lowest": due.first, "highest": due.last}
+    rows = {"whose": campaign.id, "lowest": due.first_id, "highest": due.last_id}
     # What mends a brief goes to who got it, resting or not.
     skip = (
         statements.SKIP_WHO_LEFT
-        if campaign.amends
+        if campaign.amendment_kind
         else statements.SKIP_WHO_LEFT_OR_RESTS
     )
     connection.execute(skip, rows | {"moment": now})
@@ -139,8 +139,8 @@ def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     return Claim(due.id, due.fence + 1, campaign, readers, topics)
 
 
-def _read(rows: str | None) -> tuple[Reader, ...]:
+def _read(rows: str | None) -> tuple[ClaimedReader, ...]:
     """Return the readers in a batch's rows, in the order of their numbers."""
     found = orjson.loads(rows or "[]")
     found.sort()
-    return tuple(starmap(Reader, found))
+    return tuple(starmap(ClaimedReader, found))

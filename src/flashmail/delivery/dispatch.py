@@ -54,7 +54,7 @@ class Polling:
     async def _lane(self, send_next: SendNext, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if not await attempt(send_next, stop, self.recover):
-                await rest(stop, self.idle)
+                await sleep_or_stop(stop, self.idle)
 
 
 async def attempt(
@@ -68,11 +68,11 @@ async def attempt(
         return await send_next()
     except Exception:
         logger.exception("a batch could not be sent; trying again")
-        await rest(stop, recover)
+        await sleep_or_stop(stop, recover)
         return True
 
 
-async def rest(stop: asyncio.Event, seconds: float) -> None:
+async def sleep_or_stop(stop: asyncio.Event, seconds: float) -> None:
     """Wait, but not for longer than until `stop` is set."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from flashmail.database import reading, transaction
-from flashmail.delivery.dispatch import RECOVER, SendNext, attempt, rest
+from flashmail.delivery.dispatch import RECOVER, SendNext, attempt, sleep_or_stop
 from flashmail.errors import WrongInput
 from flashmail.model import Priority
 
@@ -110,7 +110,7 @@ class Procrastinate:
                 return
             except Exception:
                 logger.exception("the queue cannot be reached; trying again")
-            await rest(stop, self._recover)
+            await sleep_or_stop(stop, self._recover)
 
     async def _work(self, send_next: SendNext, lanes: int, stop: asyncio.Event) -> None:
         # When the database is away, this says so at once; a pool would wait.

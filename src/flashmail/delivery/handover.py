@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from flashmail.campaigns.content import message_of
 from flashmail.database import AWAY
 from flashmail.delivery import ledger
-from flashmail.delivery.claim import ATTRIBUTE, BECAUSE, Claim, Reader
+from flashmail.delivery.claim import ATTRIBUTE, BECAUSE, Claim, ClaimedReader
 from flashmail.delivery.journal import Journal
-from flashmail.delivery.rate_limit import Metronome
+from flashmail.delivery.rate_limit import Pacer
 from flashmail.links import NOBODY, Purpose, Tokens
 from flashmail.message import (
     BOUNCE,
@@ -45,7 +45,7 @@ PURPOSES = {
     BOUNCE: Purpose.BOUNCE,
 }
 
-PLAIN: dict[str, Callable[[Reader], str]] = {
+PLAIN: dict[str, Callable[[ClaimedReader], str]] = {
     "name": lambda reader: reader.name,
     "first_name": lambda reader: reader.name.split(" ")[0],
     "address": lambda reader: reader.address,
@@ -89,7 +89,7 @@ def may_be_watched(consent: bool | None, tracking: Tracking) -> bool:
 
 def _tokens(held: Claim, tokens: Tokens) -> dict[str, Column]:
     ids = [reader.subscriber_id for reader in held.readers]
-    number, first = held.campaign.id, held.campaign.corrects
+    number, first = held.campaign.id, held.campaign.amends_id
     assert number is not None
     columns: dict[str, Column] = {
         field: tokens.write_all(purpose, number, ids)
@@ -143,7 +143,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Told:
+class BatchOutcome:
     """What is known of a batch; `trouble` is why its campaign has to pause."""
 
     receipts: list[Receipt]
@@ -158,26 +158,26 @@ class Handover:
     held: Claim
     clock: Callable[[], datetime]
     journal: Journal | None = None
-    metronome: Metronome | None = None
+    metronome: Pacer | None = None
     stop: asyncio.Event | None = None
     tracking: Tracking = Tracking.REFUSABLE
     _armed: set[int] = field(default_factory=set)
     _accepted: set[int] = field(default_factory=set)
 
-    async def carry(self, transport: Transport, tokens: Tokens) -> Told:
+    async def carry(self, transport: Transport, tokens: Tokens) -> BatchOutcome:
         """Hand the batch to the transport, and say what became of it."""
         try:
-            return Told(self._begun(await self._send(transport, tokens)))
+            return BatchOutcome(self._begun(await self._send(transport, tokens)))
         except SenderProblem as problem:
-            return Told(self._turned_away(problem), str(problem))
+            return BatchOutcome(self._turned_away(problem), str(problem))
         except (Fenced, *AWAY) as problem:
             # That the database is away is no fault of the campaign: it goes on later.
             logger.warning("batch %d is not sent: %s", self.held.batch_id, problem)
-            return Told(self._in_doubt())
+            return BatchOutcome(self._in_doubt())
         except Exception as problem:
             # It would go wrong again at once: a person has to look at this campaign.
             logger.exception("campaign %s cannot be sent", self.held.campaign.id)
-            return Told(self._in_doubt(), f"it cannot be sent: {problem}")
+            return BatchOutcome(self._in_doubt(), f"it cannot be sent: {problem}")
 
     async def _send(self, transport: Transport, tokens: Tokens) -> list[Receipt]:
         if not self.held.readers:

@@ -7,8 +7,13 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, and_, col, distinct, exists, func, select
 
 from flashmail.audit import log_campaign
-from flashmail.campaigns.lifecycle import CampaignMoved, find, moved, pause
-from flashmail.database import changed, reading, transaction
+from flashmail.campaigns.lifecycle import (
+    InvalidTransition,
+    get_campaign,
+    pause,
+    transition,
+)
+from flashmail.database import reading, rows_changed, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import (
     AuditEntry,
@@ -48,8 +53,8 @@ def pause_unwanted(engine: Engine, *, now: datetime) -> list[int]:
     unwanted = _unwanted(engine)
     for campaign_id, note in unwanted.items():
         # A person may have been quicker: then it is under way no more.
-        with suppress(CampaignMoved), transaction(engine) as session:
-            pause(session, campaign_id, who=WHO, now=now, note=note)
+        with suppress(InvalidTransition), transaction(engine) as session:
+            pause(session, campaign_id, by=WHO, now=now, note=note)
     return list(unwanted)
 
 
@@ -92,7 +97,7 @@ def _known(session: Session, campaign_id: int) -> int:
     """Return how many had complained when the guard last stopped this campaign."""
     last = session.exec(
         select(AuditEntry)
-        .where(AuditEntry.who == WHO)
+        .where(AuditEntry.done_by == WHO)
         .where(AuditEntry.subject == f"campaign {campaign_id}")
         .order_by(col(AuditEntry.id).desc())
     ).first()
@@ -107,7 +112,7 @@ def _known(session: Session, campaign_id: int) -> int:
 
 
 def retry(
-    session: Session, campaign_id: int, *, unknown: bool, who: str, now: datetime
+    session: Session, campaign_id: int, *, unknown: bool, by: str, now: datetime
 ) -> int:
     """Queue again what may be retried of a campaign; return how many that are.
 
@@ -119,12 +124,12 @@ def retry(
     if unknown:
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
     if count:
-        reopen(session, campaign_id, now=now)
+        reopen_batches(session, campaign_id, now=now)
         log_campaign(
             session,
             campaign_id,
             "retry",
-            who=who,
+            by=by,
             now=now,
             queued=count,
             with_unknown=unknown,
@@ -134,10 +139,14 @@ def retry(
 
 def require_open(session: Session, campaign_id: int) -> None:
     """Refuse to send more of what was cancelled, or of what was corrected since."""
-    if find(session, campaign_id).status is CampaignStatus.CANCELLED:
-        raise CampaignMoved(f"campaign {campaign_id} is cancelled: nothing to retry")
+    if get_campaign(session, campaign_id).status is CampaignStatus.CANCELLED:
+        raise InvalidTransition(
+            f"campaign {campaign_id} is cancelled: nothing to retry"
+        )
     if _corrected(session, campaign_id):
-        raise CampaignMoved(f"campaign {campaign_id} was corrected: send that instead")
+        raise InvalidTransition(
+            f"campaign {campaign_id} was corrected: send that instead"
+        )
 
 
 def _corrected(session: Session, campaign_id: int) -> bool:
@@ -145,7 +154,7 @@ def _corrected(session: Session, campaign_id: int) -> bool:
         col(Campaign.status) == CampaignStatus.CANCELLED,
         col(Campaign.started_at).is_(None),
     )
-    rows = select(Campaign.id).where(Campaign.corrects == campaign_id, ~unheard)
+    rows = select(Campaign.id).where(Campaign.amends_id == campaign_id, ~unheard)
     return session.exec(rows.limit(1)).first() is not None
 
 
@@ -159,11 +168,11 @@ def retryable(session: Session, campaign_id: int) -> int:
     return session.scalar(rows) or 0
 
 
-def reopen(session: Session, campaign_id: int, *, now: datetime) -> None:
+def reopen_batches(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Let a campaign's deliveries that are queued again be claimed."""
     _open_batches(session, campaign_id, now)
-    if find(session, campaign_id).status is CampaignStatus.SENT:
-        moved(
+    if get_campaign(session, campaign_id).status is CampaignStatus.SENT:
+        transition(
             session,
             campaign_id,
             CampaignStatus.SENDING,
@@ -181,16 +190,16 @@ def _queue(
     queued = session.execute(
         update(Delivery)
         .where(rows)
-        .values(state=DeliveryState.QUEUED, retryable=False, reason="", at=now)
+        .values(state=DeliveryState.QUEUED, retryable=False, reason="", state_since=now)
         .execution_options(synchronize_session=False)
     )
-    return changed(queued)
+    return rows_changed(queued)
 
 
 def _open_batches(session: Session, campaign_id: int, now: datetime) -> None:
     queued = exists().where(
         col(Delivery.campaign_id) == campaign_id,
-        col(Delivery.subscriber_id).between(col(Batch.first), col(Batch.last)),
+        col(Delivery.subscriber_id).between(col(Batch.first_id), col(Batch.last_id)),
         col(Delivery.state) == DeliveryState.QUEUED,
     )
     session.execute(
@@ -207,7 +216,7 @@ TAKEN_FOR = (DeliveryState.SENT, DeliveryState.FAILED)
 
 
 def settle(
-    session: Session, campaign_id: int, state: DeliveryState, *, who: str, now: datetime
+    session: Session, campaign_id: int, state: DeliveryState, *, by: str, now: datetime
 ) -> int:
     """Take a campaign's unknown mails for sent or failed; return how many there were.
 
@@ -215,17 +224,17 @@ def settle(
     """
     if state not in TAKEN_FOR:
         raise WrongInput("what is unknown can be taken for sent, or for failed")
-    find(session, campaign_id)
+    get_campaign(session, campaign_id)
     settled = session.execute(
         update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id)
         .where(col(Delivery.state) == DeliveryState.UNKNOWN)
-        .values(state=state, at=now, reason=f"taken for {state} by {who}")
+        .values(state=state, state_since=now, reason=f"taken for {state} by {by}")
         .execution_options(synchronize_session=False)
     )
-    count = changed(settled)
+    count = rows_changed(settled)
     if count:
         log_campaign(
-            session, campaign_id, "settle", who=who, now=now, state=state, mails=count
+            session, campaign_id, "settle", by=by, now=now, state=state, mails=count
         )
     return count

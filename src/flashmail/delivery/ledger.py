@@ -71,7 +71,9 @@ def extend(engine: Engine, held: Claim, *, now: datetime) -> None:
         _hold(session.connection(), held, now)
 
 
-def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> int:
+def take_over_expired(
+    engine: Engine, journals: Path | None = None, *, now: datetime
+) -> int:
     """Take batches from workers that are dead or went silent; return how many.
 
     What such a worker had armed is unknown from now on; the rest is queued again. In
@@ -85,7 +87,7 @@ def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> in
         batches = session.exec(in_hand.with_for_update(skip_locked=True)).all()
         lost = [batch for batch in batches if _is_lost(batch, journals, now)]
         for batch in lost:
-            if batch.journal:
+            if batch.marks_in_journal:
                 _read_journal(session, batch, journals, now)
             batch.fence += 1
             session.flush()
@@ -93,7 +95,7 @@ def rescue(engine: Engine, journals: Path | None = None, *, now: datetime) -> in
         return len(lost)
 
 
-def sweep(engine: Engine, journals: Path) -> None:
+def remove_stale_journals(engine: Engine, journals: Path) -> None:
     """Remove the journals of the dead that nobody has to read any more."""
     dead = journal.of_the_dead(journals)
     if not dead:
@@ -188,7 +190,7 @@ class _Place(NamedTuple):
 
 def _place(batch: Batch) -> _Place:
     assert batch.id is not None
-    return _Place(batch.id, batch.campaign_id, batch.first, batch.last)
+    return _Place(batch.id, batch.campaign_id, batch.first_id, batch.last_id)
 
 
 def _hold(connection: Connection, held: Claim, now: datetime) -> _Place:

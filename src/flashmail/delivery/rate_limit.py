@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from flashmail.database import transaction
-from flashmail.model import Pace
+from flashmail.model import RateLimit
 
 #: The row of the one limit there is.
 NAME = "transport"
@@ -69,16 +69,18 @@ def take(engine: Engine, count: int, rate: float, *, now: datetime) -> float:
     All workers have to go by the same clock, as that of the database.
     """
     with transaction(engine) as session:
-        rows = select(Pace).where(Pace.name == NAME).with_for_update()
-        pace = session.exec(rows).one_or_none() or Pace(name=NAME, taken_until=now)
-        taken = pace.taken_until - now <= FARTHEST
-        begin = max(pace.taken_until, now) if taken else now
-        pace.taken_until = begin + timedelta(seconds=count / rate)
+        rows = select(RateLimit).where(RateLimit.name == NAME).with_for_update()
+        pace = session.exec(rows).one_or_none() or RateLimit(
+            name=NAME, reserved_until=now
+        )
+        taken = pace.reserved_until - now <= FARTHEST
+        begin = max(pace.reserved_until, now) if taken else now
+        pace.reserved_until = begin + timedelta(seconds=count / rate)
         session.add(pace)
         return (begin - now).total_seconds()
 
 
-class Metronome:
+class Pacer:
     """Lets a batch's `left` mails go one after another, each at its own moment.
 
     It goes by the event loop's clock, which nobody sets: `take` says how far off the

@@ -11,14 +11,18 @@ from sqlmodel import select as select_correct
 from flashmail.audit import log_campaign
 from flashmail.briefs.brief import require_lifted
 from flashmail.campaigns import audience
-from flashmail.campaigns.audience import whom
+from flashmail.campaigns.audience import reachable
 from flashmail.campaigns.briefs import embargo_of
-from flashmail.campaigns.lifecycle import moved
-from flashmail.database import changed, reading, transaction
-from flashmail.delivery.intervention import reopen, require_open
+from flashmail.campaigns.lifecycle import transition
+from flashmail.database import reading, rows_changed, transaction
+from flashmail.delivery.intervention import reopen_batches, require_open
 from flashmail.delivery.statements import IN_HAND
-from flashmail.digests.planner import by_rhythm, held_back, owe
-from flashmail.digests.schedules import seat
+from flashmail.digests.planner import (
+    deferred_readers,
+    respects_preferences,
+    write_digest_items,
+)
+from flashmail.digests.schedules import assign_editions
 from flashmail.errors import FlashmailError
 from flashmail.model import (
     Batch,
@@ -27,11 +31,11 @@ from flashmail.model import (
     CampaignStatus,
     Delivery,
     DeliveryState,
-    Rehearsal,
+    DryRun,
 )
 
 
-def on_their_way(session: Session, campaign_id: int) -> int:
+def count_in_flight(session: Session, campaign_id: int) -> int:
     """Return how many of a campaign's mails nobody can say anything of yet."""
     rows = select_correct(func.count()).where(
         col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(IN_HAND)
@@ -46,33 +50,35 @@ JOINED_LATER = "joined after the approval"
 CHUNK = 500
 
 
-def leave_out(session: Session, campaign: Campaign, *, now: datetime) -> int:
+def skip_late_joiners(session: Session, campaign: Campaign, *, now: datetime) -> int:
     """Skip whoever joined after the approval; return how many they are.
 
     To be called when the campaign was addressed. They stay in the account of it.
     """
-    if campaign.rehearsal_id is None:
+    if campaign.dry_run_id is None:
         return 0
-    rehearsal = session.get_one(Rehearsal, campaign.rehearsal_id)
+    rehearsal = session.get_one(DryRun, campaign.dry_run_id)
     whom = select_approval(Delivery.subscriber_id).where(
         Delivery.campaign_id == campaign.id
     )
-    addressed = audience.read(session, whom)
-    if audience.digest(addressed) == rehearsal.audience_digest:
+    addressed = audience.read_ids(session, whom)
+    if audience.hash_ids(addressed) == rehearsal.audience_hash:
         return 0
-    later = sorted(set(addressed) - audience.unpack(rehearsal.crowd))
+    later = sorted(set(addressed) - audience.unpack_ids(rehearsal.audience_ids))
     for begin in range(0, len(later), CHUNK):
         session.execute(
             update(Delivery)
             .where(col(Delivery.campaign_id) == campaign.id)
             .where(col(Delivery.subscriber_id).in_(later[begin : begin + CHUNK]))
-            .values(state=DeliveryState.SKIPPED, reason=JOINED_LATER, at=now)
+            .values(state=DeliveryState.SKIPPED, reason=JOINED_LATER, state_since=now)
             .execution_options(synchronize_session=False)
         )
     return len(later)
 
 
-def include(session: Session, campaign_id: int, *, who: str, now: datetime) -> int:
+def include_late_joiners(
+    session: Session, campaign_id: int, *, by: str, now: datetime
+) -> int:
     """Let those who joined after the approval have it too; return how many."""
     require_open(session, campaign_id)
     queued = session.execute(
@@ -80,17 +86,17 @@ def include(session: Session, campaign_id: int, *, who: str, now: datetime) -> i
         .where(col(Delivery.campaign_id) == campaign_id)
         .where(col(Delivery.state) == DeliveryState.SKIPPED)
         .where(col(Delivery.reason) == JOINED_LATER)
-        .values(state=DeliveryState.QUEUED, reason="", at=now)
+        .values(state=DeliveryState.QUEUED, reason="", state_since=now)
         .execution_options(synchronize_session=False)
     )
-    count = changed(queued)
+    count = rows_changed(queued)
     if count:
-        reopen(session, campaign_id, now=now)
-        log_campaign(session, campaign_id, "include", who=who, now=now, queued=count)
+        reopen_batches(session, campaign_id, now=now)
+        log_campaign(session, campaign_id, "include", by=by, now=now, queued=count)
     return count
 
 
-def joined_later(session: Session, campaign_id: int) -> int:
+def count_late_joiners(session: Session, campaign_id: int) -> int:
     """Return how many were left out because they joined after the approval."""
     rows = select_approval(func.count()).where(
         col(Delivery.campaign_id) == campaign_id,
@@ -100,7 +106,7 @@ def joined_later(session: Session, campaign_id: int) -> int:
     return session.scalar(rows) or 0
 
 
-def address(
+def create_deliveries(
     session: Session, campaign: Campaign, *, batch_size: int, now: datetime
 ) -> int:
     """Write a delivery for everyone whom the campaign means now; return how many.
@@ -109,7 +115,7 @@ def address(
     once: a kill in between leaves all of the rows or none.
     """
     assert campaign.id is not None
-    meant = whom(session, campaign).subquery()
+    meant = reachable(session, campaign).subquery()
     rows = select(
         literal(campaign.id),
         meant.c[0],
@@ -126,19 +132,21 @@ def address(
         "attempts",
         "reason",
         "retryable",
-        "at",
+        "state_since",
     ]
-    if by_rhythm(campaign):
-        rows = rows.where(meant.c[0].not_in(held_back(session, campaign, now=now)))
+    if respects_preferences(campaign):
+        rows = rows.where(
+            meant.c[0].not_in(deferred_readers(session, campaign, now=now))
+        )
     addressed = session.execute(
         insert(Delivery).from_select(columns, rows),
         execution_options={"preserve_rowcount": True},
     )
-    if by_rhythm(campaign):
-        owe(session, campaign, now=now)
-        seat(session, now=now)
+    if respects_preferences(campaign):
+        write_digest_items(session, campaign, now=now)
+        assign_editions(session, now=now)
     _batch(session, campaign.id, batch_size, now)
-    return changed(addressed)
+    return rows_changed(addressed)
 
 
 def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> None:
@@ -163,12 +171,12 @@ def _batch(session: Session, campaign_id: int, size: int, now: datetime) -> None
     )
     columns = [
         "campaign_id",
-        "first",
-        "last",
+        "first_id",
+        "last_id",
         "state",
         "ready_at",
         "worker",
-        "journal",
+        "marks_in_journal",
         "fence",
     ]
     session.execute(insert(Batch).from_select(columns, ranges))
@@ -197,7 +205,7 @@ def _firsts(campaign_id: int, size: int) -> CTE:
 SYSTEM = "flashmail"
 
 
-def begin_due(
+def start_due_campaigns(
     engine: Engine, *, batch_size: int, missed_after: timedelta, now: datetime
 ) -> list[int]:
     """Begin every campaign whose time has come; return their ids.
@@ -219,8 +227,8 @@ def begin_due(
 
 def _set_aside(engine: Engine, campaign_id: int, note: str, now: datetime) -> None:
     with transaction(engine) as session:
-        moved(session, campaign_id, CampaignStatus.MISSED, note=note)
-        log_campaign(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
+        transition(session, campaign_id, CampaignStatus.MISSED, note=note)
+        log_campaign(session, campaign_id, "miss", by=SYSTEM, now=now, note=note)
 
 
 def _due(engine: Engine, now: datetime) -> list[int]:
@@ -249,16 +257,16 @@ def _begin(
             note = (
                 f"nobody was there to send it at {campaign.send_at:%Y-%m-%d %H:%M} UTC"
             )
-            moved(session, campaign_id, CampaignStatus.MISSED, note=note)
-            log_campaign(session, campaign_id, "miss", who=SYSTEM, now=now, note=note)
+            transition(session, campaign_id, CampaignStatus.MISSED, note=note)
+            log_campaign(session, campaign_id, "miss", by=SYSTEM, now=now, note=note)
             return False
-        if campaign.corrects and on_their_way(session, campaign.corrects):
+        if campaign.amends_id and count_in_flight(session, campaign.amends_id):
             return False  # whom it is for is not known before the first one has landed
         require_lifted(embargo_of(session, campaign), at=now)
-        moved(session, campaign_id, CampaignStatus.SENDING, started_at=now)
-        count = address(session, campaign, batch_size=batch_size, now=now)
-        campaign.addressed = count
-        later = leave_out(session, campaign, now=now)
+        transition(session, campaign_id, CampaignStatus.SENDING, started_at=now)
+        count = create_deliveries(session, campaign, batch_size=batch_size, now=now)
+        campaign.recipient_count = count
+        later = skip_late_joiners(session, campaign, now=now)
         detail = {"addressed": count, "joined_later": later}
-        log_campaign(session, campaign_id, "begin", who=SYSTEM, now=now, **detail)
+        log_campaign(session, campaign_id, "begin", by=SYSTEM, now=now, **detail)
         return True

@@ -25,20 +25,20 @@ from sqlalchemy import update as update_table
 from sqlalchemy.sql.dml import Update
 
 from flashmail.model import (
-    OPEN,
+    UNFINISHED,
     Batch,
     BatchState,
     Campaign,
     CampaignStatus,
     Delivery,
+    DeliveryPreferences,
     DeliveryState,
-    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
     Suppression,
 )
-from flashmail.model.types import among, whole
+from flashmail.model.types import in_array, rows_as_json
 
 batch: Table = Batch.__table__  # type: ignore[attr-defined]
 
@@ -46,7 +46,7 @@ campaign: Table = Campaign.__table__  # type: ignore[attr-defined]
 
 delivery: Table = Delivery.__table__  # type: ignore[attr-defined]
 
-rhythm: Table = Rhythm.__table__  # type: ignore[attr-defined]
+rhythm: Table = DeliveryPreferences.__table__  # type: ignore[attr-defined]
 
 subscriber: Table = Subscriber.__table__  # type: ignore[attr-defined]
 
@@ -70,7 +70,7 @@ _range = (
     delivery.c.campaign_id == bindparam("whose")
 ) & delivery.c.subscriber_id.between(bindparam("lowest"), bindparam("highest"))
 
-_moved: dict[str, Any] = {"at": bindparam("moment")}
+_moved: dict[str, Any] = {"state_since": bindparam("moment")}
 
 
 def _queued_to(state: DeliveryState, reason: str | Case[str]) -> Update:
@@ -102,7 +102,7 @@ def readers(*, topics: bool, attributes: bool) -> Select[Any]:
 def _readers(*, topics: bool, attributes: bool) -> Select[Any]:
     return (
         select(
-            whole(
+            rows_as_json(
                 subscriber.c.id,
                 subscriber.c.address,
                 subscriber.c.name,
@@ -151,7 +151,7 @@ TAKE = (
     .values(
         state=BatchState.CLAIMED,
         worker=bindparam("who"),
-        journal=bindparam("marks"),
+        marks_in_journal=bindparam("marks"),
         lease_until=bindparam("until"),
         fence=batch.c.fence + 1,
     )
@@ -192,7 +192,7 @@ HOLD = (
     .where(batch.c.id == bindparam("which"), batch.c.fence == bindparam("claim"))
     .where(batch.c.state == BatchState.CLAIMED)
     .values(lease_until=bindparam("until"))
-    .returning(batch.c.campaign_id, batch.c.first, batch.c.last)
+    .returning(batch.c.campaign_id, batch.c.first_id, batch.c.last_id)
 )
 
 
@@ -200,7 +200,7 @@ def _one_of(numbers: str) -> Update:
     return (
         # By its range: SQLite would look through the whole campaign for the numbers.
         update_table(delivery).where(
-            _range, among(delivery.c.subscriber_id, numbers), _held
+            _range, in_array(delivery.c.subscriber_id, numbers), _held
         )
     )
 
@@ -255,7 +255,7 @@ STATUS = select(campaign.c.status).where(campaign.c.id == bindparam("whose"))
 #: How often the most tried was tried, of those with something to do still.
 ATTEMPTS = (
     select(delivery.c.attempts)
-    .where(_range, or_(*(delivery.c.state == state for state in sorted(OPEN))))
+    .where(_range, or_(*(delivery.c.state == state for state in sorted(UNFINISHED))))
     .order_by(delivery.c.attempts.desc())
     .limit(1)
 )

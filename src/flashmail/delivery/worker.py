@@ -14,15 +14,22 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from flashmail.campaigns.lifecycle import CampaignMoved, pause
+from flashmail.campaigns.lifecycle import InvalidTransition, pause
 from flashmail.database import Clock, transaction, utc_now
 from flashmail.delivery import intervention, ledger, rate_limit
 from flashmail.delivery.claim import LEASE, Claim, claim, is_due
-from flashmail.delivery.dispatch import RECOVER, REST, Dispatch, Polling, attempt, rest
-from flashmail.delivery.handover import Handover, Told
+from flashmail.delivery.dispatch import (
+    RECOVER,
+    REST,
+    Dispatch,
+    Polling,
+    attempt,
+    sleep_or_stop,
+)
+from flashmail.delivery.handover import BatchOutcome, Handover
 from flashmail.delivery.instance import InstanceFence, fenced
 from flashmail.delivery.journal import Journal
-from flashmail.delivery.starting import SYSTEM, begin_due
+from flashmail.delivery.starting import SYSTEM, start_due_campaigns
 from flashmail.digests import runner
 from flashmail.digests.runner import Make
 from flashmail.links import Tokens
@@ -108,10 +115,10 @@ class Worker:
         """Begin what is due, take over from the dead, close what is finished."""
         now = self.clock()
         if self.make_digest:
-            runner.run_due(
+            runner.start_due_digests(
                 self.engine, self.make_digest, missed_after=self.missed_after, now=now
             )
-        begin_due(
+        start_due_campaigns(
             self.engine,
             batch_size=rate_limit.batch_size(
                 self.transport.batch_size, self.limits.at(now)
@@ -120,9 +127,9 @@ class Worker:
             now=now,
         )
         journals = self.home / "journal" if self.home else None
-        ledger.rescue(self.engine, journals, now=now)
+        ledger.take_over_expired(self.engine, journals, now=now)
         if journals:
-            ledger.sweep(self.engine, journals)
+            ledger.remove_stale_journals(self.engine, journals)
         intervention.pause_unwanted(self.engine, now=now)
         self._finish()
         self.dispatch.announce()
@@ -132,7 +139,7 @@ class Worker:
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await rest(stop, self.rest)
+            await sleep_or_stop(stop, self.rest)
             await self._tidy_up()
 
     async def _tidy_up(self) -> None:
@@ -149,7 +156,7 @@ class Worker:
         urgent = partial(self.send_next, Priority.URGENT)
         while not stop.is_set():
             if not await attempt(urgent, stop, self.recover):
-                await rest(stop, self.rest)
+                await sleep_or_stop(stop, self.rest)
 
     async def send_next(self, least: Priority = Priority.NORMAL) -> bool:
         """Send the next batch, if one is due; return whether there was one."""
@@ -200,7 +207,7 @@ class Worker:
         finally:
             alive.cancel()
 
-    async def _write_down(self, held: Claim, told: Told) -> None:
+    async def _write_down(self, held: Claim, told: BatchOutcome) -> None:
         """Book a batch, however long the database fails: nobody else knows of it.
 
         Once it is told to stop, this worker tries for the last time.
@@ -213,9 +220,9 @@ class Worker:
                 if last or self._stop is None:
                     raise
                 logger.exception("batch %d cannot be booked yet", held.batch_id)
-                await rest(self._stop, self.recover)
+                await sleep_or_stop(self._stop, self.recover)
 
-    def _book(self, held: Claim, told: Told) -> None:
+    def _book(self, held: Claim, told: BatchOutcome) -> None:
         if told.trouble:
             self._pause(held, told.trouble)
         try:
@@ -224,7 +231,7 @@ class Worker:
             # The other worker called what we armed unknown; events will tell.
             logger.warning("batch %d was lost before it was booked", held.batch_id)
 
-    def _metronome(self, count: int) -> rate_limit.Metronome | None:
+    def _metronome(self, count: int) -> rate_limit.Pacer | None:
         rate = self.limits.at(self.clock())
         if not rate or not count:
             return None
@@ -234,7 +241,7 @@ class Worker:
                 lambda: rate_limit.take(self.engine, moments, rate, now=self.clock())
             )
 
-        return rate_limit.Metronome(take, rate, count)
+        return rate_limit.Pacer(take, rate, count)
 
     async def _stay_alive(self, held: Claim) -> None:
         while True:
@@ -253,8 +260,6 @@ class Worker:
         assert held.campaign.id is not None
         try:
             with transaction(self.engine) as session:
-                pause(
-                    session, held.campaign.id, who=SYSTEM, now=self.clock(), note=note
-                )
-        except CampaignMoved:
+                pause(session, held.campaign.id, by=SYSTEM, now=self.clock(), note=note)
+        except InvalidTransition:
             logger.info("campaign %s was stopped already", held.campaign.id)

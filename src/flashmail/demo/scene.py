@@ -17,14 +17,14 @@ from flashmail import bootstrap, briefs, import_export
 from flashmail.audience.segment import Segment
 from flashmail.briefs import Brief
 from flashmail.campaigns.content import draft_of
-from flashmail.campaigns.lifecycle import find, launch
+from flashmail.campaigns.lifecycle import get_campaign, launch
 from flashmail.database import reading
 from flashmail.errors import WrongInput
 from flashmail.home import initialise, packaged
 from flashmail.model import Priority
 from flashmail.reports.campaign import Report, report
 from flashmail.settings import Settings, TransportName, load
-from flashmail.tracking.hits import Sightings
+from flashmail.tracking.hits import HitBuffer
 from flashmail.transports.outbox import Outbox
 from flashmail.web.app import create_app
 
@@ -121,13 +121,13 @@ def send_to_outbox(settings: Settings, engine: Engine, brief: Brief) -> int:
         priority=Priority.NORMAL,
     )
     now = datetime.now(UTC)
-    return launch(engine, brief, what, now, who="the demo", now=now)
+    return launch(engine, brief, what, now, by="the demo", now=now)
 
 
 def let_readers_read(settings: Settings, engine: Engine) -> None:
     """Play what invented readers do with their mails, through the real pages."""
     outbox = bootstrap.outbox(settings)
-    sightings = Sightings(engine, clock=_at_leisure(datetime.now(UTC)))
+    sightings = HitBuffer(engine, clock=_at_leisure(datetime.now(UTC)))
     app = create_app(engine, bootstrap.tokens(settings), outbox, sightings=sightings)
     asyncio.run(read_mails(app, outbox))
 
@@ -140,4 +140,6 @@ def _at_leisure(now: datetime) -> Callable[[], datetime]:
 
 def tell(settings: Settings, engine: Engine, campaign_id: int) -> Report:
     with reading(engine) as session:
-        return report(session, find(session, campaign_id), tracking=settings.tracking)
+        return report(
+            session, get_campaign(session, campaign_id), tracking=settings.tracking
+        )

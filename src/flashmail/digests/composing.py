@@ -16,64 +16,64 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.timing import zone_of
 from flashmail.briefs import Brief
 from flashmail.campaigns.archive import path_of
-from flashmail.campaigns.briefs import latest
+from flashmail.campaigns.briefs import current_form
 from flashmail.campaigns.content import CampaignContent, Sender, compose
 from flashmail.database import reading
 from flashmail.links import Links
 from flashmail.model import (
     Campaign,
+    DigestItem,
+    DigestItemState,
+    Edition,
     Frequency,
-    Occurrence,
-    Owed,
-    OwedState,
-    Path,
     Priority,
     Schedule,
     StoredBrief,
+    Timing,
     Topic,
 )
 from flashmail.rendering import Renderer
 
 TEMPLATE = "digest"
 
-FREQUENCIES = {Path.DAILY: Frequency.DAILY, Path.WEEKLY: Frequency.WEEKLY}
+FREQUENCIES = {Timing.DAILY: Frequency.DAILY, Timing.WEEKLY: Frequency.WEEKLY}
 
 #: Which of several digests that come at one moment gives its name to the mail.
-FOREMOST = (Path.WEEKLY, Path.DAILY, Path.HELD)
+FOREMOST = (Timing.WEEKLY, Timing.DAILY, Timing.HELD)
 
 
-class Line(NamedTuple):
+class DigestRow(NamedTuple):
     """One brief that somebody is owed at a moment, through a topic."""
 
     person: int
     topic_id: int
     campaign_id: int
-    occurrence_id: int
+    edition_id: int
 
 
 @dataclass(frozen=True)
-class Label:
+class DigestLabel:
     """What a mail is called by: its moment's path, schedule and local day."""
 
-    path: Path
+    path: Timing
     schedule_id: int
     day: str
 
 
 @dataclass
-class Parcel:
+class ReaderGroup:
     """Briefs by topic, in the forms that count now, and the people who get them.
 
     `parts` are pairs of a topic's number (0 for none) and a campaign's.
     """
 
-    label: Label
+    label: DigestLabel
     parts: tuple[tuple[int, int], ...]
     people: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Group:
+class TopicSection:
     """A topic, empty where none brought them, its briefs, and where these are whole.
 
     `paths` are those of the archive, empty for what is not open to everybody.
@@ -85,7 +85,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Digest:
+class DigestContent:
     """All that the mail of a parcel is made of.
 
     `alone` is the campaign of a single brief that was only held back: it comes as it
@@ -95,37 +95,37 @@ class Digest:
     template: str
     frequency: Frequency
     day: str
-    groups: tuple[Group, ...]
+    groups: tuple[TopicSection, ...]
     approved_by: str
     alone: Campaign | None = None
 
 
-def parcels(engine: Engine, occurrence_ids: Sequence[int]) -> list[Parcel]:
+def group_readers(engine: Engine, edition_ids: Sequence[int]) -> list[ReaderGroup]:
     """Sort what is owed at these moments into parcels, one for each person."""
-    found: dict[object, Parcel] = {}
+    found: dict[object, ReaderGroup] = {}
     with reading(engine) as session:
-        labels = _labels(session, occurrence_ids)
-        forms = _forms(session, occurrence_ids)
+        labels = _labels(session, edition_ids)
+        forms = _forms(session, edition_ids)
         for person, rows in groupby(
-            _rows(session, occurrence_ids), lambda row: row.person
+            _rows(session, edition_ids), lambda row: row.person
         ):
             label, parts = _packed(list(rows), labels, forms)
-            parcel = found.setdefault((label, parts), Parcel(label, parts))
+            parcel = found.setdefault((label, parts), ReaderGroup(label, parts))
             parcel.people.append(person)
     return list(found.values())
 
 
-def content(session: Session, parcel: Parcel) -> Digest:
+def content(session: Session, parcel: ReaderGroup) -> DigestContent:
     """Return what a parcel's mail is made of."""
     label = parcel.label
     schedule = session.get(Schedule, label.schedule_id) if label.schedule_id else None
     told = [session.get_one(Campaign, number) for _, number in parcel.parts]
-    single = label.path is Path.HELD and len(told) == 1
+    single = label.path is Timing.HELD and len(told) == 1
     if schedule is not None:
         approved_by = f"{schedule.approved_by} (schedule {schedule.name})"
     else:
         approved_by = told[-1].approved_by
-    return Digest(
+    return DigestContent(
         schedule.template if schedule else TEMPLATE,
         FREQUENCIES.get(label.path, Frequency.INSTANT),
         label.day,
@@ -135,25 +135,34 @@ def content(session: Session, parcel: Parcel) -> Digest:
     )
 
 
-def _rows(session: Session, occurrence_ids: Sequence[int]) -> Iterator[Line]:
+def _rows(session: Session, edition_ids: Sequence[int]) -> Iterator[DigestRow]:
     waiting = (
-        select(Owed.subscriber_id, Owed.topic_id, Owed.campaign_id, Owed.occurrence_id)
-        .where(col(Owed.occurrence_id).in_(occurrence_ids))
-        .where(Owed.state == OwedState.WAITING)
-        .order_by(col(Owed.subscriber_id), col(Owed.topic_id), col(Owed.campaign_id))
+        select(
+            DigestItem.subscriber_id,
+            DigestItem.topic_id,
+            DigestItem.campaign_id,
+            DigestItem.edition_id,
+        )
+        .where(col(DigestItem.edition_id).in_(edition_ids))
+        .where(DigestItem.state == DigestItemState.WAITING)
+        .order_by(
+            col(DigestItem.subscriber_id),
+            col(DigestItem.topic_id),
+            col(DigestItem.campaign_id),
+        )
         .execution_options(yield_per=10_000)
     )
     for row in session.execute(waiting):
-        yield Line(*row)
+        yield DigestRow(*row)
 
 
 def _packed(
-    rows: Sequence[Line],
-    labels: dict[int | None, Label],
+    rows: Sequence[DigestRow],
+    labels: dict[int | None, DigestLabel],
     forms: dict[int, int],
-) -> tuple[Label, tuple[tuple[int, int], ...]]:
+) -> tuple[DigestLabel, tuple[tuple[int, int], ...]]:
     """Return how one person's mail is called, and what is in it, each brief once."""
-    mine = {labels[row.occurrence_id] for row in rows}
+    mine = {labels[row.edition_id] for row in rows}
     label = min(mine, key=lambda each: (FOREMOST.index(each.path), each.schedule_id))
     parts: dict[int, int] = {}
     for row in rows:
@@ -161,17 +170,17 @@ def _packed(
     return label, tuple(sorted((topic, number) for number, topic in parts.items()))
 
 
-def _labels(session: Session, occurrence_ids: Sequence[int]) -> dict[int | None, Label]:
-    rows = session.exec(
-        select(Occurrence).where(col(Occurrence.id).in_(occurrence_ids))
-    )
+def _labels(
+    session: Session, edition_ids: Sequence[int]
+) -> dict[int | None, DigestLabel]:
+    rows = session.exec(select(Edition).where(col(Edition.id).in_(edition_ids)))
     return {
-        each.id: Label(each.path, each.schedule_id, _day(session, each))
+        each.id: DigestLabel(each.timing, each.schedule_id, _day(session, each))
         for each in rows
     }
 
 
-def _day(session: Session, occurrence: Occurrence) -> str:
+def _day(session: Session, occurrence: Edition) -> str:
     """Return the day on which it is there, in words."""
     schedule = session.get(Schedule, occurrence.schedule_id)
     zone = zone_of(occurrence.zone, schedule.time_zone if schedule else "UTC")
@@ -179,18 +188,18 @@ def _day(session: Session, occurrence: Occurrence) -> str:
     return f"{local:%A, %B} {local.day}"
 
 
-def _forms(session: Session, occurrence_ids: Sequence[int]) -> dict[int, int]:
+def _forms(session: Session, edition_ids: Sequence[int]) -> dict[int, int]:
     """Return for each campaign owed the one that tells its brief as it counts now."""
     owed = (
-        select(Owed.campaign_id)
-        .where(col(Owed.occurrence_id).in_(occurrence_ids))
-        .where(Owed.state == OwedState.WAITING)
+        select(DigestItem.campaign_id)
+        .where(col(DigestItem.edition_id).in_(edition_ids))
+        .where(DigestItem.state == DigestItemState.WAITING)
         .distinct()
     )
     numbers = session.exec(owed).all()
     found = {}
     for number in numbers:
-        now = latest(session, session.get_one(Campaign, number))
+        now = current_form(session, session.get_one(Campaign, number))
         found[number] = now.id if now and now.id else number
     return found
 
@@ -201,7 +210,9 @@ def _read(markdown: str) -> Brief:
     return briefs.read(markdown)
 
 
-def _groups(session: Session, parts: Sequence[tuple[int, int]]) -> tuple[Group, ...]:
+def _groups(
+    session: Session, parts: Sequence[tuple[int, int]]
+) -> tuple[TopicSection, ...]:
     by_topic: defaultdict[str, list[tuple[Brief, str]]] = defaultdict(list)
     for topic_id, number in parts:
         topic = session.get(Topic, topic_id)
@@ -210,13 +221,13 @@ def _groups(session: Session, parts: Sequence[tuple[int, int]]) -> tuple[Group, 
         told = _read(stored.markdown), path_of(session, campaign)
         by_topic[topic.name if topic else ""].append(told)
     return tuple(
-        Group(topic, tuple(b for b, _ in told), tuple(path for _, path in told))
+        TopicSection(topic, tuple(b for b, _ in told), tuple(path for _, path in told))
         for topic, told in by_topic.items()
     )
 
 
 def digest_of(
-    digest: Digest,
+    digest: DigestContent,
     *,
     renderer: Renderer,
     sender: Sender,

@@ -34,54 +34,56 @@ from flashmail.audience.timing import (
     BY_DIGEST,
     CAME_TO_NOTHING,
     CAP_HOURS,
-    quickest,
+    frequency_order,
     quiet_until,
     zone_of,
 )
-from flashmail.campaigns.briefs import story
+from flashmail.campaigns.briefs import related_campaigns
 from flashmail.model import (
     Campaign,
     Delivery,
+    DeliveryPreferences,
+    DigestItem,
+    DigestItemState,
+    DropReason,
     Frequency,
-    LeftOut,
-    Owed,
-    OwedState,
-    Path,
     Priority,
-    Rhythm,
     Subscriber,
     Subscription,
+    Timing,
 )
 
 #: Leaves room for every topic behind the rank of a frequency, in 31 bits.
 RANK = 1 << 28
 
 #: The rank of those who want urgent briefs only, when one is not urgent.
-ALARMS_LAST = quickest(urgent=False).index(Frequency.URGENT)
+ALARMS_LAST = frequency_order(urgent=False).index(Frequency.URGENT)
 
 
-def by_rhythm(campaign: Campaign) -> bool:
+def respects_preferences(campaign: Campaign) -> bool:
     """Whether a campaign comes to each reader in the reader's own time.
 
     What mends a brief goes to who got it, at once; what was planned is in time already.
     """
-    mends = campaign.amends is not None
-    return campaign.brief_id is not None and not mends and not campaign.planned
+    mends = campaign.amendment_kind is not None
+    return campaign.brief_id is not None and not mends and not campaign.is_digest
 
 
-def held_back(session: Session, campaign: Campaign, *, now: datetime) -> Select[int]:
+def deferred_readers(
+    session: Session, campaign: Campaign, *, now: datetime
+) -> Select[int]:
     """Return a query for those whose rhythm keeps a brief from coming at once."""
     later = or_(_quiet_now(session, now), _at_their_limit(now))
     if campaign.priority == Priority.URGENT:
-        later = and_(~col(Rhythm.urgent_anyway), later)
+        later = and_(~col(DeliveryPreferences.urgent_overrides), later)
     return (
-        select(col(Rhythm.subscriber_id))
-        .join(Subscriber, col(Subscriber.id) == col(Rhythm.subscriber_id))
-        .where(or_(col(Rhythm.paused_until) > now, later))
+        select(col(DeliveryPreferences.subscriber_id))
+        .join(Subscriber, col(Subscriber.id) == col(DeliveryPreferences.subscriber_id))
+        .where(or_(col(DeliveryPreferences.paused_until) > now, later))
     )
 
 
-def owe(session: Session, campaign: Campaign, *, now: datetime) -> None:
+def write_digest_items(session: Session, campaign: Campaign, *, now: datetime) -> None:
     """Write down to whom a campaign's brief is owed that do not get it at once.
 
     To be called when its deliveries are written, in the same transaction.
@@ -89,8 +91,8 @@ def owe(session: Session, campaign: Campaign, *, now: datetime) -> None:
     assert campaign.id is not None
     urgent = campaign.priority == Priority.URGENT
     rows = _owed_rows(session, campaign, urgent=urgent, now=now)
-    columns = ["campaign_id", "subscriber_id", "path", "topic_id", "state", "reason"]
-    session.execute(insert(Owed).from_select([*columns, "at"], rows))
+    columns = ["campaign_id", "subscriber_id", "timing", "topic_id", "state", "reason"]
+    session.execute(insert(DigestItem).from_select([*columns, "state_since"], rows))
     _replace(session, campaign, now)
 
 
@@ -101,7 +103,7 @@ def _owed_rows(
     follower = _followers(session, segment, urgent=urgent)
     place = follower.c.place
     path = _path(session, place // RANK, urgent=urgent, now=now)
-    rests = path == Path.NONE.value
+    rests = path == Timing.NONE.value
     told = select(col(Delivery.subscriber_id)).where(
         col(Delivery.campaign_id) == campaign.id
     )
@@ -111,12 +113,18 @@ def _owed_rows(
             col(Subscriber.id),
             path,
             place % RANK,
-            case((rests, OwedState.LEFT_OUT.value), else_=OwedState.WAITING.value),
-            case((rests, LeftOut.PAUSED.value), else_=null()),
+            case(
+                (rests, DigestItemState.DROPPED.value),
+                else_=DigestItemState.WAITING.value,
+            ),
+            case((rests, DropReason.PAUSED.value), else_=null()),
             literal(now),
         )
         .join(follower, follower.c.subscriber_id == col(Subscriber.id))
-        .outerjoin(Rhythm, col(Rhythm.subscriber_id) == col(Subscriber.id))
+        .outerjoin(
+            DeliveryPreferences,
+            col(DeliveryPreferences.subscriber_id) == col(Subscriber.id),
+        )
         .where(*members(session, segment), *mailable())
         .where(*([] if urgent else [place < RANK * ALARMS_LAST]))
         .where(col(Subscriber.id).not_in(told))
@@ -130,12 +138,14 @@ def _followers(session: Session, segment: Segment, *, urgent: bool) -> Subquery:
     Both in one number, RANK * frequency + topic, of which the least counts.
     """
     if not segment.bringing:
-        return select(col(Rhythm.subscriber_id), literal(0).label("place")).subquery()
+        return select(
+            col(DeliveryPreferences.subscriber_id), literal(0).label("place")
+        ).subquery()
     ids = bringing_ids(session, segment.bringing)
     rank = case(
         *(
             (col(Subscription.frequency) == each, n)
-            for n, each in enumerate(quickest(urgent=urgent))
+            for n, each in enumerate(frequency_order(urgent=urgent))
         ),
         else_=0,
     )
@@ -157,28 +167,31 @@ def _slow(ids: Collection[int]) -> CompoundSelect[int]:
     readers = select(col(Subscription.subscriber_id)).where(
         col(Subscription.topic_id).in_(ids), slow
     )
-    return readers.union(select(col(Rhythm.subscriber_id)))
+    return readers.union(select(col(DeliveryPreferences.subscriber_id)))
 
 
 def _path(
     session: Session, rank: ColumnElement[int], *, urgent: bool, now: datetime
 ) -> ColumnElement[str]:
     """Return the path of who does not get it at once."""
-    order = quickest(urgent=urgent)
+    order = frequency_order(urgent=urgent)
     return case(
-        (col(Rhythm.paused_until) > now, Path.NONE.value),
+        (col(DeliveryPreferences.paused_until) > now, Timing.NONE.value),
         *((rank == order.index(each), path.value) for each, path in BY_DIGEST.items()),
-        (_quiet_now(session, now), Path.HELD.value),
-        else_=Path.CAPPED.value,
+        (_quiet_now(session, now), Timing.HELD.value),
+        else_=Timing.CAPPED.value,
     )
 
 
 def _quiet_now(session: Session, now: datetime) -> ColumnElement[bool]:
     """Return the condition that it is within a reader's quiet hours."""
     kinds = session.execute(
-        select(col(Subscriber.time_zone), col(Rhythm.quiet))
-        .join(Rhythm, col(Rhythm.subscriber_id) == col(Subscriber.id))
-        .where(col(Rhythm.quiet) != "")
+        select(col(Subscriber.time_zone), col(DeliveryPreferences.quiet_hours))
+        .join(
+            DeliveryPreferences,
+            col(DeliveryPreferences.subscriber_id) == col(Subscriber.id),
+        )
+        .where(col(DeliveryPreferences.quiet_hours) != "")
         .distinct()
     )
     quiet = [
@@ -186,7 +199,9 @@ def _quiet_now(session: Session, now: datetime) -> ColumnElement[bool]:
     ]
     if not quiet:
         return false()
-    return tuple_(col(Subscriber.time_zone), col(Rhythm.quiet)).in_(quiet)
+    return tuple_(col(Subscriber.time_zone), col(DeliveryPreferences.quiet_hours)).in_(
+        quiet
+    )
 
 
 def _at_their_limit(now: datetime) -> ColumnElement[bool]:
@@ -196,12 +211,15 @@ def _at_their_limit(now: datetime) -> ColumnElement[bool]:
     count = (
         select(func.count())
         .where(col(Delivery.campaign_id).in_(lately))
-        .where(col(Delivery.subscriber_id) == col(Rhythm.subscriber_id))
+        .where(col(Delivery.subscriber_id) == col(DeliveryPreferences.subscriber_id))
         .where(col(Delivery.state).not_in(CAME_TO_NOTHING))
-        .correlate(Rhythm)
+        .correlate(DeliveryPreferences)
         .scalar_subquery()
     )
-    return and_(col(Rhythm.cap).is_not(None), count >= col(Rhythm.cap))
+    return and_(
+        col(DeliveryPreferences.daily_limit).is_not(None),
+        count >= col(DeliveryPreferences.daily_limit),
+    )
 
 
 def _told_already(session: Session, campaign: Campaign) -> ColumnElement[bool]:
@@ -215,9 +233,9 @@ def _told_already(session: Session, campaign: Campaign) -> ColumnElement[bool]:
         col(Delivery.state).not_in(CAME_TO_NOTHING),
     )
     coming = exists().where(
-        col(Owed.campaign_id).in_(same),
-        col(Owed.subscriber_id) == col(Subscriber.id),
-        col(Owed.state) != OwedState.LEFT_OUT,
+        col(DigestItem.campaign_id).in_(same),
+        col(DigestItem.subscriber_id) == col(Subscriber.id),
+        col(DigestItem.state) != DigestItemState.DROPPED,
     )
     return or_(delivered, coming)
 
@@ -231,23 +249,29 @@ def _same_text(session: Session, campaign: Campaign) -> Sequence[int | None]:
 
 def _replace(session: Session, campaign: Campaign, now: datetime) -> None:
     """Whoever gets this form of a brief is not owed an earlier one any more."""
-    earlier = [each for each in story(session, campaign) if each != campaign.id]
+    earlier = [
+        each for each in related_campaigns(session, campaign) if each != campaign.id
+    ]
     if not earlier:
         return
     gets = select(col(Delivery.subscriber_id)).where(
         col(Delivery.campaign_id) == campaign.id
     )
-    waits = select(col(Owed.subscriber_id)).where(col(Owed.campaign_id) == campaign.id)
+    waits = select(col(DigestItem.subscriber_id)).where(
+        col(DigestItem.campaign_id) == campaign.id
+    )
     session.execute(
-        update(Owed)
-        .where(col(Owed.campaign_id).in_(earlier))
-        .where(col(Owed.state) == OwedState.WAITING)
+        update(DigestItem)
+        .where(col(DigestItem.campaign_id).in_(earlier))
+        .where(col(DigestItem.state) == DigestItemState.WAITING)
         .where(
             or_(
-                col(Owed.subscriber_id).in_(gets),
-                col(Owed.subscriber_id).in_(waits.scalar_subquery()),
+                col(DigestItem.subscriber_id).in_(gets),
+                col(DigestItem.subscriber_id).in_(waits.scalar_subquery()),
             )
         )
-        .values(state=OwedState.LEFT_OUT, reason=LeftOut.REPLACED, at=now)
+        .values(
+            state=DigestItemState.DROPPED, reason=DropReason.REPLACED, state_since=now
+        )
         .execution_options(synchronize_session=False)
     )

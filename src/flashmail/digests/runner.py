@@ -16,83 +16,92 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.selection import bringing_ids, mailable, of_topics
 from flashmail.briefs.brief import lifted
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.briefs import embargo_of, latest
+from flashmail.campaigns.briefs import current_form, embargo_of
 from flashmail.campaigns.content import CampaignContent
-from flashmail.campaigns.content import draft as campaigns_draft
-from flashmail.campaigns.content import frozen as campaigns_frozen
-from flashmail.database import changed, reading, transaction
-from flashmail.digests.composing import Digest, Parcel, content, parcels
-from flashmail.digests.schedules import seat, unseat
+from flashmail.campaigns.content import create_campaign as campaigns_draft
+from flashmail.campaigns.content import load_content as campaigns_frozen
+from flashmail.database import reading, rows_changed, transaction
+from flashmail.digests.composing import (
+    DigestContent,
+    ReaderGroup,
+    content,
+    group_readers,
+)
+from flashmail.digests.schedules import assign_editions, release_editions
 from flashmail.errors import FlashmailError
 from flashmail.model import (
     Campaign,
+    DeliveryPreferences,
+    DigestItem,
+    DigestItemState,
+    DropReason,
+    Edition,
+    EditionStatus,
     Frequency,
-    LeftOut,
-    Occurrence,
-    OccurrenceStatus,
-    Owed,
-    OwedState,
-    Path,
     Priority,
-    Rhythm,
     Subscriber,
     Subscription,
+    Timing,
 )
 
 
-def sift(session: Session, occurrence_ids: Sequence[int], *, now: datetime) -> None:
+def drop_unwanted(
+    session: Session, edition_ids: Sequence[int], *, now: datetime
+) -> None:
     """Leave out what cannot, or need not, go out at these moments."""
-    if not occurrence_ids:
+    if not edition_ids:
         return
-    due = col(Owed.occurrence_id).in_(occurrence_ids)
-    _leave_out(session, LeftOut.GONE, due, _gone(), now=now)
-    _leave_out(session, LeftOut.PAUSED, due, _rests(now), now=now)
-    owed = select_sift(col(Owed.campaign_id)).where(due).distinct()
+    due = col(DigestItem.edition_id).in_(edition_ids)
+    _leave_out(session, DropReason.GONE, due, _gone(), now=now)
+    _leave_out(session, DropReason.PAUSED, due, _rests(now), now=now)
+    owed = select_sift(col(DigestItem.campaign_id)).where(due).distinct()
     for campaign in session.scalars(
         select_sift(Campaign).where(col(Campaign.id).in_(owed))
     ):
-        theirs = col(Owed.campaign_id) == campaign.id
-        form = latest(session, campaign)
+        theirs = col(DigestItem.campaign_id) == campaign.id
+        form = current_form(session, campaign)
         if form is None:
-            _leave_out(session, LeftOut.WITHDRAWN, due, theirs, now=now)
+            _leave_out(session, DropReason.WITHDRAWN, due, theirs, now=now)
         elif not lifted(embargo_of(session, form), now=now):
             _put_off(session, due, theirs)
         elif Segment.from_json(campaign.audience).bringing:
-            unfollowed = ~col(Owed.subscriber_id).in_(_followers(session, campaign))
-            _leave_out(session, LeftOut.UNFOLLOWED, due, theirs, unfollowed, now=now)
+            unfollowed = ~col(DigestItem.subscriber_id).in_(
+                _followers(session, campaign)
+            )
+            _leave_out(session, DropReason.UNFOLLOWED, due, theirs, unfollowed, now=now)
 
 
 def _leave_out(
-    session: Session, reason: LeftOut, *which: ColumnElement[bool], now: datetime
+    session: Session, reason: DropReason, *which: ColumnElement[bool], now: datetime
 ) -> None:
     session.execute(
-        update(Owed)
-        .where(col(Owed.state) == OwedState.WAITING, *which)
-        .values(state=OwedState.LEFT_OUT, reason=reason, at=now)
+        update(DigestItem)
+        .where(col(DigestItem.state) == DigestItemState.WAITING, *which)
+        .values(state=DigestItemState.DROPPED, reason=reason, state_since=now)
         .execution_options(synchronize_session=False)
     )
 
 
 def _put_off(session: Session, *which: ColumnElement[bool]) -> None:
     session.execute(
-        update(Owed)
-        .where(col(Owed.state) == OwedState.WAITING, *which)
-        .values(occurrence_id=None)
+        update(DigestItem)
+        .where(col(DigestItem.state) == DigestItemState.WAITING, *which)
+        .values(edition_id=None)
         .execution_options(synchronize_session=False)
     )
 
 
 def _gone() -> ColumnElement[bool]:
-    return ~col(Owed.subscriber_id).in_(
+    return ~col(DigestItem.subscriber_id).in_(
         select_sift(col(Subscriber.id)).where(*mailable())
     )
 
 
 def _rests(now: datetime) -> ColumnElement[bool]:
-    resting = select_sift(col(Rhythm.subscriber_id)).where(
-        col(Rhythm.paused_until) > now
+    resting = select_sift(col(DeliveryPreferences.subscriber_id)).where(
+        col(DeliveryPreferences.paused_until) > now
     )
-    return col(Owed.subscriber_id).in_(resting)
+    return col(DigestItem.subscriber_id).in_(resting)
 
 
 def _followers(session: Session, campaign: Campaign) -> ColumnElement[int]:
@@ -109,7 +118,7 @@ def _followers(session: Session, campaign: Campaign) -> ColumnElement[int]:
 logger = logging.getLogger(__name__)
 
 #: Makes the mail of a digest out of its briefs.
-Make = Callable[[Digest], CampaignContent]
+Make = Callable[[DigestContent], CampaignContent]
 
 #: What was held back for a night is still news some hours later; a digest that is late
 #: waits for the next one.
@@ -119,11 +128,11 @@ HELD_LATE = timedelta(hours=6)
 TOGETHER = 5_000
 
 
-class Overtaken(Exception):
+class AlreadyTaken(Exception):
     """Another scheduler was quicker."""
 
 
-def run_due(
+def start_due_digests(
     engine: Engine, make: Make, *, missed_after: timedelta, now: datetime
 ) -> list[int]:
     """Put what is due into the queue; return its campaigns' numbers.
@@ -137,10 +146,10 @@ def run_due(
         return []
     with transaction(engine) as session:
         _miss(session, missed_after, now)
-        seat(session, now=now)
+        assign_editions(session, now=now)
         due = _due(session, now)
-        sift(session, due, now=now)
-    begun = [_sent(engine, make, each, due, now) for each in parcels(engine, due)]
+        drop_unwanted(session, due, now=now)
+    begun = [_sent(engine, make, each, due, now) for each in group_readers(engine, due)]
     with transaction(engine) as session:
         _close(session, due)
     return [each for each in begun if each is not None]
@@ -150,19 +159,20 @@ def _anything(engine: Engine, now: datetime) -> bool:
     """Whether a moment has come, or something has none yet; asked every second."""
     due = exists().where(*_has_come(now))
     unseated = exists().where(
-        col(Owed.occurrence_id).is_(None), col(Owed.state) == OwedState.WAITING
+        col(DigestItem.edition_id).is_(None),
+        col(DigestItem.state) == DigestItemState.WAITING,
     )
     with reading(engine) as session:
         return bool(session.scalar(select(due | unseated)))
 
 
 def _has_come(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    waiting = col(Occurrence.status) == OccurrenceStatus.WAITING
-    return waiting, col(Occurrence.at) <= now
+    waiting = col(Edition.status) == EditionStatus.WAITING
+    return waiting, col(Edition.at) <= now
 
 
 def _due(session: Session, now: datetime) -> list[int]:
-    come = select(Occurrence.id).where(*_has_come(now))
+    come = select(Edition.id).where(*_has_come(now))
     return [each for each in session.exec(come) if each is not None]
 
 
@@ -170,18 +180,18 @@ def _miss(session: Session, missed_after: timedelta, now: datetime) -> None:
     for held in (False, True):
         late = max(missed_after, HELD_LATE) if held else missed_after
         missed = session.scalars(
-            update(Occurrence)
-            .where(col(Occurrence.status) == OccurrenceStatus.WAITING)
-            .where((col(Occurrence.path) == Path.HELD) == held)
-            .where(col(Occurrence.at) < now - late)
-            .values(status=OccurrenceStatus.MISSED)
-            .returning(col(Occurrence.id))
+            update(Edition)
+            .where(col(Edition.status) == EditionStatus.WAITING)
+            .where((col(Edition.timing) == Timing.HELD) == held)
+            .where(col(Edition.at) < now - late)
+            .values(status=EditionStatus.MISSED)
+            .returning(col(Edition.id))
         ).all()
-        unseat(session, [each for each in missed if each is not None])
+        release_editions(session, [each for each in missed if each is not None])
 
 
 def _sent(
-    engine: Engine, make: Make, parcel: Parcel, due: Sequence[int], now: datetime
+    engine: Engine, make: Make, parcel: ReaderGroup, due: Sequence[int], now: datetime
 ) -> int | None:
     """Put one parcel into the queue; None where that was not possible."""
     try:
@@ -190,7 +200,7 @@ def _sent(
             alone = digest.alone
             what = campaigns_frozen(session, alone) if alone else None
         return _keep(engine, parcel, digest, what or make(digest), due, now)
-    except Overtaken:
+    except AlreadyTaken:
         return None
     except FlashmailError:
         # A digest that cannot be made must not stop whatever else is due.
@@ -200,8 +210,8 @@ def _sent(
 
 def _keep(
     engine: Engine,
-    parcel: Parcel,
-    digest: Digest,
+    parcel: ReaderGroup,
+    digest: DigestContent,
     what: CampaignContent,
     due: Sequence[int],
     now: datetime,
@@ -210,19 +220,19 @@ def _keep(
         brief_id = digest.alone.brief_id if digest.alone else None
         campaign = campaigns_draft(session, what, brief_id=brief_id, now=now)
         assert campaign.id is not None
-        campaign.planned = True
+        campaign.is_digest = True
         if not _bundle(session, campaign.id, parcel, due, now):
-            raise Overtaken
+            raise AlreadyTaken
         who = digest.approved_by
-        lifecycle.approve(session, campaign.id, what.digest, who=who, now=now)
-        lifecycle.schedule(session, campaign.id, now, who=who, now=now)
+        lifecycle.approve(session, campaign.id, what.content_hash, by=who, now=now)
+        lifecycle.schedule(session, campaign.id, now, by=who, now=now)
         return campaign.id
 
 
 def _bundle(
     session: Session,
     campaign_id: int,
-    parcel: Parcel,
+    parcel: ReaderGroup,
     due: Sequence[int],
     now: datetime,
 ) -> int:
@@ -230,13 +240,17 @@ def _bundle(
     moved = 0
     for begin in range(0, len(parcel.people), TOGETHER):
         some = parcel.people[begin : begin + TOGETHER]
-        moved += changed(
+        moved += rows_changed(
             session.execute(
-                update(Owed)
-                .where(col(Owed.subscriber_id).in_(some))
-                .where(col(Owed.occurrence_id).in_(due))
-                .where(col(Owed.state) == OwedState.WAITING)
-                .values(state=OwedState.BUNDLED, bundle_id=campaign_id, at=now)
+                update(DigestItem)
+                .where(col(DigestItem.subscriber_id).in_(some))
+                .where(col(DigestItem.edition_id).in_(due))
+                .where(col(DigestItem.state) == DigestItemState.WAITING)
+                .values(
+                    state=DigestItemState.BUNDLED,
+                    digest_campaign_id=campaign_id,
+                    state_since=now,
+                )
                 .execution_options(synchronize_session=False)
             )
         )
@@ -245,22 +259,24 @@ def _bundle(
 
 def _close(session: Session, due: Iterable[int]) -> None:
     """Say of each moment what became of it; what is still there waits for another."""
-    for occurrence_id in due:
+    for edition_id in due:
         states = set(
             session.exec(
-                select(Owed.state).where(Owed.occurrence_id == occurrence_id).distinct()
+                select(DigestItem.state)
+                .where(DigestItem.edition_id == edition_id)
+                .distinct()
             )
         )
-        if OwedState.WAITING in states:
-            status = OccurrenceStatus.MISSED
-            unseat(session, [occurrence_id])
-        elif OwedState.BUNDLED in states:
-            status = OccurrenceStatus.BEGUN
+        if DigestItemState.WAITING in states:
+            status = EditionStatus.MISSED
+            release_editions(session, [edition_id])
+        elif DigestItemState.BUNDLED in states:
+            status = EditionStatus.BEGUN
         else:
-            status = OccurrenceStatus.EMPTY
+            status = EditionStatus.EMPTY
         session.execute(
-            update(Occurrence)
-            .where(col(Occurrence.id) == occurrence_id)
-            .where(col(Occurrence.status) == OccurrenceStatus.WAITING)
+            update(Edition)
+            .where(col(Edition.id) == edition_id)
+            .where(col(Edition.status) == EditionStatus.WAITING)
             .values(status=status)
         )

@@ -24,15 +24,15 @@ from flashmail.database import is_sqlite
 from flashmail.errors import WrongInput
 from flashmail.model import (
     Campaign,
+    DeliveryPreferences,
+    DigestItem,
+    DigestItemState,
+    Edition,
+    EditionStatus,
     Frequency,
-    Occurrence,
-    OccurrenceStatus,
-    Owed,
-    OwedState,
-    Path,
-    Rhythm,
     Schedule,
     Subscriber,
+    Timing,
 )
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -76,18 +76,18 @@ def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
 
 
 #: When digests go out where no schedule says so: in the morning, before work.
-OWN_HOURS = {Path.DAILY: ("*", "07:00"), Path.WEEKLY: ("mon", "07:00")}
+OWN_HOURS = {Timing.DAILY: ("*", "07:00"), Timing.WEEKLY: ("mon", "07:00")}
 
 #: How far ahead the next moment of a schedule can lie: a week, and a day for the zones.
 AHEAD = timedelta(days=9)
 
-FREQUENCIES = {Path.DAILY: Frequency.DAILY, Path.WEEKLY: Frequency.WEEKLY}
+FREQUENCIES = {Timing.DAILY: Frequency.DAILY, Timing.WEEKLY: Frequency.WEEKLY}
 
 #: Which paths wait for the moments of which.
 TOGETHER = {
-    Path.DAILY: (Path.DAILY, Path.CAPPED),
-    Path.WEEKLY: (Path.WEEKLY,),
-    Path.HELD: (Path.HELD,),
+    Timing.DAILY: (Timing.DAILY, Timing.CAPPED),
+    Timing.WEEKLY: (Timing.WEEKLY,),
+    Timing.HELD: (Timing.HELD,),
 }
 
 #: Where somebody lives, and the quiet hours there.
@@ -95,10 +95,10 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Edition:
+class DigestSchedule:
     """A digest that goes out at certain times; `segment` None is for everybody."""
 
-    path: Path
+    path: Timing
     days: str
     at: str
     zone: str = "UTC"
@@ -119,13 +119,13 @@ class Edition:
         return quiet_until(place[1], zone, moment) or moment
 
 
-def seat(session: Session, *, now: datetime) -> None:
+def assign_editions(session: Session, *, now: datetime) -> None:
     """Give each owed brief without a moment the next one that suits its reader."""
     for path, waiting in TOGETHER.items():
         places = _places(session, waiting)
         if not places:
             continue
-        if path is Path.HELD:
+        if path is Timing.HELD:
             ends = [(place, _end(place, now)) for place in places]
             rows = _occurrences(session, path, 0, ends)
             _sit_down(session, waiting, rows)
@@ -133,18 +133,18 @@ def seat(session: Session, *, now: datetime) -> None:
             _seat_digests(session, path, places, now)
 
 
-def unseat(session: Session, occurrence_ids: Iterable[int]) -> None:
+def release_editions(session: Session, edition_ids: Iterable[int]) -> None:
     """Let what waits for these moments find others."""
     session.execute(
-        update(Owed)
-        .where(col(Owed.occurrence_id).in_(list(occurrence_ids)))
-        .where(col(Owed.state) == OwedState.WAITING)
-        .values(occurrence_id=None)
+        update(DigestItem)
+        .where(col(DigestItem.edition_id).in_(list(edition_ids)))
+        .where(col(DigestItem.state) == DigestItemState.WAITING)
+        .values(edition_id=None)
         .execution_options(synchronize_session=False)
     )
 
 
-def editions(session: Session, path: Path) -> list[Edition]:
+def editions(session: Session, path: Timing) -> list[DigestSchedule]:
     """Return the digests that go out for a path: what schedules say, or our own hours.
 
     Where all schedules rest, there are none.
@@ -154,7 +154,7 @@ def editions(session: Session, path: Path) -> list[Edition]:
     if not schedules:
         return [own_edition(path)]
     return [
-        Edition(
+        DigestSchedule(
             path,
             each.days,
             each.at,
@@ -167,13 +167,13 @@ def editions(session: Session, path: Path) -> list[Edition]:
     ]
 
 
-def own_edition(path: Path) -> Edition:
+def own_edition(path: Timing) -> DigestSchedule:
     days, at = OWN_HOURS[path]
-    return Edition(path, days, at)
+    return DigestSchedule(path, days, at)
 
 
 def _seat_digests(
-    session: Session, path: Path, places: Sequence[Place], now: datetime
+    session: Session, path: Timing, places: Sequence[Place], now: datetime
 ) -> None:
     """Take the editions in the order in which they come, for each place its own."""
     known = editions(session, path)
@@ -187,18 +187,18 @@ def _seat_digests(
         edition = known[n]
         rows = _occurrences(session, path, edition.schedule_id, times)
         _sit_down(session, TOGETHER[path], rows, edition.segment)
-    if path is Path.DAILY and (places := _places(session, [Path.CAPPED])):
+    if path is Timing.DAILY and (places := _places(session, [Timing.CAPPED])):
         # Nobody's limit may keep a brief back for good.
         own = own_edition(path)
         times = [(place, own.next(place, now)) for place in places]
-        _sit_down(session, [Path.CAPPED], _occurrences(session, path, 0, times))
+        _sit_down(session, [Timing.CAPPED], _occurrences(session, path, 0, times))
 
 
-def _places(session: Session, paths: Iterable[Path]) -> list[Place]:
+def _places(session: Session, paths: Iterable[Timing]) -> list[Place]:
     """Return where those live whose briefs have no moment yet."""
     rows = session.execute(
         select(col(Subscriber.time_zone), _quiet())
-        .join(Owed, col(Owed.subscriber_id) == col(Subscriber.id))
+        .join(DigestItem, col(DigestItem.subscriber_id) == col(Subscriber.id))
         .where(*_unseated(paths))
         .distinct()
     )
@@ -213,7 +213,7 @@ def _end(place: Place, now: datetime) -> datetime:
 
 def _occurrences(
     session: Session,
-    path: Path,
+    path: Timing,
     schedule_id: int,
     times: Sequence[tuple[Place, datetime]],
 ) -> list[int]:
@@ -222,32 +222,30 @@ def _occurrences(
         return []
     rows = [
         {
-            "path": path,
+            "timing": path,
             "schedule_id": schedule_id,
             "zone": zone,
-            "quiet": quiet,
+            "quiet_hours": quiet,
             "at": moment,
-            "status": OccurrenceStatus.WAITING,
+            "status": EditionStatus.WAITING,
         }
         for (zone, quiet), moment in times
     ]
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     # One that was begun already is begun again, for a clock may have been put back.
-    into = insert(Occurrence).on_conflict_do_update(
-        index_elements=["path", "schedule_id", "zone", "quiet", "at"],
-        set_={"status": OccurrenceStatus.WAITING},
+    into = insert(Edition).on_conflict_do_update(
+        index_elements=["timing", "schedule_id", "zone", "quiet_hours", "at"],
+        set_={"status": EditionStatus.WAITING},
     )
     session.execute(into, rows)
-    ours = select(Occurrence).where(
-        col(Occurrence.path) == path, col(Occurrence.schedule_id) == schedule_id
+    ours = select(Edition).where(
+        col(Edition.timing) == path, col(Edition.schedule_id) == schedule_id
     )
     wanted = set(times)
     return [
         each.id
-        for each in session.scalars(
-            ours.where(col(Occurrence.at) >= min(map(_at, times)))
-        )
-        if each.id is not None and ((each.zone, each.quiet), each.at) in wanted
+        for each in session.scalars(ours.where(col(Edition.at) >= min(map(_at, times))))
+        if each.id is not None and ((each.zone, each.quiet_hours), each.at) in wanted
     ]
 
 
@@ -257,37 +255,37 @@ def _at(time: tuple[Place, datetime]) -> datetime:
 
 def _sit_down(
     session: Session,
-    paths: Iterable[Path],
-    occurrence_ids: Sequence[int],
+    paths: Iterable[Timing],
+    edition_ids: Sequence[int],
     segment: Segment | None = None,
 ) -> None:
     """Give the unseated briefs of these paths those of the moments that fit them."""
-    if not occurrence_ids:
+    if not edition_ids:
         return
     session.execute(
-        update(Owed)
+        update(DigestItem)
         .where(*_unseated(paths), *_of_segment(session, segment))
-        .where(col(Owed.subscriber_id) == col(Subscriber.id))
-        .where(col(Occurrence.id).in_(occurrence_ids))
-        .where(col(Occurrence.zone) == col(Subscriber.time_zone))
-        .where(col(Occurrence.quiet) == _quiet())
-        .values(occurrence_id=col(Occurrence.id))
+        .where(col(DigestItem.subscriber_id) == col(Subscriber.id))
+        .where(col(Edition.id).in_(edition_ids))
+        .where(col(Edition.zone) == col(Subscriber.time_zone))
+        .where(col(Edition.quiet_hours) == _quiet())
+        .values(edition_id=col(Edition.id))
         .execution_options(synchronize_session=False)
     )
 
 
-def _unseated(paths: Iterable[Path]) -> list[ColumnElement[bool]]:
+def _unseated(paths: Iterable[Timing]) -> list[ColumnElement[bool]]:
     return [
-        col(Owed.occurrence_id).is_(None),
-        col(Owed.state) == OwedState.WAITING,
-        col(Owed.path).in_(list(paths)),
+        col(DigestItem.edition_id).is_(None),
+        col(DigestItem.state) == DigestItemState.WAITING,
+        col(DigestItem.timing).in_(list(paths)),
     ]
 
 
 def _quiet() -> ColumnElement[str]:
     """Return a subscriber's quiet hours, empty where there are none."""
-    theirs = select(col(Rhythm.quiet)).where(
-        col(Rhythm.subscriber_id) == col(Subscriber.id)
+    theirs = select(col(DeliveryPreferences.quiet_hours)).where(
+        col(DeliveryPreferences.subscriber_id) == col(Subscriber.id)
     )
     return func.coalesce(theirs.correlate(Subscriber).scalar_subquery(), "")
 
@@ -298,7 +296,9 @@ def _of_segment(session: Session, segment: Segment | None) -> list[ColumnElement
         return []
     conditions = members(session, segment)
     if segment.bringing:
-        waiting = select(col(Owed.campaign_id)).where(*_unseated(Path)).distinct()
+        waiting = (
+            select(col(DigestItem.campaign_id)).where(*_unseated(Timing)).distinct()
+        )
         about = select(Campaign).where(col(Campaign.id).in_(waiting))
         known = lineage(session)
         tags = known.expand(segment.bringing)
@@ -307,21 +307,21 @@ def _of_segment(session: Session, segment: Segment | None) -> list[ColumnElement
             for each in session.scalars(about)
             if not tags.isdisjoint(each.topics)
         ]
-        conditions.append(col(Owed.campaign_id).in_(fitting))
+        conditions.append(col(DigestItem.campaign_id).in_(fitting))
     return conditions
 
 
 NONE = "but no schedule brings it: none is for this reader and these topics"
 
 
-def is_brought(
-    session: Session, path: Path | None, address: str, topics: Iterable[str]
+def is_covered(
+    session: Session, path: Timing | None, address: str, topics: Iterable[str]
 ) -> bool:
     """Whether a digest goes out that brings a brief on these topics to a reader.
 
     What does not come by a schedule is always brought.
     """
-    if path not in (Path.DAILY, Path.WEEKLY):
+    if path not in (Timing.DAILY, Timing.WEEKLY):
         return True
     tags = frozenset(topics)
     return any(
@@ -330,7 +330,9 @@ def is_brought(
     )
 
 
-def _brings(session: Session, edition: Edition, key: str, tags: frozenset[str]) -> bool:
+def _brings(
+    session: Session, edition: DigestSchedule, key: str, tags: frozenset[str]
+) -> bool:
     segment = edition.segment
     if segment is None:
         return True

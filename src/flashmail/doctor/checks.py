@@ -19,7 +19,7 @@ LITTLE = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Patient:
+class Installation:
     """What an installation is like; `ways` are asked one by one."""
 
     home: Path
@@ -32,7 +32,7 @@ class Patient:
 
 
 def examine(
-    patient: Patient, zone: Zone, selectors: tuple[str, ...] = ()
+    patient: Installation, zone: Zone, selectors: tuple[str, ...] = ()
 ) -> list[Check]:
     """Look at everything; what can be asked of others only where mail leaves."""
     checks = [_home(patient.home), _links(patient), _digests(patient)]
@@ -55,7 +55,7 @@ def _home(home: Path) -> Check:
     return good("home", f"{free / 1e9:,.0f} GB are left on the disk")
 
 
-def _digests(patient: Patient) -> Check:
+def _digests(patient: Installation) -> Check:
     if n := patient.unscheduled:
         readers = "reader is" if n == 1 else "readers are"
         return doubtful(
@@ -66,7 +66,7 @@ def _digests(patient: Patient) -> Check:
     return good("digests", "whoever reads digests gets them")
 
 
-def _links(patient: Patient) -> Check:
+def _links(patient: Installation) -> Check:
     if patient.leaves and not patient.base_url.startswith("https://"):
         remedy = "Set FLASHMAIL_BASE_URL to an https address that readers reach."
         return wrong("links", f"links begin with {patient.base_url}", remedy)

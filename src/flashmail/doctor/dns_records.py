@@ -23,7 +23,7 @@ PATIENCE = 5.0
 Zone = Callable[[str, str], list[str]]
 
 
-class Unanswered(FlashmailError):
+class DnsUnanswered(FlashmailError):
     """The name servers did not say whether there is such a record."""
 
 
@@ -34,7 +34,7 @@ def live(name: str, kind: str) -> list[str]:
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
     except (dns.exception.DNSException, OSError) as failure:
-        raise Unanswered(f"{kind} of {name}: {failure}") from failure
+        raise DnsUnanswered(f"{kind} of {name}: {failure}") from failure
     return [_text(record) for record in answer]
 
 
@@ -45,7 +45,7 @@ def recorded(records: Mapping[str, Mapping[str, list[str]]]) -> Zone:
         known = records.get(name.rstrip(".").lower(), {})
         answers = known.get(kind, [])
         if answers is None:
-            raise Unanswered(f"{kind} of {name}: the servers did not answer")
+            raise DnsUnanswered(f"{kind} of {name}: the servers did not answer")
         return list(answers)
 
     return ask
@@ -121,7 +121,7 @@ FEWEST, ENOUGH = 1024, 2048
 
 
 @dataclass(frozen=True)
-class Key:
+class DkimKey:
     """A key as it was found; `bits` is 0 where it cannot be read or was revoked."""
 
     selector: str
@@ -130,7 +130,7 @@ class Key:
     revoked: bool = False
 
 
-def keys(zone: Zone, domain: str, selectors: tuple[str, ...] = ()) -> list[Key]:
+def keys(zone: Zone, domain: str, selectors: tuple[str, ...] = ()) -> list[DkimKey]:
     """Return the keys of some selectors, or of the usual ones."""
     found = []
     for selector in selectors or USUAL:
@@ -140,18 +140,18 @@ def keys(zone: Zone, domain: str, selectors: tuple[str, ...] = ()) -> list[Key]:
     return found
 
 
-def _key(selector: str, record: dict[str, str]) -> Key:
+def _key(selector: str, record: dict[str, str]) -> DkimKey:
     kind = record.get("k", "rsa").lower()
     material = record["p"].replace(" ", "")
     if not material:
-        return Key(selector, kind, 0, revoked=True)
+        return DkimKey(selector, kind, 0, revoked=True)
     if kind == "ed25519":
-        return Key(selector, kind, 256)
+        return DkimKey(selector, kind, 256)
     try:
         key = load_der_public_key(b64decode(material))
     except (ValueError, binascii.Error):
-        return Key(selector, kind, 0)
-    return Key(selector, kind, key.key_size if isinstance(key, RSAPublicKey) else 0)
+        return DkimKey(selector, kind, 0)
+    return DkimKey(selector, kind, key.key_size if isinstance(key, RSAPublicKey) else 0)
 
 
 #: RFC 7208, 4.6.4: beyond these a receiver answers with a permanent error.

@@ -7,7 +7,7 @@ with the From address, and for an envelope domain that takes bounces.
 from collections.abc import Callable
 
 from flashmail.doctor import dns_records
-from flashmail.doctor.dns_records import Unanswered, Zone
+from flashmail.doctor.dns_records import DnsUnanswered, Zone
 from flashmail.findings import Check, doubtful, good, wrong
 from flashmail.preflight.circumstances import is_free_mail
 
@@ -39,7 +39,7 @@ def believed(
 def _answered(name: str, question: Callable[[], Check]) -> Check:
     try:
         return question()
-    except Unanswered as failure:
+    except DnsUnanswered as failure:
         return doubtful(name, str(failure), "Try again; the name servers were silent.")
 
 

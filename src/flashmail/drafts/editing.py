@@ -10,14 +10,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail import briefs
 from flashmail.audience.topics import topic_ids
-from flashmail.briefs import Brief, BriefError, Doubt
+from flashmail.briefs import Brief, BriefError, ParseWarning
 from flashmail.drafts import versions
-from flashmail.errors import NoSuchDraft
-from flashmail.model import AuditEntry, BriefDraft, Campaign
+from flashmail.errors import DraftNotFound
+from flashmail.model import AuditEntry, Campaign, Draft
 
 
 @dataclass(frozen=True)
-class Saved:
+class SaveResult:
     """The number of the form a draft has now, and of the one that was refused."""
 
     revision: int
@@ -25,7 +25,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedDraft:
     """What is understood of a draft's text; `problem` says why it is no brief."""
 
     brief: Brief | None
@@ -36,7 +36,7 @@ class Reading:
         return self.brief.topics if self.brief else ()
 
     @property
-    def doubts(self) -> tuple[Doubt, ...]:
+    def doubts(self) -> tuple[ParseWarning, ...]:
         return self.brief.doubts if self.brief else ()
 
 
@@ -45,22 +45,22 @@ def topics(session: Session) -> list[str]:
     return sorted(topic_ids(session))
 
 
-def read(session: Session, markdown: str) -> Reading:
+def read(session: Session, markdown: str) -> ParsedDraft:
     """Read a draft's text; one that is no brief is a draft nevertheless."""
     try:
-        return Reading(briefs.read(markdown, topics=topics(session), name="draft"))
+        return ParsedDraft(briefs.read(markdown, topics=topics(session), name="draft"))
     except BriefError as error:
-        return Reading(None, str(error).removeprefix("draft: "))
+        return ParsedDraft(None, str(error).removeprefix("draft: "))
 
 
 def begin(
     session: Session,
     markdown: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
     original: str = "",
-    doubts: tuple[Doubt, ...] = (),
+    doubts: tuple[ParseWarning, ...] = (),
 ) -> int:
     """Begin a draft; return its number.
 
@@ -68,37 +68,37 @@ def begin(
     about its lines.
     """
     reading = read(session, markdown)
-    draft = BriefDraft(
+    draft = Draft(
         title=_title(reading),
         markdown=markdown,
         topics=list(reading.topics),
         embargo_until=reading.brief.embargo if reading.brief else None,
-        doubts=_open(doubts, reading, original),
+        warnings=_open(doubts, reading, original),
         created_at=now,
-        created_by=who,
+        created_by=by,
         changed_at=now,
-        changed_by=who,
+        changed_by=by,
     )
     session.add(draft)
     session.flush()
     assert draft.id is not None
     if original and original != markdown:
-        versions.keep(session, draft, original, who=who, now=now, origin="as it came")
-        draft.revision += 1
-    versions.keep(session, draft, markdown, who=who, now=now, origin="understood")
-    _log(session, draft.id, "begin", who=who, now=now)
+        versions.keep(session, draft, original, by=by, now=now, origin="as it came")
+        draft.version += 1
+    versions.keep(session, draft, markdown, by=by, now=now, origin="understood")
+    _log(session, draft.id, "begin", by=by, now=now)
     return draft.id
 
 
-def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[BriefDraft]:
+def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[Draft]:
     """Return a query for drafts whose title or text has these words, in any case."""
-    wanted = select(BriefDraft).where(
-        col(BriefDraft.discarded_at).is_not(None)
+    wanted = select(Draft).where(
+        col(Draft.discarded_at).is_not(None)
         if discarded
-        else col(BriefDraft.discarded_at).is_(None)
+        else col(Draft.discarded_at).is_(None)
     )
     for word in q.split():
-        wanted = wanted.where(col(BriefDraft.markdown).icontains(word, autoescape=True))
+        wanted = wanted.where(col(Draft.markdown).icontains(word, autoescape=True))
     return wanted
 
 
@@ -106,18 +106,18 @@ def standing() -> ColumnElement[str]:
     """Return where a draft stands, for a query: what its last campaign is, if any."""
     last = (
         select(cast(Campaign.status, String))
-        .where(col(Campaign.draft_id) == col(BriefDraft.id))
+        .where(col(Campaign.draft_id) == col(Draft.id))
         .order_by(col(Campaign.id).desc())
         .limit(1)
     )
     return func.coalesce(last.scalar_subquery(), "being written", type_=String)
 
 
-def find(session: Session, draft_id: int, *, lock: bool = False) -> BriefDraft:
+def find(session: Session, draft_id: int, *, lock: bool = False) -> Draft:
     """Return a draft, or say that there is none of this number."""
-    draft = session.get(BriefDraft, draft_id, with_for_update=lock or None)
+    draft = session.get(Draft, draft_id, with_for_update=lock or None)
     if draft is None:
-        raise NoSuchDraft(f"there is no brief {draft_id}")
+        raise DraftNotFound(f"there is no brief {draft_id}")
     return draft
 
 
@@ -127,38 +127,38 @@ def save(
     markdown: str,
     *,
     revision: int,
-    who: str,
+    by: str,
     now: datetime,
     origin: str = "saved",
     screen: str = "",
-) -> Saved:
+) -> SaveResult:
     """Save a draft that was `revision` on the screen.
 
     Where another screen saved another form since, this one is put aside and nothing
     else happens: neither is lost.
     """
     draft = find(session, draft_id, lock=True)
-    if draft.discarded_at or versions.overtaken(session, draft, revision, screen):
-        aside = versions.put_aside(session, draft, markdown, who=who, now=now)
-        return Saved(draft.revision, aside)
+    if draft.discarded_at or versions.is_stale(session, draft, revision, screen):
+        aside = versions.save_conflicting(session, draft, markdown, by=by, now=now)
+        return SaveResult(draft.version, aside)
     if draft.markdown == markdown:
-        return Saved(draft.revision)
+        return SaveResult(draft.version)
     if origin == versions.TYPED:
-        versions.forget_typing(session, draft, who, screen)
-    draft.revision = versions.next_number(session, draft_id)
+        versions.forget_typing(session, draft, by, screen)
+    draft.version = versions.next_number(session, draft_id)
     draft.markdown = markdown
-    draft.changed_at, draft.changed_by = now, who
+    draft.changed_at, draft.changed_by = now, by
     detail = _follow(draft, read(session, markdown))
     versions.keep(
-        session, draft, markdown, who=who, now=now, origin=origin, screen=screen
+        session, draft, markdown, by=by, now=now, origin=origin, screen=screen
     )
     if origin != versions.TYPED or detail:
-        number = draft.revision
-        _log(session, draft_id, "save", who=who, now=now, revision=number, **detail)
-    return Saved(draft.revision)
+        number = draft.version
+        _log(session, draft_id, "save", by=by, now=now, revision=number, **detail)
+    return SaveResult(draft.version)
 
 
-def _follow(draft: BriefDraft, reading: Reading) -> dict[str, list[str]]:
+def _follow(draft: Draft, reading: ParsedDraft) -> dict[str, list[str]]:
     """Bring what is known of a draft's text up to it; return what opens it to others.
 
     A text that is no brief, for the moment, leaves everything as it was.
@@ -171,15 +171,15 @@ def _follow(draft: BriefDraft, reading: Reading) -> dict[str, list[str]]:
     return {"topics": after} if after != before else {}
 
 
-def set_back(
+def restore_version(
     session: Session,
     draft_id: int,
     number: int,
     *,
     revision: int,
-    who: str,
+    by: str,
     now: datetime,
-) -> Saved:
+) -> SaveResult:
     """Give a draft an earlier form again; the one it has now stays in its versions."""
     earlier = versions.version(session, draft_id, number)
     origin = f"version {number} again"
@@ -188,39 +188,39 @@ def set_back(
         draft_id,
         earlier.markdown,
         revision=revision,
-        who=who,
+        by=by,
         now=now,
         origin=origin,
     )
 
 
-def discard(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+def discard(session: Session, draft_id: int, *, by: str, now: datetime) -> None:
     """Put a draft away; it can be taken out again."""
     find(session, draft_id, lock=True).discarded_at = now
-    _log(session, draft_id, "discard", who=who, now=now)
+    _log(session, draft_id, "discard", by=by, now=now)
 
 
-def take_out(session: Session, draft_id: int, *, who: str, now: datetime) -> None:
+def undiscard(session: Session, draft_id: int, *, by: str, now: datetime) -> None:
     """Take a draft out again that was put away."""
     find(session, draft_id, lock=True).discarded_at = None
-    _log(session, draft_id, "take out", who=who, now=now)
+    _log(session, draft_id, "take out", by=by, now=now)
 
 
-def looked_at(
-    session: Session, draft_id: int, message: str, *, who: str, now: datetime
+def dismiss_warning(
+    session: Session, draft_id: int, message: str, *, by: str, now: datetime
 ) -> None:
     """Note that somebody looked at a doubt: it is not shown any more."""
     draft = find(session, draft_id, lock=True)
-    draft.doubts = [each for each in draft.doubts if each["message"] != message]
-    _log(session, draft_id, "look at doubt", who=who, now=now, doubt=message)
+    draft.warnings = [each for each in draft.warnings if each["message"] != message]
+    _log(session, draft_id, "look at doubt", by=by, now=now, doubt=message)
 
 
-def _title(reading: Reading) -> str:
+def _title(reading: ParsedDraft) -> str:
     return reading.brief.title if reading.brief else "Untitled"
 
 
 def _open(
-    doubts: tuple[Doubt, ...], reading: Reading, original: str
+    doubts: tuple[ParseWarning, ...], reading: ParsedDraft, original: str
 ) -> list[dict[str, Any]]:
     """Return the doubts that the new text does not raise by itself."""
     lines = original.split("\n")
@@ -241,11 +241,11 @@ def _log(
     draft_id: int,
     action: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
     **detail: object,
 ) -> None:
     subject = f"brief {draft_id}"
     session.add(
-        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
     )

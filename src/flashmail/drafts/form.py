@@ -10,7 +10,7 @@ from flashmail import briefs
 from flashmail.briefs import Brief, Quote, Related, Section, SectionKind
 from flashmail.briefs import lines as headings
 from flashmail.briefs.dates import NoSuchDay, read_date, read_moment
-from flashmail.briefs.lines import Line, is_item
+from flashmail.briefs.lines import TextLine, is_item
 from flashmail.briefs.markdown import guarded, read_paragraphs, write_paragraph
 from flashmail.errors import FormError, WrongInput
 
@@ -221,7 +221,7 @@ def _paragraphs(text: str) -> list[str]:
     lines, apart = [], True
     for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if tidy := _line(raw):
-            lines.append(Line(number, tidy, apart))
+            lines.append(TextLine(number, tidy, apart))
         apart = not tidy
     return list(read_paragraphs(lines))
 

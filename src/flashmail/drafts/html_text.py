@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import NamedTuple
 
-from flashmail.errors import CannotBring
+from flashmail.errors import CannotImport
 
 #: Their inside is no html; it ends where their own end tag begins.
 RAW = frozenset({"script", "style", "textarea", "title", "xmp", "noembed", "iframe"})
@@ -137,7 +137,7 @@ class _Block:
         return " ".join("".join(self.parts).replace(BROKEN, " ").split())
 
 
-class _Page:
+class _TextExtractor:
     """Reads a page into blocks; what is in its head is kept by name."""
 
     def __init__(self, html: str) -> None:
@@ -174,7 +174,7 @@ class _Page:
     def _enter(self, token: Token) -> None:
         tag = token.name
         if len(self._open) > DEEPEST:
-            raise CannotBring("This page is nested too deep to be read.")
+            raise CannotImport("This page is nested too deep to be read.")
         if tag in ENDS_ITSELF and self._open and self._open[-1] == tag:
             self._leave(tag)
         self._open.append(tag)
@@ -249,7 +249,7 @@ class _Page:
 
 def text_of_html(html: str) -> str:
     """Return all that a piece of html says."""
-    return "\n".join(_lines(_Page(html).blocks))
+    return "\n".join(_lines(_TextExtractor(html).blocks))
 
 
 def text_of_page(data: bytes, charset: str = "") -> str:
@@ -257,10 +257,10 @@ def text_of_page(data: bytes, charset: str = "") -> str:
 
     Its date, title and tags are put where a published brief has them.
     """
-    page = _Page(_decoded(data, charset))
+    page = _TextExtractor(_decoded(data, charset))
     lines = list(_lines(_middle(page.blocks)))
     if not lines:
-        raise CannotBring(
+        raise CannotImport(
             "There is no text on this page: it may be made by a script. Paste the text."
         )
     return "\n".join([*_head(page, lines), *lines, *_topics(page)])
@@ -306,7 +306,7 @@ def _lines(blocks: list[_Block]) -> Iterator[str]:
         was_item = item
 
 
-def _head(page: _Page, lines: list[str]) -> list[str]:
+def _head(page: _TextExtractor, lines: list[str]) -> list[str]:
     """Return date and title for above the text, as far as the page names them."""
     said = [value for name in (*DATES, "time") for value in page.meta.get(name, [])]
     day = next((match[0] for each in said if (match := DAY.match(each))), "")
@@ -316,7 +316,7 @@ def _head(page: _Page, lines: list[str]) -> list[str]:
     return [each for each in (day, " ".join(title.split())) if each]
 
 
-def _topics(page: _Page) -> list[str]:
+def _topics(page: _TextExtractor) -> list[str]:
     named = [value for name in TAGS for value in page.meta.get(name, [])]
     tags = list(dict.fromkeys(named or page.tags))
     return ["", f"Topics: {', '.join(tags)}"] if tags else []

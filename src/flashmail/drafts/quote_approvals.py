@@ -19,10 +19,10 @@ def approvals(session: Session, quotes: Sequence[Quote]) -> dict[str, QuoteAppro
     digests = [quote.digest for quote in quotes]
     known = session.exec(
         select(QuoteApproval)
-        .where(col(QuoteApproval.digest).in_(digests))
+        .where(col(QuoteApproval.quote_hash).in_(digests))
         .order_by(col(QuoteApproval.at))
     )
-    return {each.digest: each for each in known}
+    return {each.quote_hash: each for each in known}
 
 
 def approvals_of(
@@ -39,7 +39,7 @@ def approve(
     quote: Quote,
     approved_by: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Note that somebody stands by a quote as it is now."""
@@ -49,23 +49,23 @@ def approve(
     session.merge(
         QuoteApproval(
             draft_id=draft_id,
-            digest=quote.digest,
+            quote_hash=quote.digest,
             approved_by=name,
-            noted_by=who,
+            noted_by=by,
             at=now,
         )
     )
-    _log(session, draft_id, "approve quote", quote, who=who, now=now, by=name)
+    _log(session, draft_id, "approve quote", quote, by=by, now=now, approved_by=name)
 
 
 def withdraw(
-    session: Session, draft_id: int, quote: Quote, *, who: str, now: datetime
+    session: Session, draft_id: int, quote: Quote, *, by: str, now: datetime
 ) -> None:
     """Take an approval back, whichever draft it was noted in."""
     session.execute(
-        delete(QuoteApproval).where(col(QuoteApproval.digest) == quote.digest)
+        delete(QuoteApproval).where(col(QuoteApproval.quote_hash) == quote.digest)
     )
-    _log(session, draft_id, "withdraw approval", quote, who=who, now=now)
+    _log(session, draft_id, "withdraw approval", quote, by=by, now=now)
 
 
 def _log(
@@ -74,12 +74,12 @@ def _log(
     action: str,
     quote: Quote,
     *,
-    who: str,
+    by: str,
     now: datetime,
     **detail: object,
 ) -> None:
     subject = f"brief {draft_id}"
     detail |= {"person": quote.person, "quote": quote.digest}
     session.add(
-        AuditEntry(at=now, who=who, action=action, subject=subject, detail=detail)
+        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
     )

@@ -13,7 +13,7 @@ from flashmail.briefs import Brief, BriefError, Section, SectionKind, lines
 from flashmail.briefs.decoding import decode
 from flashmail.drafts import editing
 from flashmail.drafts.html_text import text_of_html, text_of_page
-from flashmail.errors import CannotBring
+from flashmail.errors import CannotImport
 from flashmail.fetch import CannotFetch, Fetcher, guarded
 
 #: What a document's text may be when it is unpacked, in bytes, and how many parts it
@@ -45,7 +45,7 @@ def text_of_docx(data: bytes) -> str:
             BytesIO(data), style_map=STYLES, convert_image=_no_picture
         )
     except Exception as error:  # whatever is in a file that is none
-        raise CannotBring(DAMAGED) from error
+        raise CannotImport(DAMAGED) from error
     return text_of_html(made.value)
 
 
@@ -57,16 +57,16 @@ def _refuse_bombs(data: bytes) -> None:
             texts = [each for each in parts if each.filename.endswith(TEXT)]
             size = sum(each.file_size for each in texts)
             if size > LARGEST_DOCX or len(parts) > MOST_PARTS:
-                raise CannotBring("This Word document is too large: shorten it.")
+                raise CannotImport("This Word document is too large: shorten it.")
             for each in texts:
                 _refuse_entities(whole.read(each))
     except (BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise CannotBring(DAMAGED) from error
+        raise CannotImport(DAMAGED) from error
 
 
 def _refuse_entities(part: bytes) -> None:
     if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
-        raise CannotBring(DAMAGED)
+        raise CannotImport(DAMAGED)
 
 
 def _no_picture(image: object) -> list[object]:
@@ -78,7 +78,7 @@ LARGEST_PAGE = 5_000_000
 
 
 @dataclass(frozen=True)
-class Source:
+class DraftSource:
     """What somebody gave: a text, a file or an address; nothing for a blank brief.
 
     `title` and `date` help where the text has none.
@@ -91,19 +91,19 @@ class Source:
     data: bytes = b""
     name: str = ""
 
-    def with_file(self, name: str, data: bytes) -> "Source":
+    def with_file(self, name: str, data: bytes) -> "DraftSource":
         """Return the source with an uploaded file in it."""
         if len(data) > LARGEST_PAGE:
             most = f"{LARGEST_PAGE // 1_000_000} MB"
-            raise CannotBring(f"{name} is larger than {most}: leave its pictures out")
+            raise CannotImport(f"{name} is larger than {most}: leave its pictures out")
         return replace(self, name=name, data=data)
 
 
-def begin_from(
+def create_draft_from(
     session: Session,
-    source: Source,
+    source: DraftSource,
     *,
-    who: str,
+    by: str,
     now: datetime,
     fetch: Fetcher = guarded,
 ) -> int:
@@ -111,19 +111,19 @@ def begin_from(
     original = text_of(source, fetch=fetch)
     if not original.strip():
         blank = briefs.write_markdown(_blank(source, now.date()))
-        return editing.begin(session, blank, who=who, now=now)
+        return editing.begin(session, blank, by=by, now=now)
     brief = _understood(session, _with_head(original, source))
     return editing.begin(
         session,
         briefs.write_markdown(replace(brief, doubts=())),
-        who=who,
+        by=by,
         now=now,
         original=_with_head(original, source),
         doubts=brief.doubts,
     )
 
 
-def text_of(source: Source, *, fetch: Fetcher = guarded) -> str:
+def text_of(source: DraftSource, *, fetch: Fetcher = guarded) -> str:
     """Return what was given as text, in the form in which briefs are published."""
     if source.data and is_docx(source.data):
         return text_of_docx(source.data)
@@ -138,9 +138,9 @@ def _fetched(url: str, fetch: Fetcher) -> str:
     try:
         page = fetch(url)
     except CannotFetch as error:
-        raise CannotBring(f"{error} Paste the text instead.") from error
+        raise CannotImport(f"{error} Paste the text instead.") from error
     if page.status >= 400:
-        raise CannotBring(f"{url} answered {page.status}. Paste the text instead.")
+        raise CannotImport(f"{url} answered {page.status}. Paste the text instead.")
     if "html" not in page.kind:
         return _decoded(page.body)
     return text_of_page(page.body, page.charset)
@@ -150,7 +150,7 @@ def _decoded(data: bytes) -> str:
     try:
         return decode(data)[0]
     except BriefError as error:
-        raise CannotBring(f"This cannot be read: {error}") from error
+        raise CannotImport(f"This cannot be read: {error}") from error
 
 
 def _understood(session: Session, text: str) -> Brief:
@@ -158,16 +158,16 @@ def _understood(session: Session, text: str) -> Brief:
         return briefs.read(text, topics=editing.topics(session), name="text")
     except BriefError as error:
         problem = str(error).removeprefix("text: ")
-        raise CannotBring(f"This cannot be read as a brief: {problem}") from error
+        raise CannotImport(f"This cannot be read as a brief: {problem}") from error
 
 
-def _with_head(text: str, source: Source) -> str:
+def _with_head(text: str, source: DraftSource) -> str:
     """Put the date and the title above the text that somebody gave besides it."""
     head = [each.strip() for each in (source.date, source.title) if each.strip()]
     return "\n".join([*head, text])
 
 
-def _blank(source: Source, today: date) -> Brief:
+def _blank(source: DraftSource, today: date) -> Brief:
     return Brief(
         title=source.title.strip() or "Untitled",
         date=today,

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from flashmail.drafts import editing, quote_approvals
-from flashmail.drafts.editing import Saved
+from flashmail.drafts.editing import SaveResult
 from flashmail.drafts.form import Form, form_from, markdown_of, quote_of, rearranged
 from flashmail.errors import FormError
 
@@ -57,10 +57,10 @@ def submit(
     draft_id: int,
     sent: Submission,
     *,
-    who: str,
+    by: str,
     now: datetime,
     origin: str = "saved",
-) -> Saved:
+) -> SaveResult:
     """Save what was sent, then do what its button stands for.
 
     Raises FormError for a field that has to be mended first.
@@ -71,29 +71,29 @@ def submit(
         draft_id,
         text,
         revision=sent.revision,
-        who=who,
+        by=by,
         now=now,
         origin=origin,
         screen=sent.screen,
     )
     if not saved.aside:
-        _fulfil(session, draft_id, sent, who=who, now=now)
+        _fulfil(session, draft_id, sent, by=by, now=now)
     return saved
 
 
 def _fulfil(
-    session: Session, draft_id: int, sent: Submission, *, who: str, now: datetime
+    session: Session, draft_id: int, sent: Submission, *, by: str, now: datetime
 ) -> None:
     verb, _, about = sent.wish.partition(" ")
     number = about.rpartition(" ")[2]
     at = int(number) if number.isdecimal() and len(number) < 4 else -1
     if verb == "looked":
-        open_doubts = editing.find(session, draft_id).doubts
+        open_doubts = editing.find(session, draft_id).warnings
         if 0 <= at < len(open_doubts):
             message = open_doubts[at]["message"]
-            editing.looked_at(session, draft_id, message, who=who, now=now)
+            editing.dismiss_warning(session, draft_id, message, by=by, now=now)
     if verb in {"approve", "withdraw"} and 0 <= at < len(sent.form.quotes):
-        _approve(session, draft_id, sent, verb, at, who=who, now=now)
+        _approve(session, draft_id, sent, verb, at, by=by, now=now)
 
 
 def _approve(
@@ -103,17 +103,17 @@ def _approve(
     verb: str,
     at: int,
     *,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     fields = sent.form.quotes[at]
     quote = quote_of(fields)
     if verb == "withdraw":
-        quote_approvals.withdraw(session, draft_id, quote, who=who, now=now)
+        quote_approvals.withdraw(session, draft_id, quote, by=by, now=now)
         return
     try:
         quote_approvals.approve(
-            session, draft_id, quote, fields.approver, who=who, now=now
+            session, draft_id, quote, fields.approver, by=by, now=now
         )
     except FormError as error:
         raise FormError(f"quote-{at}-approver", str(error)) from error

@@ -7,7 +7,7 @@ would happen, and without it does it. Rows that were not taken are written to `r
 
 from flashmail.import_export.export import export, table
 from flashmail.import_export.mapping import FIELDS, KEEP, SKIP
-from flashmail.import_export.run import ImportReport, Problem, import_rosters
+from flashmail.import_export.run import ImportReport, RejectedRow, import_rosters
 from flashmail.import_export.sheets import Column, Preview, preview
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Column",
     "ImportReport",
     "Preview",
-    "Problem",
+    "RejectedRow",
     "add",
     "export",
     "import_rosters",

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
-from flashmail.errors import NoSuchUpload, WrongInput
+from flashmail.errors import UploadNotFound, WrongInput
 
 #: How a cell begins that a spreadsheet may run, with the full-width forms of the signs;
 #: a semicolon ends a cell where spreadsheets are European.
@@ -46,7 +46,7 @@ NO_TEXT = {
 
 
 @dataclass(frozen=True)
-class Source:
+class CsvFile:
     """A file that was looked through once, and is text.
 
     `name` is what people know it by: a member of a zip lies elsewhere.
@@ -58,7 +58,7 @@ class Source:
     name: str
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """The line on which a row begins, its cells, and what is wrong with its quoting."""
 
     line: int
@@ -66,23 +66,23 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def examine(path: Path, name: str = "") -> Source:
+def examine(path: Path, name: str = "") -> CsvFile:
     """Look through a file for its encoding; refuse what cannot be read as text."""
     name = name or str(path)
     try:
         with path.open("rb") as file:
             encoding = _encoding(file)
-            return Source(path, encoding, file.tell(), name)
+            return CsvFile(path, encoding, file.tell(), name)
     except OSError as problem:
         raise WrongInput(f"{name} cannot be read: {problem.strerror}") from None
     except WrongInput as problem:
         raise WrongInput(f"{name}: {problem}") from None
 
 
-def rows(source: Source, passed: Callable[[int], None]) -> Iterator[Row]:
+def rows(source: CsvFile, passed: Callable[[int], None]) -> Iterator[CsvRow]:
     """Yield the rows that are not empty; tell `passed` how many bytes are read."""
     with source.path.open("rb") as raw:
-        lines = _Lines(io.TextIOWrapper(raw, encoding=source.encoding, newline=""))
+        lines = _CsvLines(io.TextIOWrapper(raw, encoding=source.encoding, newline=""))
         reader = csv.reader(lines, delimiter=_separator(source), strict=True)
         try:
             for count, row in enumerate(_rows(lines, reader)):
@@ -94,7 +94,7 @@ def rows(source: Source, passed: Callable[[int], None]) -> Iterator[Row]:
         passed(source.size)
 
 
-class _Lines:
+class _CsvLines:
     """Hands lines to the CSV reader, which says when a row is at its end."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
@@ -119,7 +119,7 @@ class _Lines:
         self._characters = 0
 
 
-def _rows(lines: _Lines, reader: Iterator[list[str]]) -> Iterator[Row]:
+def _rows(lines: _CsvLines, reader: Iterator[list[str]]) -> Iterator[CsvRow]:
     while True:
         try:
             cells = next(reader)
@@ -129,18 +129,18 @@ def _rows(lines: _Lines, reader: Iterator[list[str]]) -> Iterator[Row]:
             yield _misquoted(lines.line, str(problem))
         else:
             if any(cells):
-                yield Row(lines.line, cells)
+                yield CsvRow(lines.line, cells)
         lines.end_row()
 
 
-def _misquoted(line: int, problem: str) -> Row:
+def _misquoted(line: int, problem: str) -> CsvRow:
     """Return a row that only its own quoting spoils; refuse what swallows others."""
     if "unexpected end" in problem or "field limit" in problem:
         raise WrongInput(
             f"a cell that begins on line {line} does not end; is a quotation mark"
             " missing?"
         )
-    return Row(line, [], f"its quotation marks do not match ({problem})")
+    return CsvRow(line, [], f"its quotation marks do not match ({problem})")
 
 
 def _encoding(file: BinaryIO) -> str:
@@ -181,7 +181,7 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
     return True
 
 
-def _separator(source: Source) -> str:
+def _separator(source: CsvFile) -> str:
     """Return what stands most often between the cells of the header."""
     with source.path.open(encoding=source.encoding, newline="") as text:
         for line in iter(lambda: text.readline(ROW_LIMIT), ""):
@@ -247,7 +247,7 @@ def file_of(folder: Path, key: str) -> Path:
     if KEY.fullmatch(key):
         for file in sorted((folder / key / "file").glob("*")):
             return file
-    raise NoSuchUpload("this upload is gone: please upload the file again")
+    raise UploadNotFound("this upload is gone: please upload the file again")
 
 
 def rejected_of(folder: Path, key: str) -> Path:

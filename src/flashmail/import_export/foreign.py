@@ -6,22 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from flashmail.audience.topics import SEPARATOR, slug_of
-from flashmail.import_export.files import Row, guarded
+from flashmail.import_export.files import CsvRow, guarded
 from flashmail.import_export.formats import ALIASES, STATUSES
-from flashmail.import_export.mapping import KEEP, Layout, in_brackets
+from flashmail.import_export.mapping import KEEP, ColumnMapping, in_brackets
 from flashmail.import_export.rows import (
     LANGUAGE,
     OFTEN,
     Columns,
-    Entry,
     EntryReader,
-    Notes,
+    ImportEntry,
+    ImportNotes,
     Rejected,
     cells_of,
     plain_name,
     zones,
 )
-from flashmail.model import LEFT, SubscriberStatus
+from flashmail.model import OPTED_OUT, SubscriberStatus
 
 
 def labels_in(cell: str) -> list[str]:
@@ -39,7 +39,7 @@ def labels_in(cell: str) -> list[str]:
     return [label for each in labels if (label := each.strip())]
 
 
-class Labels:
+class TopicMatcher:
     """Knows our topics by their names, however they are spelled elsewhere."""
 
     def __init__(self, topics: Mapping[str, int]) -> None:
@@ -91,10 +91,14 @@ class ForeignReader:
     """
 
     def __init__(
-        self, layout: Layout, topics: Mapping[str, int], notes: Notes, file: str
+        self,
+        layout: ColumnMapping,
+        topics: Mapping[str, int],
+        notes: ImportNotes,
+        file: str,
     ) -> None:
         self._layout, self._notes, self._file = layout, notes, file
-        self._labels = Labels(topics)
+        self._labels = TopicMatcher(topics)
         self._kept = [
             (n, _not_ours(name))
             for n, name in enumerate(layout.names)
@@ -108,7 +112,7 @@ class ForeignReader:
         ]
         self._reader = EntryReader(_columns([name for _, name in self._kept]), topics)
 
-    def read(self, row: Row) -> Entry:
+    def read(self, row: CsvRow) -> ImportEntry:
         """Return the entry of a row, or say why there is none."""
         cells = cells_of(row, len(self._layout.names))
         more = self._attributes(cells)
@@ -123,8 +127,8 @@ class ForeignReader:
             self._language(cells),
             *(cells[n] for n, _ in self._kept),
         ]
-        entry = self._reader.read(Row(row.line, [guarded(cell) for cell in ours]))
-        if not more or entry.status in LEFT:
+        entry = self._reader.read(CsvRow(row.line, [guarded(cell) for cell in ours]))
+        if not more or entry.status in OPTED_OUT:
             return entry
         kept = json.loads(entry.attributes)
         return entry._replace(attributes=json.dumps({**more, **kept}))
@@ -143,7 +147,7 @@ class ForeignReader:
         words = [cells[n] for n in self._layout.places("status") if cells[n]]
         for word in words:
             known = self._meant(word)
-            if known is None and not LEFT.intersection(said):
+            if known is None and not OPTED_OUT.intersection(said):
                 raise Rejected(
                     f"status {word[:80]!r} is none that {self._layout.format.name}"
                     " is known to write"

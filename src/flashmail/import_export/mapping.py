@@ -33,7 +33,7 @@ NOTHING: Mapped = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnMapping:
     """A file's columns: their names, each once, and what each of them holds.
 
     `everybody` is the status of all of its people, where the file as such says it.
@@ -62,7 +62,7 @@ class Layout:
 
 def lay_out(
     cells: Sequence[str], *, file: str = "", mapped: Mapped = NOTHING
-) -> Layout:
+) -> ColumnMapping:
     """Return the layout of a file by its first row and its name.
 
     A person's word (`mapped`) counts more than ours. Raises WrongInput for a word that
@@ -74,10 +74,10 @@ def lay_out(
     form = recognise(names)
     fields = _fields(names, form, mapped)
     everybody = _everybody(form, names, file)
-    return Layout(form, names, fields, everybody, mapped=bool(mapped))
+    return ColumnMapping(form, names, fields, everybody, mapped=bool(mapped))
 
 
-def require_address(layout: Layout) -> None:
+def require_address(layout: ColumnMapping) -> None:
     """Raise WrongInput unless it is known where the addresses stand."""
     if not layout.places("address"):
         found = ", ".join(layout.names[:10])
@@ -165,11 +165,11 @@ def in_brackets(cell: str) -> tuple[str, str]:
     return name.strip().strip('"').strip(), rest[:-1].strip()
 
 
-def _listed(cells: Sequence[str], address: int, mapped: Mapped) -> Layout:
+def _listed(cells: Sequence[str], address: int, mapped: Mapped) -> ColumnMapping:
     """Return the layout of a list without a header; what else it has may be a name."""
     filled = [cell for cell in cells if cell.strip()]
     if len(filled) > 1 and all(map(is_address, filled)):
-        return Layout(PLAIN, ("address",), ("address",), None, False, True)
+        return ColumnMapping(PLAIN, ("address",), ("address",), None, False, True)
     names = [f"column_{number}" for number, _ in enumerate(cells, start=1)]
     guessed = [KEEP] * len(names)
     guessed[address] = "address"
@@ -177,4 +177,4 @@ def _listed(cells: Sequence[str], address: int, mapped: Mapped) -> Layout:
         guessed[1 if address == 0 else 0] = "name"
     words = {plain_name(title): _word(word) for title, word in mapped.items()}
     fields = [words.get(n, f) for n, f in zip(names, guessed, strict=True)]
-    return Layout(PLAIN, tuple(names), tuple(fields), has_header=False)
+    return ColumnMapping(PLAIN, tuple(names), tuple(fields), has_header=False)

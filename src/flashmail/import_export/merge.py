@@ -41,10 +41,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, SQLModel
 
-from flashmail.audience.suppression import erased_among
+from flashmail.audience.suppression import erased_addresses
 from flashmail.database import is_sqlite
 from flashmail.import_export.staging import Staged
-from flashmail.model import LEFT, Frequency, SubscriberStatus
+from flashmail.model import OPTED_OUT, Frequency, SubscriberStatus
 
 TEMPORARY = MetaData()
 
@@ -111,7 +111,7 @@ _SILENT = {
     for each in TEXTS
 }
 
-_LEFT = sorted(status.value for status in LEFT)
+_LEFT = sorted(status.value for status in OPTED_OUT)
 
 Judged = dict[tuple[str, str], int]
 
@@ -125,7 +125,7 @@ def merge(
         # Nobody may leave between the look at a row and its change.
         session.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
     # Of those who were erased nothing is kept that a table could be joined with.
-    erased = erased_among(session, (each[1] for each in entries))
+    erased = erased_addresses(session, (each[1] for each in entries))
     entries = [each for each in entries if each[1] not in erased]
     TEMPORARY.create_all(session.connection(), checkfirst=False)
     fill(session, staged, entries)

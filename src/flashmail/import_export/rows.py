@@ -13,9 +13,9 @@ from zoneinfo import available_timezones
 from flashmail.addresses import parse_address
 from flashmail.audience.topics import SEPARATOR
 from flashmail.errors import WrongInput
-from flashmail.import_export.files import Row, unguarded
+from flashmail.import_export.files import CsvRow, unguarded
 from flashmail.import_export.formats import ALIASES, STATUSES
-from flashmail.model import LEFT, Frequency, SubscriberStatus
+from flashmail.model import OPTED_OUT, Frequency, SubscriberStatus
 
 COLUMN = {alias: column for column, names in ALIASES.items() for alias in names}
 
@@ -89,7 +89,7 @@ class Rejected(WrongInput):
     """The row cannot be taken; the text says why."""
 
 
-class Entry(NamedTuple):
+class ImportEntry(NamedTuple):
     """A row as it is staged. Empty texts say nothing about a person.
 
     `attributes` is a JSON object, and so is `topics`: the frequency by a topic's id, or
@@ -119,13 +119,13 @@ class EntryReader:
             for place, name in columns.attributes
         ]
 
-    def read(self, row: Row) -> Entry:
+    def read(self, row: CsvRow) -> ImportEntry:
         """Return the entry of a row, or say why there is none."""
         columns, cells = self._columns, cells_of(row, self._columns.width)
         text, key = parse_address(cells[columns.address])
         status = _status(cells[columns.status])
         try:
-            return Entry(
+            return ImportEntry(
                 key,
                 text,
                 _in_a_line(cells[columns.name]),
@@ -136,10 +136,10 @@ class EntryReader:
                 self._topic_ids(cells[columns.topics]),
             )
         except Rejected:
-            if status not in LEFT:
+            if status not in OPTED_OUT:
                 raise
             # That somebody left counts, whatever else is wrong with the row.
-            return Entry(key, text, "", status, "", "", "{}", "{}")
+            return ImportEntry(key, text, "", status, "", "", "{}", "{}")
 
     def _attributes(self, cells: Sequence[str]) -> str:
         found = [
@@ -188,7 +188,7 @@ def wishes(topics: Mapping[str, int]) -> dict[str, Wish]:
     return known | {name: (str(topic_id), "null") for name, topic_id in topics.items()}
 
 
-def cells_of(row: Row, width: int) -> list[str]:
+def cells_of(row: CsvRow, width: int) -> list[str]:
     """Return the cells without spaces and guards, and one more that is empty.
 
     The latter is place -1, and so what an absent column holds.
@@ -261,7 +261,7 @@ def _language(cell: str) -> str:
 NOTES_KEPT = 200
 
 
-class Notes:
+class ImportNotes:
     """Sentences, each with how often there was reason for it."""
 
     def __init__(self) -> None:

@@ -14,13 +14,18 @@ from sqlalchemy import Engine
 from flashmail.audience.topics import topic_ids
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
-from flashmail.import_export.files import Row, guarded
+from flashmail.import_export.files import CsvRow, guarded
 from flashmail.import_export.foreign import ForeignReader
 from flashmail.import_export.mapping import NOTHING, Mapped, require_address
 from flashmail.import_export.merge import merge
-from flashmail.import_export.rows import Entry, EntryReader, Notes, read_header
-from flashmail.import_export.sheets import Sheet, sheets
-from flashmail.import_export.staging import Staging, Twin
+from flashmail.import_export.rows import (
+    EntryReader,
+    ImportEntry,
+    ImportNotes,
+    read_header,
+)
+from flashmail.import_export.sheets import ImportSheet, sheets
+from flashmail.import_export.staging import DuplicateRow, Staging
 from flashmail.model import SubscriberStatus
 
 #: Columns before those of the file.
@@ -46,7 +51,7 @@ PROBLEMS_KEPT = 1_000
 
 
 @dataclass(frozen=True)
-class Problem:
+class RejectedRow:
     """Why a row was rejected; `row` is its line in the file, the header being 1."""
 
     file: str
@@ -71,7 +76,7 @@ class ImportReport:
     rejected: int
     kept_out: int
     by_status: dict[str, int]
-    problems: tuple[Problem, ...]
+    problems: tuple[RejectedRow, ...]
     formats: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -80,7 +85,7 @@ class ImportReport:
 
 
 @dataclass
-class Tally:
+class ImportCounter:
     """The report while it grows."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -89,11 +94,11 @@ class Tally:
     )
     rejected: int = 0
     formats: dict[str, str] = field(default_factory=dict)
-    notes: Notes = field(default_factory=Notes)
+    notes: ImportNotes = field(default_factory=ImportNotes)
     aside: list[str] = field(default_factory=list)
-    _problems: list[tuple[int, Problem]] = field(default_factory=list)
+    _problems: list[tuple[int, RejectedRow]] = field(default_factory=list)
 
-    def reject(self, place: int, problem: Problem) -> None:
+    def reject(self, place: int, problem: RejectedRow) -> None:
         """Count a rejected row; `place` is the number of its file."""
         self.rejected += 1
         if len(self._problems) < PROBLEMS_KEPT:
@@ -111,7 +116,9 @@ class Tally:
         problems = [problem for _, problem in found]
         if self.rejected > len(problems):
             rest = self.rejected - len(problems)
-            problems.append(Problem("", 0, f"{rest:,} more problems are not listed"))
+            problems.append(
+                RejectedRow("", 0, f"{rest:,} more problems are not listed")
+            )
         return ImportReport(
             rows=self.rejected + sum(self.outcomes.values()),
             added=self.outcomes.get("added", 0),
@@ -154,7 +161,7 @@ def import_rosters(
     is finished by running it again. A dry run judges in the same way and writes nothing
     but `rejects`. With `bare` no folder of a file is told.
     """
-    tally = Tally()
+    tally = ImportCounter()
     with (
         sheets(files, mapped=mapped, bare=bare) as (opened, aside),
         closing(Staging()) as staging,
@@ -184,7 +191,9 @@ def import_rosters(
 Reader = EntryReader | ForeignReader
 
 
-def _readers(engine: Engine, opened: Sequence[Sheet], tally: Tally) -> list[Reader]:
+def _readers(
+    engine: Engine, opened: Sequence[ImportSheet], tally: ImportCounter
+) -> list[Reader]:
     """Return a reader for each sheet; refuse all where one has no addresses."""
     with reading(engine) as session:
         topics = topic_ids(session)
@@ -192,7 +201,9 @@ def _readers(engine: Engine, opened: Sequence[Sheet], tally: Tally) -> list[Read
     return [_reader(sheet, topics, tally) for sheet in opened]
 
 
-def _reader(sheet: Sheet, topics: Mapping[str, int], tally: Tally) -> Reader:
+def _reader(
+    sheet: ImportSheet, topics: Mapping[str, int], tally: ImportCounter
+) -> Reader:
     try:
         if sheet.layout.ours:
             return EntryReader(read_header(sheet.header.cells), topics)
@@ -209,22 +220,22 @@ def _shifted(progress: Progress, before: int, total: int) -> Callable[[int], Non
 
 def _entries(
     place: int,
-    sheet: Sheet,
+    sheet: ImportSheet,
     reader: Reader,
-    tally: Tally,
+    tally: ImportCounter,
     staging: Staging,
     passed: Callable[[int], None],
-) -> Iterator[tuple[int, Entry]]:
+) -> Iterator[tuple[int, ImportEntry]]:
     for row in sheet.rows(passed):
         try:
             yield row.line, reader.read(row)
         except WrongInput as problem:
             why = str(problem)
-            tally.reject(place, Problem(sheet.name, row.line, why))
+            tally.reject(place, RejectedRow(sheet.name, row.line, why))
             staging.reject(why, sheet.name, place, row.line, _by_column(sheet, row))
 
 
-def _by_column(sheet: Sheet, row: Row) -> dict[str, str]:
+def _by_column(sheet: ImportSheet, row: CsvRow) -> dict[str, str]:
     """Return a row's cells by the titles of their columns; what is over is numbered."""
     titles = [cell.strip(" \ufeff") for cell in sheet.header.cells]
     if not sheet.layout.has_header:
@@ -234,16 +245,18 @@ def _by_column(sheet: Sheet, row: Row) -> dict[str, str]:
     return found | {f"column {n}": cell for n, cell in over}
 
 
-def _settle(staging: Staging, opened: Sequence[Sheet], tally: Tally) -> None:
+def _settle(
+    staging: Staging, opened: Sequence[ImportSheet], tally: ImportCounter
+) -> None:
     for twin in staging.settle_twins():
         file, kept = opened[twin.file].name, opened[twin.kept_file].name
         elsewhere = f" of {kept}" if twin.kept_file != twin.file else ""
         why = f"the address is that of line {twin.kept_line}{elsewhere}, which counts"
-        tally.reject(twin.file, Problem(file, twin.line, why))
+        tally.reject(twin.file, RejectedRow(file, twin.line, why))
         staging.reject(why, file, twin.file, twin.line, _of_twin(opened, twin))
 
 
-def _of_twin(opened: Sequence[Sheet], twin: Twin) -> dict[str, str]:
+def _of_twin(opened: Sequence[ImportSheet], twin: DuplicateRow) -> dict[str, str]:
     """Return what is kept of a row that was read well, by the titles of its columns."""
     sheet = opened[twin.file]
     titles = [*sheet.header.cells] if sheet.layout.has_header else [*sheet.layout.names]

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from flashmail.errors import WrongInput
-from flashmail.import_export.files import Row, Source, examine, is_hint, rows
+from flashmail.import_export.files import CsvFile, CsvRow, examine, is_hint, rows
 from flashmail.import_export.formats import PLAIN
-from flashmail.import_export.mapping import NOTHING, Layout, Mapped, lay_out
+from flashmail.import_export.mapping import NOTHING, ColumnMapping, Mapped, lay_out
 
 #: Bytes of one member and of all, and how many a packed byte may become: a million
 #: readers are some 100 MB, and packing makes text as even as theirs ten times smaller.
@@ -102,18 +102,20 @@ def _printable(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ImportSheet:
     """A file of people under its header; `header` is that as it stands in the file."""
 
-    source: Source
-    header: Row
-    layout: Layout
+    source: CsvFile
+    header: CsvRow
+    layout: ColumnMapping
 
     @property
     def name(self) -> str:
         return self.source.name
 
-    def rows(self, passed: Callable[[int], None] = lambda done: None) -> Iterator[Row]:
+    def rows(
+        self, passed: Callable[[int], None] = lambda done: None
+    ) -> Iterator[CsvRow]:
         """Yield the rows below the header; tell `passed` how many bytes are read."""
         following = rows(self.source, passed)
         for row in following:
@@ -124,26 +126,26 @@ class Sheet:
         for row in following:
             yield from self._persons(row)
 
-    def _persons(self, row: Row) -> Iterator[Row]:
+    def _persons(self, row: CsvRow) -> Iterator[CsvRow]:
         if not self.layout.crowded:
             yield row
             return
         for cell in row.cells:
             if cell.strip():
-                yield Row(row.line, [cell], row.problem)
+                yield CsvRow(row.line, [cell], row.problem)
 
 
 @contextmanager
 def sheets(
     files: Sequence[Path], *, mapped: Mapped = NOTHING, bare: bool = False
-) -> Iterator[tuple[list[Sheet], list[str]]]:
+) -> Iterator[tuple[list[ImportSheet], list[str]]]:
     """Open files and what is in zips; yield the sheets, and what was left aside.
 
     With `bare` they are called by their names alone, wherever they lie.
     A file that cannot be read is refused, and then so are all.
     """
     with TemporaryDirectory(prefix="flashmail-") as folder:
-        opened: list[Sheet] = []
+        opened: list[ImportSheet] = []
         aside: list[str] = []
         for number, file in enumerate(map(Path, files)):
             called = file.name if bare else str(file)
@@ -160,7 +162,7 @@ def sheets(
 
 def _archived(
     file: Path, called: str, folder: Path, mapped: Mapped
-) -> tuple[list[Sheet], list[str]]:
+) -> tuple[list[ImportSheet], list[str]]:
     """Return the sheets of a zip that are lists of people, and notes on the others.
 
     Where some are a provider's exports, the others are that provider's business: lists
@@ -185,12 +187,14 @@ def _archived(
     return chosen, [f"{name}: left aside, as it is no list of readers" for name in left]
 
 
-def _sheet(source: Source, file: str, mapped: Mapped) -> Sheet:
+def _sheet(source: CsvFile, file: str, mapped: Mapped) -> ImportSheet:
     for row in rows(source, lambda done: None):
         if is_hint(row.cells):
             continue
         try:
-            return Sheet(source, row, lay_out(row.cells, file=file, mapped=mapped))
+            return ImportSheet(
+                source, row, lay_out(row.cells, file=file, mapped=mapped)
+            )
         except WrongInput as problem:
             raise WrongInput(f"{source.name}, line {row.line}: {problem}") from None
     raise WrongInput(f"{source.name}: this file is empty")
@@ -243,7 +247,7 @@ def preview(
         return tuple(_preview(sheet, rows) for sheet in opened)
 
 
-def _preview(sheet: Sheet, rows: int) -> Preview:
+def _preview(sheet: ImportSheet, rows: int) -> Preview:
     layout = sheet.layout
     stated = [cell.strip(" \ufeff") for cell in sheet.header.cells]
     titles = [

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from flashmail.import_export.rows import Entry
-from flashmail.model import LEFT
+from flashmail.import_export.rows import ImportEntry
+from flashmail.model import OPTED_OUT
 
 #: More than there are rows: it puts rows that say "left" before all others.
 _LATER = 1 << 40
@@ -20,7 +20,7 @@ _LATER = 1 << 40
 Staged = tuple[int, str, str, str, str, str, str, str, str]
 
 
-class Twin(NamedTuple):
+class DuplicateRow(NamedTuple):
     """A row whose address another row has, and that other row."""
 
     file: int
@@ -52,19 +52,19 @@ class Staging:
     def close(self) -> None:
         self._database.close()
 
-    def add(self, file: int, entries: Iterable[tuple[int, Entry]]) -> None:
+    def add(self, file: int, entries: Iterable[tuple[int, ImportEntry]]) -> None:
         """Keep entries of a file, each with its line."""
         self._database.executemany(
             "INSERT INTO entry VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             ((file, line, *entry) for line, entry in entries),
         )
 
-    def settle_twins(self) -> Iterator[Twin]:
+    def settle_twins(self) -> Iterator[DuplicateRow]:
         """Keep one row of each address, and yield the others, which are dropped.
 
         The first row stays, unless another says that the person left.
         """
-        left = ", ".join(f"'{status.value}'" for status in sorted(LEFT))
+        left = ", ".join(f"'{status.value}'" for status in sorted(OPTED_OUT))
         self._database.executescript(
             f"""
             CREATE INDEX entry_key ON entry (key);
@@ -82,7 +82,7 @@ class Staging:
             " JOIN entry AS a ON a.n = twin.n JOIN entry AS b ON b.n = twin.kept"
             " ORDER BY a.n"
         )
-        yield from (Twin(*row) for row in others)
+        yield from (DuplicateRow(*row) for row in others)
         self._database.execute("DELETE FROM entry WHERE n IN (SELECT n FROM twin)")
 
     def reject(

@@ -49,8 +49,8 @@ class Compiled:
             *lay_out_html(message.html),
             END,
         ]
-        self._mail = _Form(laid)
-        self._sender = _Form(_envelope(message.envelope_sender))
+        self._mail = _Template(laid)
+        self._sender = _Template(_envelope(message.envelope_sender))
         if message.envelope_sender:
             mailbox(self.envelope_sender(dict.fromkeys(TOKENS, NO_TOKEN)).decode())
 
@@ -74,7 +74,7 @@ class Compiled:
         return self._sender.fill(values, b"")
 
 
-class _Form:
+class _Template:
     """Bytes and slots in turn."""
 
     def __init__(self, laid: Iterable[Piece]) -> None:

@@ -64,13 +64,13 @@ def _encode(value: str) -> bytes:
     if len(octets) <= SHORT:
         encoded = b2a_qp(octets)
         return b"=2E" + encoded[1:] if encoded[:1] == b"." else encoded
-    lines = _Lines()
+    lines = _EncodedLines()
     lines.add(octets, ends_line=True)
     return lines.static
 
 
 def _lay_out(text: str, write: Callable[[str], bytes]) -> list[Piece]:
-    lines = _Lines()
+    lines = _EncodedLines()
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text)):
         if number:
             lines.end()
@@ -78,7 +78,7 @@ def _lay_out(text: str, write: Callable[[str], bytes]) -> list[Piece]:
     return lines.pieces()
 
 
-def _lay_out_line(lines: "_Lines", line: list[str | Slot]) -> None:
+def _lay_out_line(lines: "_EncodedLines", line: list[str | Slot]) -> None:
     """Place one line; every second piece of it is a slot."""
     for index, piece in enumerate(line):
         last = index == len(line) - 1
@@ -94,7 +94,7 @@ def _lay_out_line(lines: "_Lines", line: list[str | Slot]) -> None:
 def _picture(form: str) -> Slot:
     """Return the slot of a pixel: its html laid out once around the token's line."""
     before, _, after = form.partition(HERE)
-    around = [_Lines(), _Lines()]
+    around = [_EncodedLines(), _EncodedLines()]
     for lines, html in zip(around, (before, after), strict=True):
         lines.add(html.encode(), ends_line=True)
     first, last = (lines.static for lines in around)
@@ -107,7 +107,7 @@ def _picture(form: str) -> Slot:
     return Slot(PIXEL, "", write)
 
 
-class _Lines:
+class _EncodedLines:
     """Lines in the making; `static` is what was written since the last slot."""
 
     def __init__(self) -> None:

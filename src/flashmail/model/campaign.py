@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ColumnElement, Index, Integer, LargeBinary, or_
 from sqlmodel import Field, SQLModel, col
 
 from flashmail.model.subscriber import Frequency
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
 class CampaignStatus(StrEnum):
@@ -31,7 +31,7 @@ class Priority(IntEnum):
     URGENT = 1
 
 
-class Amends(StrEnum):
+class AmendmentKind(StrEnum):
     """What a campaign is to the one that it corrects, and so to whom it goes."""
 
     REST = "rest"  # the mended brief, to those who did not get the first
@@ -48,7 +48,7 @@ class StoredBrief(SQLModel, table=True):
     title: str
     date: str
     markdown: str
-    digest: str = Field(unique=True)
+    content_hash: str = Field(unique=True)
     created_at: datetime
     embargo_until: datetime | None = None  # nobody outside sees it before
 
@@ -63,8 +63,8 @@ class Campaign(SQLModel, table=True):
     """What was approved, kept as it was approved.
 
     `audience` is the segment as JSON (see `audience.segment`), `headers` a list of
-    [name, value]; `message_digest` is the SHA-256 of the message, the links and the
-    segment; `approved_digest` is what the approver saw, and must equal it.
+    [name, value]; `content_hash` is the SHA-256 of the message, the links and the
+    segment; `approved_hash` is what the approver saw, and must equal it.
 
     `amendment` is what one that corrects another tells its readers of it: what was put
     right, or why it is taken back.
@@ -75,42 +75,46 @@ class Campaign(SQLModel, table=True):
 
     # All that they are listed by: a row has its mail in it, and is long to read.
     __table_args__ = (
-        Index("ix_campaign_listed", "status", "send_at", "addressed", "subject"),
+        Index("ix_campaign_listed", "status", "send_at", "recipient_count", "subject"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     brief_id: int | None = Field(default=None, foreign_key="brief.id")
-    draft_id: int | None = Field(default=None, foreign_key="brief_draft.id", index=True)
-    draft_revision: int = 0  # the form of the draft that it was made of
-    corrects: int | None = Field(default=None, foreign_key="campaign.id", index=True)
-    amends: Amends | None = Field(default=None, sa_type=Word(Amends))
-    amendment: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    draft_id: int | None = Field(default=None, foreign_key="draft.id", index=True)
+    draft_version: int = 0  # the form of the draft that it was made of
+    amends_id: int | None = Field(default=None, foreign_key="campaign.id", index=True)
+    amendment_kind: AmendmentKind | None = Field(
+        default=None, sa_type=EnumText(AmendmentKind)
+    )
+    amendment_text: str = Field(default="", sa_column_kwargs={"server_default": ""})
     template: str
     status: CampaignStatus = Field(
-        default=CampaignStatus.DRAFT, sa_type=Word(CampaignStatus), index=True
+        default=CampaignStatus.DRAFT, sa_type=EnumText(CampaignStatus), index=True
     )
     priority: Priority = Field(default=Priority.NORMAL, sa_type=Integer)
     audience: dict[str, Any] = Field(sa_type=JSON)
     frequency: Frequency = Field(
-        default=Frequency.INSTANT, sa_type=Word(Frequency)
+        default=Frequency.INSTANT, sa_type=EnumText(Frequency)
     )  # whom a digest is for; a single brief goes to those who read at once
-    planned: bool = False  # to those to whom its briefs are owed, see Owed
+    is_digest: bool = False  # to those to whom its briefs are owed, see Owed
     topics: list[str] = Field(sa_type=JSON)
     subject: str
     html: str
     text: str
     headers: list[list[str]] = Field(sa_type=JSON)
     envelope_sender: str
-    message_digest: str
+    content_hash: str
     created_at: datetime
     created_by: str = ""
     approved_by: str = ""
     approved_at: datetime | None = None
-    approved_digest: str = ""
-    rehearsal_id: int | None = None  # whom the approval is bound to, besides the rule
+    approved_hash: str = ""
+    dry_run_id: int | None = None  # whom the approval is bound to, besides the rule
     send_at: datetime | None = None
     started_at: datetime | None = None
-    addressed: int = 0  # how many deliveries it began with, to hold the rows against
+    recipient_count: int = (
+        0  # how many deliveries it began with, to hold the rows against
+    )
     finished_at: datetime | None = None
     note: str = ""  # why it is paused or missed, for people
 
@@ -139,48 +143,50 @@ class LinkCheck(SQLModel, table=True):
 
     url: str = Field(primary_key=True)
     state: LinkState = Field(
-        default=LinkState.ASKED, sa_type=Word(LinkState), index=True
+        default=LinkState.ASKED, sa_type=EnumText(LinkState), index=True
     )
     note: str = ""
     asked_at: datetime
     checked_at: datetime | None = None
 
 
-class LoneApproval(SQLModel, table=True):
+class SelfApproval(SQLModel, table=True):
     """An approval of one's own campaign, until somebody else has looked at it."""
 
-    __tablename__ = "lone_approval"
+    __tablename__ = "self_approval"
 
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int = Field(foreign_key="campaign.id", index=True)
-    who: str
+    approved_by: str
     reason: str
     at: datetime
     reviewed_by: str = ""
     reviewed_at: datetime | None = Field(default=None, index=True)
 
 
-class Rehearsal(SQLModel, table=True):
+class DryRun(SQLModel, table=True):
     """What a rehearsal found, and so what an approver has seen.
 
-    `content_digest` is the campaign's `message_digest` at that time, `audience_digest`
+    `content_hash` is the campaign's `content_hash` at that time, `audience_hash`
     the SHA-256 of whom it meant, kept in `crowd` (see `campaigns.audience`).
     `left_out` and `refused` count people by the reason; `sizes` are the smallest and
     the largest mail in bytes. `usual` is how many such campaigns had lately, None for
     the first one.
     """
 
+    __tablename__ = "dry_run"
+
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int = Field(foreign_key="campaign.id", index=True)
     at: datetime
-    who: str
-    content_digest: str
-    audience_digest: str
-    meant: int
-    crowd: bytes = Field(sa_type=LargeBinary)
-    left_out: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    requested_by: str
+    content_hash: str
+    audience_hash: str
+    audience_size: int
+    audience_ids: bytes = Field(sa_type=LargeBinary)
+    excluded: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     refused: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    sizes: list[int] = Field(default_factory=list, sa_type=JSON)
-    usual: int | None = None
+    mail_sizes: list[int] = Field(default_factory=list, sa_type=JSON)
+    usual_size: int | None = None
     subject: str
     text: str

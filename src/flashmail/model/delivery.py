@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
 class DeliveryState(StrEnum):
@@ -25,7 +25,9 @@ class DeliveryState(StrEnum):
 
 
 #: States in which something is still to be done.
-OPEN = frozenset({DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ARMED})
+UNFINISHED = frozenset(
+    {DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ARMED}
+)
 
 
 class Delivery(SQLModel, table=True):
@@ -41,12 +43,12 @@ class Delivery(SQLModel, table=True):
     campaign_id: int = Field(primary_key=True)
     subscriber_id: int = Field(primary_key=True)
     state: DeliveryState = Field(
-        default=DeliveryState.QUEUED, sa_type=Word(DeliveryState)
+        default=DeliveryState.QUEUED, sa_type=EnumText(DeliveryState)
     )
     attempts: int = 0
     reason: str = ""
     retryable: bool = False  # it failed, but not because of the address
-    at: datetime  # when it came into this state
+    state_since: datetime  # when it came into this state
 
 
 class BatchState(StrEnum):
@@ -68,12 +70,12 @@ class Batch(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int = Field(foreign_key="campaign.id")
-    first: int
-    last: int
-    state: BatchState = Field(default=BatchState.OPEN, sa_type=Word(BatchState))
+    first_id: int
+    last_id: int
+    state: BatchState = Field(default=BatchState.OPEN, sa_type=EnumText(BatchState))
     ready_at: datetime
     worker: str = ""
-    journal: bool = False  # whom it armed stands in the worker's journal
+    marks_in_journal: bool = False  # whom it armed stands in the worker's journal
     lease_until: datetime | None = None
     fence: int = 0
 
@@ -91,12 +93,14 @@ class Instance(SQLModel, table=True):
     claims: int = 0
 
 
-class Pace(SQLModel, table=True):
+class RateLimit(SQLModel, table=True):
     """A row for each limit, shared by all workers.
 
     Who wants to send n mails at r a second takes the next n/r seconds for itself by
-    moving `taken_until` on; see `delivery.rate_limit`.
+    moving `reserved_until` on; see `delivery.rate_limit`.
     """
 
+    __tablename__ = "rate_limit"
+
     name: str = Field(primary_key=True)
-    taken_until: datetime
+    reserved_until: datetime

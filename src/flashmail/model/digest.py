@@ -8,10 +8,10 @@ from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from flashmail.model.subscriber import Frequency
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
-class Path(StrEnum):
+class Timing(StrEnum):
     """By which way a brief reaches somebody. Each pair has exactly one."""
 
     AT_ONCE = "at once"
@@ -22,15 +22,15 @@ class Path(StrEnum):
     NONE = "none"
 
 
-class OwedState(StrEnum):
+class DigestItemState(StrEnum):
     """What came of it."""
 
     WAITING = "waiting"
     BUNDLED = "bundled"  # in a campaign of its own; its delivery tells the rest
-    LEFT_OUT = "left out"  # with the reason
+    DROPPED = "left out"  # with the reason
 
 
-class LeftOut(StrEnum):
+class DropReason(StrEnum):
     """Why a brief that was owed does not come."""
 
     PAUSED = "paused"
@@ -40,31 +40,35 @@ class LeftOut(StrEnum):
     WITHDRAWN = "withdrawn"  # the campaign was cancelled, or the brief taken back
 
 
-class Owed(SQLModel, table=True):
+class DigestItem(SQLModel, table=True):
     """A campaign's brief to somebody who does not get it at once.
 
-    Who gets it at once has a Delivery of the same campaign instead: a pair has one of
-    the two, never both. `topic_id` is the topic followed that brought it, 0 where none
-    did; `bundle_id` the campaign that took it to the reader. As with deliveries there
-    are no foreign keys.
+    A subscriber who gets the brief at once has a Delivery of the same campaign instead:
+    a pair has one of the two, never both. `topic_id` is the topic followed that brought
+    it, 0 where none did; `digest_campaign_id` is the campaign that took it to the
+    subscriber. As with deliveries there are no foreign keys.
     """
 
+    __tablename__ = "digest_item"
+
     __table_args__ = (
-        Index("ix_owed_occurrence", "occurrence_id", "state"),
-        Index("ix_owed_reader", "subscriber_id"),
-        Index("ix_owed_bundle", "bundle_id"),
+        Index("ix_digest_item_edition", "edition_id", "state"),
+        Index("ix_digest_item_subscriber", "subscriber_id"),
+        Index("ix_digest_item_campaign", "digest_campaign_id"),
         {"sqlite_with_rowid": False},
     )
 
     campaign_id: int = Field(primary_key=True)
     subscriber_id: int = Field(primary_key=True)
-    path: Path = Field(sa_type=Word(Path))
+    timing: Timing = Field(sa_type=EnumText(Timing))
     topic_id: int = 0
-    state: OwedState = Field(default=OwedState.WAITING, sa_type=Word(OwedState))
-    reason: LeftOut | None = Field(default=None, sa_type=Word(LeftOut))
-    occurrence_id: int | None = None
-    bundle_id: int | None = None
-    at: datetime  # when it came into this state
+    state: DigestItemState = Field(
+        default=DigestItemState.WAITING, sa_type=EnumText(DigestItemState)
+    )
+    reason: DropReason | None = Field(default=None, sa_type=EnumText(DropReason))
+    edition_id: int | None = None
+    digest_campaign_id: int | None = None
+    state_since: datetime  # when it came into this state
 
 
 class Schedule(SQLModel, table=True):
@@ -82,14 +86,14 @@ class Schedule(SQLModel, table=True):
     at: str
     time_zone: str
     audience: dict[str, Any] = Field(sa_type=JSON)
-    frequency: Frequency = Field(sa_type=Word(Frequency))
+    frequency: Frequency = Field(sa_type=EnumText(Frequency))
     template: str = "digest"
     active: bool = True
     approved_by: str
     created_at: datetime
 
 
-class OccurrenceStatus(StrEnum):
+class EditionStatus(StrEnum):
     """What became of one time at which mail is due."""
 
     WAITING = "waiting"
@@ -98,7 +102,7 @@ class OccurrenceStatus(StrEnum):
     MISSED = "missed"
 
 
-class Occurrence(SQLModel, table=True):
+class Edition(SQLModel, table=True):
     """One moment at which what is owed to the readers of a time zone goes out.
 
     Its key makes sure that each happens once at most. `path` is daily, weekly or held;
@@ -106,17 +110,19 @@ class Occurrence(SQLModel, table=True):
     quiet hours that end then. `schedule_id` is 0 where flashmail's own hours apply.
     """
 
+    __tablename__ = "edition"
+
     __table_args__ = (
-        UniqueConstraint("path", "schedule_id", "zone", "quiet", "at"),
-        Index("ix_occurrence_due", "status", "at"),
+        UniqueConstraint("timing", "schedule_id", "zone", "quiet_hours", "at"),
+        Index("ix_edition_due", "status", "at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    path: Path = Field(sa_type=Word(Path))
+    timing: Timing = Field(sa_type=EnumText(Timing))
     schedule_id: int = 0
     zone: str = ""
-    quiet: str = ""
+    quiet_hours: str = ""
     at: datetime
-    status: OccurrenceStatus = Field(
-        default=OccurrenceStatus.WAITING, sa_type=Word(OccurrenceStatus)
+    status: EditionStatus = Field(
+        default=EditionStatus.WAITING, sa_type=EnumText(EditionStatus)
     )

@@ -7,7 +7,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 
-class BriefDraft(SQLModel, table=True):
+class Draft(SQLModel, table=True):
     """A brief that editors work on, in the Markdown form that flashmail writes.
 
     `revision` is the number of the form it has now: who saves names the one that was on
@@ -18,15 +18,15 @@ class BriefDraft(SQLModel, table=True):
     looked at them.
     """
 
-    __tablename__ = "brief_draft"
+    __tablename__ = "draft"
 
     id: int | None = Field(default=None, primary_key=True)
     title: str
     markdown: str
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
-    revision: int = 1
+    version: int = 1
     embargo_until: datetime | None = None
-    doubts: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    warnings: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     created_at: datetime
     created_by: str
     changed_at: datetime = Field(index=True)
@@ -34,7 +34,7 @@ class BriefDraft(SQLModel, table=True):
     discarded_at: datetime | None = None
 
 
-class BriefRevision(SQLModel, table=True):
+class DraftVersion(SQLModel, table=True):
     """One form that a draft had.
 
     `origin` says how it came about, `screen` on which page somebody wrote it: who goes
@@ -43,16 +43,16 @@ class BriefRevision(SQLModel, table=True):
     added, except that of what is saved while typing one in five minutes is kept.
     """
 
-    __tablename__ = "brief_revision"
+    __tablename__ = "draft_version"
 
-    draft_id: int = Field(foreign_key="brief_draft.id", primary_key=True)
+    draft_id: int = Field(foreign_key="draft.id", primary_key=True)
     number: int = Field(primary_key=True)
     markdown: str
     at: datetime
-    who: str
+    saved_by: str
     origin: str = "saved"
-    screen: str = ""
-    aside: bool = False
+    editor_tab: str = ""
+    conflicting: bool = False
 
 
 class QuoteApproval(SQLModel, table=True):
@@ -64,8 +64,8 @@ class QuoteApproval(SQLModel, table=True):
 
     __tablename__ = "quote_approval"
 
-    draft_id: int = Field(foreign_key="brief_draft.id", primary_key=True)
-    digest: str = Field(primary_key=True, index=True)
+    draft_id: int = Field(foreign_key="draft.id", primary_key=True)
+    quote_hash: str = Field(primary_key=True, index=True)
     approved_by: str  # who said it is right: the person quoted, or for them
     noted_by: str  # the member of staff who wrote that down
     at: datetime

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
 class EventKind(StrEnum):
@@ -59,21 +59,21 @@ class Event(SQLModel, table=True):
     key: str = Field(primary_key=True)
     campaign_id: int
     subscriber_id: int
-    kind: EventKind = Field(sa_type=Word(EventKind))
+    kind: EventKind = Field(sa_type=EnumText(EventKind))
     at: datetime
     recorded_at: datetime
     link: int | None = None
     detail: str = ""
-    actor: Actor = Field(default=Actor.UNKNOWN, sa_type=Word(Actor))
+    actor: Actor = Field(default=Actor.UNKNOWN, sa_type=EnumText(Actor))
     actor_reason: str = ""
-    after: float | None = None
-    agent: str = ""
+    seconds_after_delivery: float | None = None
+    user_agent: str = ""
     network: str = ""
-    flagged: bool = False
+    provider_says_machine: bool = False
 
 
 #: In place of a link's number: all of a campaign's links together, or an opening.
-ALL = -1
+ALL_LINKS = -1
 
 
 class EngagementTotal(SQLModel, table=True):
@@ -86,9 +86,9 @@ class EngagementTotal(SQLModel, table=True):
     __tablename__ = "engagement_total"
 
     campaign_id: int = Field(primary_key=True)
-    kind: EventKind = Field(primary_key=True, sa_type=Word(EventKind))
+    kind: EventKind = Field(primary_key=True, sa_type=EnumText(EventKind))
     link: int = Field(primary_key=True)
-    actor: Actor = Field(primary_key=True, sa_type=Word(Actor))
+    actor: Actor = Field(primary_key=True, sa_type=EnumText(Actor))
     people: int = 0
     times: int = 0
 
@@ -108,7 +108,7 @@ class CampaignFigures(SQLModel, table=True):
     seconds: float
 
 
-class Crowd(StrEnum):
+class HeadcountKind(StrEnum):
     """What people were counted by."""
 
     STATUS = "status"
@@ -123,7 +123,7 @@ class Headcount(SQLModel, table=True):
     """
 
     day: date = Field(primary_key=True)
-    crowd: Crowd = Field(primary_key=True, sa_type=Word(Crowd))
+    kind: HeadcountKind = Field(primary_key=True, sa_type=EnumText(HeadcountKind))
     name: str = Field(primary_key=True)
     people: int
     counted_at: datetime

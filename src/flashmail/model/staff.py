@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
 class AuditEntry(SQLModel, table=True):
@@ -19,7 +19,7 @@ class AuditEntry(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime
-    who: str
+    done_by: str
     action: str
     subject: str
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
@@ -45,8 +45,9 @@ class Role(StrEnum):
 class Staff(SQLModel, table=True):
     """Somebody who may sign in.
 
-    `topics` limits an editor to what is on these topics; empty is no limit. `daily_cap`
-    is to how many people they may let mail go within a day; None is no limit.
+    `topics` limits an editor to what is on these topics; empty is no limit.
+    `daily_send_limit` is to how many people they may let mail go within a day; None is
+    no limit.
     `totp_secret` is base32 (RFC 6238), empty without a second factor; `totp_step` is
     the step of the last code that was used, as none may be used twice. `recovery`
     holds SHA-256 digests of codes that replace it once each.
@@ -55,7 +56,7 @@ class Staff(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str
     key: str = Field(unique=True)  # the address, in the form in which it is compared
-    role: Role = Field(sa_type=Word(Role))
+    role: Role = Field(sa_type=EnumText(Role))
     topics: list[str] = Field(default_factory=list, sa_type=JSON)
     password_hash: str
     totp_secret: str = ""
@@ -63,7 +64,7 @@ class Staff(SQLModel, table=True):
     totp_step: int = 0
     recovery: list[str] = Field(default_factory=list, sa_type=JSON)
     active: bool = True
-    daily_cap: int | None = None
+    daily_send_limit: int | None = None
     created_at: datetime
 
 
@@ -72,7 +73,7 @@ class SignIn(SQLModel, table=True):
 
     __tablename__ = "sign_in"
 
-    digest: str = Field(primary_key=True)
+    token_hash: str = Field(primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     begun_at: datetime
 

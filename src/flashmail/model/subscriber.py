@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Computed, Index, text
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import PLAIN_TEXT, Word
+from flashmail.model.types import PLAIN_TEXT, EnumText
 
 
 class SubscriberStatus(StrEnum):
@@ -22,7 +22,7 @@ class SubscriberStatus(StrEnum):
 
 
 #: Ways of having left. Nobody comes back from these by an import.
-LEFT = frozenset(
+OPTED_OUT = frozenset(
     {
         SubscriberStatus.UNSUBSCRIBED,
         SubscriberStatus.BOUNCED,
@@ -71,7 +71,7 @@ class Subscriber(SQLModel, table=True):
         ),
     )
     status: SubscriberStatus = Field(
-        default=SubscriberStatus.ACTIVE, sa_type=Word(SubscriberStatus)
+        default=SubscriberStatus.ACTIVE, sa_type=EnumText(SubscriberStatus)
     )
     time_zone: str = ""
     language: str = ""
@@ -102,7 +102,7 @@ class Subscription(SQLModel, table=True):
     topic_id: int = Field(foreign_key="topic.id", primary_key=True)
     frequency: Frequency = Field(
         default=Frequency.INSTANT,
-        sa_type=Word(Frequency),
+        sa_type=EnumText(Frequency),
         sa_column_kwargs={"server_default": text("'instant'")},
     )
 
@@ -113,7 +113,7 @@ class Suppression(SQLModel, table=True):
     __table_args__ = (Index("ix_suppression_reason", "reason", "key"),)
 
     key: str = Field(primary_key=True, sa_type=PLAIN_TEXT)
-    reason: SubscriberStatus = Field(sa_type=Word(SubscriberStatus))
+    reason: SubscriberStatus = Field(sa_type=EnumText(SubscriberStatus))
     since: datetime
     detail: str = ""
 
@@ -137,7 +137,7 @@ class Consent(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     subscriber_id: int = Field(index=True)
-    kind: ConsentKind = Field(sa_type=Word(ConsentKind))
+    kind: ConsentKind = Field(sa_type=EnumText(ConsentKind))
     at: datetime
     wording: str
     source: str
@@ -146,54 +146,58 @@ class Consent(SQLModel, table=True):
 
 
 #: The source of a request that we ourselves make for an old address: the way back.
-WAY_BACK = "way back"
+UNDO_REQUEST = "way back"
 
 
-class KnockState(StrEnum):
+class RequestState(StrEnum):
     """How far it has come."""
 
-    ASKED = "asked"
+    PENDING = "asked"
     MAILED = "mailed"  # a confirmation was written to the address
     REFUSED = "refused"  # nothing was mailed; whoever asked is told nothing else
     CONFIRMED = "confirmed"
     WELCOMED = "welcomed"
-    NEVER = "never"  # the address asked never to be mailed
+    BLOCKED = "never"  # the address asked never to be mailed
 
 
-class Knock(SQLModel, table=True):
+class SubscriptionRequest(SQLModel, table=True):
     """Nothing of it holds before the address itself has confirmed it.
 
     `subscriber_id` is who wants to move to the address; of who wants to be let in it is
     None until they are. `topics` are the chosen frequencies by topic number.
     """
 
-    __table_args__ = (Index("ix_knock_key", "key", "at"),)
+    __tablename__ = "subscription_request"
+
+    __table_args__ = (Index("ix_subscription_request_key", "key", "created_at"),)
 
     id: int | None = Field(default=None, primary_key=True)
     address: str
     key: str
     subscriber_id: int | None = Field(default=None, index=True)
-    moves: bool = False
+    changes_address: bool = False
     topics: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     language: str = ""
-    state: KnockState = Field(
-        default=KnockState.ASKED, sa_type=Word(KnockState), index=True
+    state: RequestState = Field(
+        default=RequestState.PENDING, sa_type=EnumText(RequestState), index=True
     )
     reason: str = ""
     network: str = ""
     source: str = ""
-    wording: str = ""
-    at: datetime
+    form_version: str = ""
+    created_at: datetime
     mailed_at: datetime | None = None
 
 
-class Farewell(SQLModel, table=True):
+class UnsubscribeFeedback(SQLModel, table=True):
     """Why somebody left, as far as they liked to say. It does not say who."""
+
+    __tablename__ = "unsubscribe_feedback"
 
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: int
     reason: str
-    words: str = ""
+    comment: str = ""
     day: str  # not the moment, which would tell whose it is
 
 
@@ -204,23 +208,25 @@ class Salt(SQLModel, table=True):
     value: str
 
 
-class Rhythm(SQLModel, table=True):
+class DeliveryPreferences(SQLModel, table=True):
     """Only who asked for something has a row, so that the others cost nothing.
 
     `quiet` are hours of the day in the subscriber's time zone, as in `22:00-07:00`;
     empty is none. `cap` is how many briefs may come at once within 24 hours. Urgent
-    briefs keep to all that, unless `urgent_anyway` lets them through; nothing comes
+    briefs keep to all that, unless `urgent_overrides` lets them through; nothing comes
     before `paused_until`.
     """
 
+    __tablename__ = "delivery_preferences"
+
     subscriber_id: int = Field(foreign_key="subscriber.id", primary_key=True)
     paused_until: datetime | None = None
-    quiet: str = ""
-    cap: int | None = None
-    urgent_anyway: bool = False
+    quiet_hours: str = ""
+    daily_limit: int | None = None
+    urgent_overrides: bool = False
 
 
-class StoredSegment(SQLModel, table=True):
+class SavedSegment(SQLModel, table=True):
     """A segment that staff made by clicks.
 
     `key` is its name as it is compared; no two are called alike, nor like one of the

@@ -7,15 +7,17 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 
-class Duty(SQLModel, table=True):
+class LeaderLease(SQLModel, table=True):
     """Whoever holds it renews it in time; when it is not, another process takes it."""
+
+    __tablename__ = "leader_lease"
 
     name: str = Field(primary_key=True)
     holder: str
-    until: datetime
+    expires_at: datetime
 
 
 class TaskStatus(StrEnum):
@@ -36,8 +38,8 @@ class Task(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     title: str
-    who: str
-    status: TaskStatus = Field(default=TaskStatus.RUNNING, sa_type=Word(TaskStatus))
+    started_by: str
+    status: TaskStatus = Field(default=TaskStatus.RUNNING, sa_type=EnumText(TaskStatus))
     done: int = 0
     total: int = 0
     note: str = ""

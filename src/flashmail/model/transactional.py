@@ -5,13 +5,13 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
-from flashmail.model.types import Word
+from flashmail.model.types import EnumText
 
 #: Who asked for a letter to an address that a reader moved away from.
 MOVE = "a move"
 
 
-class LetterState(StrEnum):
+class TransactionalState(StrEnum):
     """How far a letter has come."""
 
     QUEUED = "queued"
@@ -20,20 +20,24 @@ class LetterState(StrEnum):
     FAILED = "failed"
 
 
-class Letter(SQLModel, table=True):
+class TransactionalMail(SQLModel, table=True):
     """Something staff have to know, or a campaign as a test.
 
     With a `campaign_id` it is that campaign's mail as `address` would get it, and has
     no text of its own.
     """
 
+    __tablename__ = "transactional_mail"
+
     id: int | None = Field(default=None, primary_key=True)
     address: str = Field(index=True)
     campaign_id: int | None = Field(default=None, foreign_key="campaign.id", index=True)
     subject: str = ""
     text: str = ""
-    state: LetterState = Field(
-        default=LetterState.QUEUED, sa_type=Word(LetterState), index=True
+    state: TransactionalState = Field(
+        default=TransactionalState.QUEUED,
+        sa_type=EnumText(TransactionalState),
+        index=True,
     )
     reason: str = ""
     asked_by: str

@@ -24,7 +24,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 PLAIN_TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 
-class Word(TypeDecorator[StrEnum]):
+class EnumText(TypeDecorator[StrEnum]):
     """A word out of a StrEnum, kept as it is spelled and checked both ways.
 
     A database's own enumeration type would need a migration for each new word, and
@@ -45,7 +45,7 @@ class Word(TypeDecorator[StrEnum]):
         return None if value is None else self.words(value)
 
 
-class Numbers(TypeDecorator[Sequence[int]]):
+class IntArray(TypeDecorator[Sequence[int]]):
     """Many whole numbers in one parameter."""
 
     impl = String
@@ -61,7 +61,7 @@ class Numbers(TypeDecorator[Sequence[int]]):
         return list(value) if dialect.name == "postgresql" else str(list(value))
 
 
-class among(FunctionElement[bool]):
+class in_array(FunctionElement[bool]):
     """The condition that a column is one of the numbers in a parameter.
 
     Unlike IN, its SQL is the same for any count of them, so a statement is compiled
@@ -75,22 +75,22 @@ class among(FunctionElement[bool]):
         self, column: Any, name: str | None, numbers: Sequence[int] | None = None
     ) -> None:
         given: dict[str, Any] = {} if numbers is None else {"value": numbers}
-        super().__init__(column, bindparam(name, type_=Numbers(), **given))
+        super().__init__(column, bindparam(name, type_=IntArray(), **given))
 
 
-@compiles(among, "postgresql")
-def _among_on_postgresql(element: among, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(in_array, "postgresql")
+def _among_on_postgresql(element: in_array, compiler: SQLCompiler, **how: Any) -> str:
     column, numbers = _both(element, compiler, how)
     return f"{column} = ANY ({numbers})"
 
 
-@compiles(among)
-def _among(element: among, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(in_array)
+def _in_array(element: in_array, compiler: SQLCompiler, **how: Any) -> str:
     column, numbers = _both(element, compiler, how)
     return f"{column} IN (SELECT CAST(value AS INTEGER) FROM json_each({numbers}))"
 
 
-class whole(FunctionElement[str]):
+class rows_as_json(FunctionElement[str]):
     """All rows of a query at once, as JSON: a list of lists; null for no rows.
 
     Drivers let other threads go on between any two rows. With thousands of rows that
@@ -101,14 +101,16 @@ class whole(FunctionElement[str]):
     inherit_cache = True
 
 
-@compiles(whole, "postgresql")
-def _whole_on_postgresql(element: whole, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(rows_as_json, "postgresql")
+def _whole_on_postgresql(
+    element: rows_as_json, compiler: SQLCompiler, **how: Any
+) -> str:
     columns = ", ".join(compiler.process(each, **how) for each in element.clauses)
     return f"CAST(json_agg(json_build_array({columns})) AS TEXT)"
 
 
-@compiles(whole)
-def _whole(element: whole, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(rows_as_json)
+def _rows_as_json(element: rows_as_json, compiler: SQLCompiler, **how: Any) -> str:
     columns = ", ".join(
         _as_json(compiler.process(each, **how), each.type) for each in element.clauses
     )
@@ -124,6 +126,6 @@ def _as_json(column: str, kind: TypeEngine[Any]) -> str:
     return column
 
 
-def _both(element: among, compiler: SQLCompiler, how: dict[str, Any]) -> list[str]:
+def _both(element: in_array, compiler: SQLCompiler, how: dict[str, Any]) -> list[str]:
     clauses: Sequence[ColumnElement[Any]] = list(element.clauses)
     return [compiler.process(each, **how) for each in clauses]

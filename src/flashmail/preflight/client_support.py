@@ -88,7 +88,7 @@ def features() -> dict[str, Any]:
 
 def used(html: str) -> Iterator[str]:
     """Yield the key of everything that a mail makes use of."""
-    page = _Page(html)
+    page = _FeatureScanner(html)
     yield from page.keys
     for sheet in page.sheets:
         plain = contrast.COMMENT.sub("", sheet)
@@ -110,7 +110,7 @@ def _declared(values: dict[str, str]) -> Iterator[str]:
         yield from (f"u:{each}" for each in UNIT.findall(plain))
 
 
-class _Page(HTMLParser):
+class _FeatureScanner(HTMLParser):
     """Finds elements, pictures and styles."""
 
     def __init__(self, html: str) -> None:

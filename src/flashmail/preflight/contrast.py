@@ -139,7 +139,7 @@ def contrast_findings(facts: Facts, document: Document) -> Iterator[Finding]:
     night = [rule for rule in sheet if AT_NIGHT.search(rule.media)]
     for when, meant in (("by day", plain), ("at night", [*plain, *night])):
         if when == "by day" or night:
-            for words, ratio, least in _Reader(facts.page, meant).faint[:MOST]:
+            for words, ratio, least in _ContrastScanner(facts.page, meant).faint[:MOST]:
                 message = (
                     f"{when} “{words[:40]}” has a contrast of {ratio:.1f}, {least} is"
                     " the least that can be read by all: change one of its colours"
@@ -197,7 +197,7 @@ class _Sheets(HTMLParser):
             self.found.append(data)
 
 
-class _Reader(HTMLParser):
+class _ContrastScanner(HTMLParser):
     """Reads a page and notes what is faint: words, their contrast, and the least."""
 
     def __init__(self, html: str, rules: Sequence[Rule]) -> None:

@@ -1,8 +1,8 @@
 """Rendering: a brief and a template become a message."""
 
 from flashmail.errors import RenderError
-from flashmail.findings import Flaw
+from flashmail.findings import TemplateProblem
 from flashmail.rendering.render import Rendered, Site
 from flashmail.rendering.renderer import Renderer
 
-__all__ = ["Flaw", "RenderError", "Rendered", "Renderer", "Site"]
+__all__ = ["RenderError", "Rendered", "Renderer", "Site", "TemplateProblem"]

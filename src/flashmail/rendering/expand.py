@@ -13,7 +13,7 @@ from flashmail.errors import RenderError
 from flashmail.message import MARK, mark
 from flashmail.rendering.jinja_sandbox import Sandbox, tidied
 from flashmail.rendering.mjml import MjmlError, compile_mjml
-from flashmail.rendering.process import Job, Pages
+from flashmail.rendering.process import Job, RenderedPages
 from flashmail.rendering.template_files import (
     FIELDS,
     MJML,
@@ -77,7 +77,7 @@ WITHOUT_SAFE = (
 )
 
 
-def expand(job: Job) -> Pages:
+def expand(job: Job) -> RenderedPages:
     """Fill in a job's templates and compile them; raise RenderError with file, line."""
     calls: list[list[str]] = []
     field = _field(job, calls)
@@ -88,7 +88,7 @@ def expand(job: Job) -> Pages:
     mjml = _fill(job, MJML, job.page | {"field": field}, html=True)
     html = _compile(job, mjml)
     _refuse_cut(job, calls[written:], html, MJML, written)
-    return Pages(subject.strip(), text, mjml, html, calls)
+    return RenderedPages(subject.strip(), text, mjml, html, calls)
 
 
 def _fill(job: Job, part: str, values: dict[str, Any], *, html: bool) -> str:

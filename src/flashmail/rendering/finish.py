@@ -8,7 +8,7 @@ from flashmail.errors import RenderError
 from flashmail.links import Links
 from flashmail.message import HERE, PIXEL, TOKEN_WIDTH, WATCH, mark
 from flashmail.rendering.html import Document, destination, is_untouched, with_links
-from flashmail.rendering.process import Pages
+from flashmail.rendering.process import RenderedPages
 
 #: Gmail cuts a mail off at 102 KB, and the way to unsubscribe with it.
 LARGEST = 100_000
@@ -30,7 +30,11 @@ class Finished:
 
 
 def finish(
-    pages: Pages, own: Mapping[str, str], stem: str, postal: str, counted: Links | None
+    pages: RenderedPages,
+    own: Mapping[str, str],
+    stem: str,
+    postal: str,
+    counted: Links | None,
 ) -> Finished:
     """Return the html with its links counted, if `counted`; refuse what is amiss.
 

@@ -108,7 +108,7 @@ READ_OUT = frozenset({"alt", "title", "aria-label"})
 
 
 @dataclass(frozen=True)
-class Place:
+class LinkPosition:
     """A link: its address, and where its tag stands."""
 
     address: str
@@ -125,7 +125,7 @@ class Document(HTMLParser):
 
     html: str
     stem: str = ""
-    links: list[Place] = field(default_factory=list)
+    links: list[LinkPosition] = field(default_factory=list)
     pictures: list[dict[str, str]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     language: str = ""
@@ -155,7 +155,7 @@ class Document(HTMLParser):
             if name in attributes and tag != "link":
                 start = self._offset()
                 end = start + len(self.get_starttag_text() or "")
-                self.links.append(Place(attributes[name].strip(), start, end))
+                self.links.append(LinkPosition(attributes[name].strip(), start, end))
 
     def handle_endtag(self, tag: str) -> None:
         self._open = ""

@@ -6,7 +6,7 @@ After the documentation of MJML 4, less what the compiler in use does not know.
 from collections.abc import Iterator
 
 from flashmail.errors import RenderError
-from flashmail.findings import Flaw
+from flashmail.findings import TemplateProblem
 from flashmail.rendering.html import Tag, destination, is_untouched, tags
 from flashmail.rendering.mjml import DEEPEST
 
@@ -187,7 +187,7 @@ LINKING = ("href",)
 LOADING = ("src", "background-url", "thumbnails-src", "icon-wrapped-url")
 
 
-def lint(file: str, source: str) -> Iterator[Flaw]:
+def lint(file: str, source: str) -> Iterator[TemplateProblem]:
     """Yield what is wrong with a file of MJML, whole or a part of one."""
     within: list[str] = []
     try:
@@ -196,16 +196,16 @@ def lint(file: str, source: str) -> Iterator[Flaw]:
                 _leave(within, tag.name)
                 continue
             for message in _errors(tag, within):
-                yield Flaw("error", file, tag.line, message)
+                yield TemplateProblem("error", file, tag.line, message)
             for message in _warnings(tag):
-                yield Flaw("warning", file, tag.line, message)
+                yield TemplateProblem("warning", file, tag.line, message)
             if not tag.is_empty:
                 within.append(tag.name)
             if len(within) == DEEPEST + 1:
                 message = f"tags are nested deeper than {DEEPEST}"
-                yield Flaw("error", file, tag.line, message)
+                yield TemplateProblem("error", file, tag.line, message)
     except RenderError as error:
-        yield Flaw("error", file, error.line, error.message)
+        yield TemplateProblem("error", file, error.line, error.message)
 
 
 def _leave(within: list[str], name: str) -> None:

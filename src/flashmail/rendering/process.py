@@ -43,7 +43,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Pages:
+class RenderedPages:
     """What a job gave; `calls` are the fields used, each a name and a fallback."""
 
     subject: str
@@ -108,10 +108,10 @@ KILLED = {
 }
 
 
-def expand(job: Job) -> Pages:
+def expand(job: Job) -> RenderedPages:
     """Return a job's pages; raise RenderError for whatever it does wrong."""
     try:
-        return Pages(**json.loads(run(write_job(job))))
+        return RenderedPages(**json.loads(run(write_job(job))))
     except RenderError as error:
         raise RenderError(
             error.message, error.file or job.template, error.line

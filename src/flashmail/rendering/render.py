@@ -12,8 +12,8 @@ from flashmail.message import Message, fill
 from flashmail.rendering import brief_values, expand, process, template_files
 from flashmail.rendering.finish import finish, watched
 from flashmail.rendering.html import destination
-from flashmail.rendering.process import Job, Pages
-from flashmail.rendering.template_files import Kind, kind_of
+from flashmail.rendering.process import Job, RenderedPages
+from flashmail.rendering.template_files import TemplateKind, kind_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class Order:
+class RenderInput:
     """All that a mail is made from; `files` are a template's and the partials."""
 
     template: str
@@ -54,7 +54,7 @@ class Order:
     tracked: bool = True
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> TemplateKind:
         return kind_of(self.template)
 
     @property
@@ -63,7 +63,7 @@ class Order:
         return self.tracked and self.kind.mailing
 
 
-def render(order: Order) -> Rendered:
+def render(order: RenderInput) -> Rendered:
     """Return the message; raise RenderError, with file and line, if it makes none."""
     _require(order)
     job, marks, own = _job(order)
@@ -87,7 +87,7 @@ def render(order: Order) -> Rendered:
         raise RenderError(error.message, order.template) from error
 
 
-def _require(order: Order) -> None:
+def _require(order: RenderInput) -> None:
     """Refuse an order that lacks something, or brings what the kind has no use for."""
     kind, template, given = order.kind, order.template, frozenset(order.extra)
     lacking = template_files.missing(template, dict(order.files))
@@ -100,7 +100,7 @@ def _require(order: Order) -> None:
         raise RenderError(f"this template is given {names} besides the brief", template)
 
 
-def _job(order: Order) -> tuple[Job, expand.Marks, dict[str, str]]:
+def _job(order: RenderInput) -> tuple[Job, expand.Marks, dict[str, str]]:
     """Return the job, what swaps its stand-ins, and our own addresses within it."""
     addresses = _addresses(order)
     page = _values(order, brief_values.html_form)
@@ -112,7 +112,7 @@ def _job(order: Order) -> tuple[Job, expand.Marks, dict[str, str]]:
     return Job(order.template, stem, files, page | own, text | own), marks, own
 
 
-def _addresses(order: Order) -> dict[str, str]:
+def _addresses(order: RenderInput) -> dict[str, str]:
     """Return the addresses of ours that the template may link to, by name."""
     links = Links(order.site.base_url)
     if not order.kind.mailing:
@@ -129,7 +129,7 @@ def _addresses(order: Order) -> dict[str, str]:
     }
 
 
-def _values(order: Order, form: brief_values.Form) -> dict[str, Any]:
+def _values(order: RenderInput, form: brief_values.Form) -> dict[str, Any]:
     """Return what the template may say, our own addresses aside."""
     site = {name: brief_values.settled(text) for name, text in vars(order.site).items()}
     values = {"site": site, "lang": "en", "urgent": order.urgent}
@@ -149,7 +149,7 @@ def _lines(name: str, given: object) -> list[str]:
     return [each for each in given.splitlines() if each.strip()]
 
 
-def _subject(pages: Pages, stem: str) -> str:
+def _subject(pages: RenderedPages, stem: str) -> str:
     subject = pages.subject
     if not subject:
         raise RenderError("the subject is empty")

@@ -12,7 +12,7 @@ from jinja2.meta import find_referenced_templates
 
 from flashmail.briefs.brief import Brief, Quote, Related, Section, SectionKind
 from flashmail.errors import RenderError
-from flashmail.findings import Flaw
+from flashmail.findings import TemplateProblem
 from flashmail.links import Links
 from flashmail.message import BOUNCE, LEAVE, PIXEL, TOKEN, TOKEN_WIDTH, WATCH
 from flashmail.rendering import template_files
@@ -20,8 +20,8 @@ from flashmail.rendering.expand import WITHOUT_SAFE
 from flashmail.rendering.html import Document
 from flashmail.rendering.jinja_sandbox import Sandbox, refuse_unescaped
 from flashmail.rendering.mjml_lint import WRITTEN, lint
-from flashmail.rendering.render import Order, Rendered, Site, render
-from flashmail.rendering.template_files import PARTIALS, TEXT, Kind, missing
+from flashmail.rendering.render import Rendered, RenderInput, Site, render
+from flashmail.rendering.template_files import PARTIALS, TEXT, TemplateKind, missing
 
 RICH = Brief(
     title="Ministers Agree on “Open Rivers” & Shared Gauges",
@@ -56,7 +56,7 @@ RICH = Brief(
 BARE = Brief(title="Borders Reopen", date=date(2026, 3, 18))
 
 
-def orders(kind: Kind) -> list[tuple[Brief | None, dict[str, object]]]:
+def orders(kind: TemplateKind) -> list[tuple[Brief | None, dict[str, object]]]:
     """Return what templates of a kind have to bear: much, and hardly anything."""
     ample: dict[str, object] = {
         "briefs": (RICH, BARE),
@@ -96,7 +96,7 @@ class Usage:
         self._template, self._files, self._names = template, files, names
         self._sandbox = Sandbox(template, files, html=True)
         self._trees: dict[str, nodes.Template] = {}
-        self._unsound: list[Flaw] = []
+        self._unsound: list[TemplateProblem] = []
         for file in files:
             if not file.startswith(f"{PARTIALS}/"):
                 self._read(file)
@@ -106,7 +106,7 @@ class Usage:
         """Return the used files whose Jinja can be read."""
         return {file: self._files[file] for file in self._trees}
 
-    def findings(self) -> Iterator[Flaw]:
+    def findings(self) -> Iterator[TemplateProblem]:
         """Yield what is wrong with the Jinja of the files."""
         yield from self._unsound
         for file, tree in self._trees.items():
@@ -121,10 +121,12 @@ class Usage:
             refuse_unescaped(tree, file)
         except TemplateSyntaxError as error:
             message = error.message or "cannot be read"
-            self._unsound.append(Flaw("error", file, error.lineno, message))
+            self._unsound.append(TemplateProblem("error", file, error.lineno, message))
             return
         except (RecursionError, ValueError) as error:
-            self._unsound.append(Flaw("error", file, 0, f"cannot be read: {error}"))
+            self._unsound.append(
+                TemplateProblem("error", file, 0, f"cannot be read: {error}")
+            )
             return
         self._trees[file] = tree
         for name in find_referenced_templates(tree):
@@ -132,13 +134,13 @@ class Usage:
                 if key in self._files:
                     self._read(key)
 
-    def _in_names(self, file: str, tree: nodes.Template) -> Iterator[Flaw]:
+    def _in_names(self, file: str, tree: nodes.Template) -> Iterator[TemplateProblem]:
         """Yield names that nobody gives: neither we nor a file of the template."""
         for node in tree.find_all(nodes.Name):
             if node.ctx == "load" and node.name not in self._names | self._given:
                 known = ", ".join(sorted(self._names))
                 message = f"there is no {node.name!r}; there are: {known}"
-                yield Flaw("error", file, node.lineno, message)
+                yield TemplateProblem("error", file, node.lineno, message)
 
     @cached_property
     def _given(self) -> frozenset[str]:
@@ -148,12 +150,12 @@ class Usage:
         """
         return frozenset().union(*map(_names_given, self._trees.values()), SPECIAL)
 
-    def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[Flaw]:
+    def _in_filters(self, file: str, tree: nodes.Template) -> Iterator[TemplateProblem]:
         for node in tree.find_all(nodes.Filter):
             if node.name not in self._sandbox.filters:
                 message = f"there is no filter {node.name!r}"
                 message = WITHOUT_SAFE if node.name == "safe" else message
-                yield Flaw("error", file, node.lineno, message)
+                yield TemplateProblem("error", file, node.lineno, message)
 
 
 def _names_given(tree: nodes.Template) -> Iterator[str]:
@@ -186,13 +188,13 @@ def without_jinja(source: str) -> str:
     return "".join(parts)
 
 
-def check(order: Order) -> list[Flaw]:
+def check(order: RenderInput) -> list[TemplateProblem]:
     """Return all that is wrong with the order's template and what it includes.
 
     What the order says of a brief and more is of no account: samples take its place.
     """
     found = {
-        Flaw("error", order.template, 0, f"this template has no {part}")
+        TemplateProblem("error", order.template, 0, f"this template has no {part}")
         for part in missing(order.template, dict(order.files))
     }
     usage = Usage(order.template, order.files, order.kind.names)
@@ -205,29 +207,29 @@ def check(order: Order) -> list[Flaw]:
     return sorted(found, key=lambda each: (each.file, each.line, each.message))
 
 
-def _in_samples(order: Order) -> Iterator[Flaw]:
+def _in_samples(order: RenderInput) -> Iterator[TemplateProblem]:
     """Render the template with much and with little, and look at what comes out."""
     for brief, extra in orders(order.kind):
         try:
             rendered = render(replace(order, brief=brief, extra=extra, urgent=False))
         except RenderError as error:
             file = error.file or order.template
-            yield Flaw("error", file, error.line, error.message)
+            yield TemplateProblem("error", file, error.line, error.message)
             return
         yield from _in_mail(order, rendered)
 
 
-def _in_mail(order: Order, rendered: Rendered) -> Iterator[Flaw]:
+def _in_mail(order: RenderInput, rendered: Rendered) -> Iterator[TemplateProblem]:
     document = Document(rendered.message.html)
     if any("alt" not in picture for picture in document.pictures):
-        yield Flaw("error", order.template, 0, "a picture has no alt")
+        yield TemplateProblem("error", order.template, 0, "a picture has no alt")
     if not document.language:
         message = 'the html does not say its language: <mjml lang="{{ lang }}">'
-        yield Flaw("warning", order.template, 0, message)
+        yield TemplateProblem("warning", order.template, 0, message)
     unsubscribe = Links(order.site.base_url).unsubscribe()
     if order.kind.mailing and unsubscribe not in rendered.message.text.splitlines():
         message = "unsubscribe_url does not stand on a line of its own"
-        yield Flaw("warning", f"{order.template}/{TEXT}", 0, message)
+        yield TemplateProblem("warning", f"{order.template}/{TEXT}", 0, message)
 
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -257,7 +259,7 @@ class Renderer:
     ) -> Rendered:
         """Return the message that a template makes of a brief.
 
-        `extra` are the names that only its kind is given; see `rendering.template_files`.
+        `extra` are the names that only its kind is given; see `template_files`.
         Raises RenderError, which names the file and the line.
         """
         return render(
@@ -270,13 +272,13 @@ class Renderer:
             )
         )
 
-    def check(self, name: str) -> list[Flaw]:
+    def check(self, name: str) -> list[TemplateProblem]:
         """Return what is wrong with a template, by file and line."""
         return check(self._order(name))
 
-    def _order(self, template: str) -> Order:
+    def _order(self, template: str) -> RenderInput:
         files = template_files.sources(self._folders, template)
-        return Order(template, files, self._site)
+        return RenderInput(template, files, self._site)
 
 
 ADDRESS = "reader@example.com"

@@ -82,7 +82,7 @@ EVERYWHERE = frozenset({"site", "lang", "urgent", "field", "brief"})
 
 
 @dataclass(frozen=True)
-class Kind:
+class TemplateKind:
     """What mails of a kind are made of, besides what all are given."""
 
     extra: frozenset[str] = field(default_factory=frozenset)
@@ -96,21 +96,21 @@ class Kind:
         return EVERYWHERE | self.extra | (LINKS if self.mailing else frozenset())
 
 
-BRIEF = Kind(needs_brief=True)
+BRIEF = TemplateKind(needs_brief=True)
 
 KINDS = {
     "flash-brief": BRIEF,
     "urgent": BRIEF,
-    "correction": Kind(frozenset({"correction"}), needs_brief=True),
-    "retraction": Kind(frozenset({"retraction"}), needs_brief=True),
-    "digest": Kind(frozenset({"briefs", "frequency", "groups", "period"})),
-    "welcome": Kind(),
+    "correction": TemplateKind(frozenset({"correction"}), needs_brief=True),
+    "retraction": TemplateKind(frozenset({"retraction"}), needs_brief=True),
+    "digest": TemplateKind(frozenset({"briefs", "frequency", "groups", "period"})),
+    "welcome": TemplateKind(),
     # Whoever it reaches has agreed to nothing yet: no unsubscribing, no tracking.
-    "confirm": Kind(frozenset({"confirm_url", "never_url"}), mailing=False),
+    "confirm": TemplateKind(frozenset({"confirm_url", "never_url"}), mailing=False),
 }
 
 
-def kind_of(template: str) -> Kind:
+def kind_of(template: str) -> TemplateKind:
     """Return a template's kind: `digest-weekly` is a digest, `storm` a brief."""
     for name, kind in KINDS.items():
         if template == name or template.startswith(f"{name}-"):
@@ -118,7 +118,7 @@ def kind_of(template: str) -> Kind:
     return BRIEF
 
 
-def knows_field(kind: Kind, name: str) -> bool:
+def knows_field(kind: TemplateKind, name: str) -> bool:
     """Say whether a template of this kind may use a field of the readers."""
     if not kind.mailing:
         return name == "address"

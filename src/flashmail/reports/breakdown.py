@@ -30,7 +30,7 @@ _ACCEPTED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
 
 
 @dataclass(frozen=True)
-class Group:
+class Breakdown:
     """Some of a campaign's readers, and what became of their mails."""
 
     name: str
@@ -43,7 +43,7 @@ class Group:
     complained: int = 0
 
 
-def by_domain(session: Session, campaign_id: int) -> list[Group]:
+def by_domain(session: Session, campaign_id: int) -> list[Breakdown]:
     """Return the receiving domains with the most mails."""
     domain = domain_of(session)
     largest: Select[Any] = (
@@ -59,7 +59,7 @@ def by_domain(session: Session, campaign_id: int) -> list[Group]:
     return _groups(session, campaign_id, domain, person, {each: each for each in names})
 
 
-def by_topic(session: Session, campaign: Campaign) -> list[Group]:
+def by_topic(session: Session, campaign: Campaign) -> list[Breakdown]:
     """Return the topics through which it came: who follows two of them is in both."""
     known, ids = lineage(session), topic_ids(session)
     bringing = [
@@ -79,7 +79,7 @@ def _groups(
     group: SQLColumnExpression[Any],
     person: SQLColumnExpression[Any],
     names: Mapping[Any, str],
-) -> list[Group]:
+) -> list[Breakdown]:
     """Count deliveries and events by a column of the table that `person` stands in."""
     if not names:
         return []
@@ -100,11 +100,11 @@ def _groups(
 
 def _filled(
     names: Mapping[Any, str], mails: Iterable[Any], deeds: Iterable[Any]
-) -> Iterable[Group]:
+) -> Iterable[Breakdown]:
     states: dict[tuple[Any, str], int] = {(g, s.value): n for g, s, n in mails}
     kinds: dict[tuple[Any, str], int] = {(g, k.value): n for g, k, n in deeds}
     for key, name in names.items():
-        yield Group(
+        yield Breakdown(
             name,
             addressed=sum(n for (group, _), n in states.items() if group == key),
             accepted=sum(states.get((key, each.value), 0) for each in _ACCEPTED),
@@ -138,7 +138,7 @@ _TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
 
 
 @dataclass(frozen=True)
-class Timeline:
+class EngagementTimeline:
     """People so far, at the end of each step; `lines` are as long as `times`.
 
     Who does something twice counts when it was first done.
@@ -149,18 +149,20 @@ class Timeline:
     lines: dict[str, tuple[int, ...]]
 
 
-def timeline(session: Session, campaign: Campaign) -> Timeline:
+def timeline(session: Session, campaign: Campaign) -> EngagementTimeline:
     """Count how many people a campaign had reached, and what they had done, by when."""
     begin = campaign.started_at
     if begin is None or campaign.id is None:
-        return Timeline(STEPS[0], (), {})
+        return EngagementTimeline(STEPS[0], (), {})
     counted = {REACHED: _counted(session, _reached(session, campaign.id))}
     for deed in DEEDS:
         counted[deed.value] = _counted(session, _first(session, campaign.id, deed))
     return drawn(begin, counted)
 
 
-def drawn(begin: datetime, counted: dict[str, dict[datetime, int]]) -> Timeline:
+def drawn(
+    begin: datetime, counted: dict[str, dict[datetime, int]]
+) -> EngagementTimeline:
     """Add up what happened in each minute into lines of as many steps as fit."""
     begin = begin.replace(second=0, microsecond=0)
     end = min(
@@ -170,7 +172,7 @@ def drawn(begin: datetime, counted: dict[str, dict[datetime, int]]) -> Timeline:
     whole = (end - begin) // timedelta(minutes=1) + 1
     minutes = next((each for each in STEPS if whole <= each * STEPS_SHOWN), STEPS[-1])
     steps = -(-whole // minutes)
-    return Timeline(
+    return EngagementTimeline(
         minutes,
         tuple(begin + timedelta(minutes=minutes * (n + 1)) for n in range(steps)),
         {
@@ -195,7 +197,7 @@ def _summed(
 
 
 def _reached(session: Session, campaign_id: int) -> Select[Any, Any]:
-    minute = _minute(session, col(Delivery.at))
+    minute = _minute(session, col(Delivery.state_since))
     return (
         select(minute, func.count())
         .where(col(Delivery.campaign_id) == campaign_id)

@@ -42,7 +42,7 @@ _ENDED = frozenset({CampaignStatus.SENT, CampaignStatus.CANCELLED})
 
 
 @dataclass(frozen=True)
-class Figures:
+class CachedFigures:
     """A part of a campaign's figures as plain values, and when they were counted."""
 
     values: dict[str, Any]
@@ -56,16 +56,16 @@ def figures(
     *,
     now: datetime,
     tracking: Tracking,
-) -> Figures:
+) -> CachedFigures:
     """Return a part of a campaign's figures: those that were kept, if not too old."""
     kept = session.get(CampaignFigures, (campaign.id, part))
     if kept is not None:
         if _is_final(session, campaign.id, part):
-            return Figures(kept.figures, kept.counted_at)
+            return CachedFigures(kept.figures, kept.counted_at)
         limit = patience(campaign, kept, now=now) * TIMES_TOO_OLD
         if now - kept.counted_at <= limit:
-            return Figures(kept.figures, kept.counted_at)
-    return Figures(PARTS[part](session, campaign, tracking), now)
+            return CachedFigures(kept.figures, kept.counted_at)
+    return CachedFigures(PARTS[part](session, campaign, tracking), now)
 
 
 def patience(campaign: Campaign, kept: CampaignFigures, *, now: datetime) -> timedelta:
@@ -216,7 +216,7 @@ def comparison(
         col(Campaign.id) < campaign.id,
         col(Campaign.status) == CampaignStatus.SENT,
         col(Campaign.frequency) == campaign.frequency,
-        col(Campaign.addressed) > 0,
+        col(Campaign.recipient_count) > 0,
     )
     latest = session.exec(before.order_by(col(Campaign.id).desc()).limit(LOOKED_BACK))
     past = [

@@ -11,7 +11,7 @@ from sqlalchemy import select as select_readers
 from sqlmodel import Session, col, distinct, func, select
 
 from flashmail.model import (
-    ALL,
+    ALL_LINKS,
     Actor,
     Campaign,
     CampaignStatus,
@@ -36,7 +36,7 @@ _RANK = {Actor.HUMAN: 2, Actor.UNKNOWN: 1, Actor.MACHINE: 0}
 
 
 @dataclass(frozen=True)
-class Readers:
+class EngagementCounts:
     """How many addresses a deed was done for, by who did it as far as can be told.
 
     At least `human` people did it, at most `human` and `unknown` ones together.
@@ -64,7 +64,7 @@ class Readers:
         return round(self.human / mails, 4), round(self.most / mails, 4)
 
 
-def readers(session: Session, campaign_id: int) -> dict[str, Readers]:
+def readers(session: Session, campaign_id: int) -> dict[str, EngagementCounts]:
     """Count by deed; each address once, as the most human of what was done for it.
 
     People whose engagement was erased count as they were counted then.
@@ -82,7 +82,7 @@ def readers(session: Session, campaign_id: int) -> dict[str, Readers]:
     for kind, actor, n in session.execute(_erased(campaign_id)):
         before = counted[kind.value].get(actor.value, 0)
         counted[kind.value][actor.value] = before + n
-    return {deed: Readers(**numbers) for deed, numbers in counted.items()}
+    return {deed: EngagementCounts(**numbers) for deed, numbers in counted.items()}
 
 
 def unwatched(session: Session, campaign_id: int, tracking: Tracking) -> int:
@@ -120,7 +120,7 @@ def _erased(campaign_id: int) -> Select[Any, Any, Any]:
         col(EngagementTotal.people),
     ).where(
         col(EngagementTotal.campaign_id) == campaign_id,
-        col(EngagementTotal.link) == ALL,
+        col(EngagementTotal.link) == ALL_LINKS,
     )
 
 
@@ -163,7 +163,7 @@ class Report:
     states: dict[DeliveryState, int]
     people: dict[EventKind, int]
     links: tuple[LinkReport, ...]
-    readers: dict[str, Readers] = field(default_factory=dict)
+    readers: dict[str, EngagementCounts] = field(default_factory=dict)
     unwatched: int = 0
 
     @property
@@ -209,7 +209,7 @@ def report(session: Session, campaign: Campaign, *, tracking: Tracking) -> Repor
         campaign_id=campaign.id,
         subject=campaign.subject,
         status=campaign.status,
-        addressed=campaign.addressed,
+        addressed=campaign.recipient_count,
         states=_states(session, campaign.id),
         people=_people(session, campaign.id)
         | {EventKind(k): w.total for k, w in who.items()},
@@ -306,7 +306,7 @@ def _totals(session: Session, campaign_id: int) -> dict[int, Counter[str]]:
         select(EngagementTotal)
         .where(EngagementTotal.campaign_id == campaign_id)
         .where(col(EngagementTotal.kind) == EventKind.CLICKED)
-        .where(EngagementTotal.link != ALL)
+        .where(EngagementTotal.link != ALL_LINKS)
     )
     totals: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for row in rows:

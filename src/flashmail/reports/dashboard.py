@@ -13,10 +13,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 from flashmail.model import (
     Campaign,
     CampaignStatus,
-    Occurrence,
-    OccurrenceStatus,
-    Path,
+    Edition,
+    EditionStatus,
     Schedule,
+    Timing,
 )
 from flashmail.reports.cached import SUMMARY, figures
 from flashmail.reports.undelivered import ASKS_AFTER
@@ -27,9 +27,9 @@ SPOKEN_OF = timedelta(days=14)
 
 #: What goes out by flashmail's own hours, or when quiet hours end.
 OWN_NAMES = {
-    Path.DAILY: "the daily digest",
-    Path.WEEKLY: "the weekly digest",
-    Path.HELD: "what quiet hours held back",
+    Timing.DAILY: "the daily digest",
+    Timing.WEEKLY: "the weekly digest",
+    Timing.HELD: "what quiet hours held back",
 }
 
 
@@ -53,42 +53,40 @@ def missed(session: Session, *, now: datetime) -> list[MissedDigest]:
     """Return the digests that were missed, the one missed last at the top."""
     rows = (
         select(
-            Occurrence.path,
-            Occurrence.schedule_id,
-            func.max(Occurrence.at),
+            Edition.timing,
+            Edition.schedule_id,
+            func.max(Edition.at),
             func.count(),
         )
-        .where(col(Occurrence.status) == OccurrenceStatus.MISSED)
-        .where(col(Occurrence.at) > now - SPOKEN_OF, ~_made_up_for())
-        .group_by(col(Occurrence.path), col(Occurrence.schedule_id))
-        .order_by(func.max(Occurrence.at).desc())
+        .where(col(Edition.status) == EditionStatus.MISSED)
+        .where(col(Edition.at) > now - SPOKEN_OF, ~_made_up_for())
+        .group_by(col(Edition.timing), col(Edition.schedule_id))
+        .order_by(func.max(Edition.at).desc())
     )
     return [
-        _missed(session, Path(path), schedule_id, at, times)
+        _missed(session, Timing(path), schedule_id, at, times)
         for path, schedule_id, at, times in session.exec(rows).all()
     ]
 
 
 def _made_up_for() -> ColumnElement[bool]:
     """Whether the same readers' next time has come and gone as it should."""
-    later = Occurrence.__table__.alias("later")  # type: ignore[attr-defined]
+    later = Edition.__table__.alias("later")  # type: ignore[attr-defined]
     same = [
-        later.c[name] == getattr(Occurrence, name)
-        for name in ("path", "schedule_id", "zone", "quiet")
+        later.c[name] == getattr(Edition, name)
+        for name in ("timing", "schedule_id", "zone", "quiet_hours")
     ]
-    done = [OccurrenceStatus.BEGUN, OccurrenceStatus.EMPTY]
-    return exists().where(
-        *same, later.c.at > col(Occurrence.at), later.c.status.in_(done)
-    )
+    done = [EditionStatus.BEGUN, EditionStatus.EMPTY]
+    return exists().where(*same, later.c.at > col(Edition.at), later.c.status.in_(done))
 
 
 def _missed(
-    session: Session, path: Path, schedule_id: int, at: datetime, times: int
+    session: Session, path: Timing, schedule_id: int, at: datetime, times: int
 ) -> MissedDigest:
-    planned = select(func.min(Occurrence.at)).where(
-        Occurrence.path == path,
-        Occurrence.schedule_id == schedule_id,
-        Occurrence.status == OccurrenceStatus.WAITING,
+    planned = select(func.min(Edition.at)).where(
+        Edition.timing == path,
+        Edition.schedule_id == schedule_id,
+        Edition.status == EditionStatus.WAITING,
     )
     next_at = session.exec(planned).one()
     found = MissedDigest(OWN_NAMES.get(path, path.value), at, times, next_at)
@@ -124,7 +122,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Progress:
+class CampaignSummary:
     """A campaign with its figures as plain values, see `reports.cached`."""
 
     campaign: Campaign
@@ -139,7 +137,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Need:
+class ActionItem:
     """Something for a person to do: what about which campaign, and where."""
 
     campaign: Campaign
@@ -156,7 +154,7 @@ class Newsroom:
     tracking: Tracking
     only: Collection[int] | None = None
 
-    def under_way(self) -> list[Progress]:
+    def under_way(self) -> list[CampaignSummary]:
         """Return the campaigns that are being sent, or stopped on the way."""
         found = self._in(UNDER_WAY).order_by(
             col(Campaign.priority).desc(), col(Campaign.id).desc()
@@ -168,16 +166,16 @@ class Newsroom:
         found = self._in([CampaignStatus.SCHEDULED]).order_by(col(Campaign.send_at))
         return list(self.session.exec(found.limit(SHOWN)))
 
-    def ended(self) -> list[Progress]:
+    def ended(self) -> list[CampaignSummary]:
         """Return the campaigns that were sent last."""
         found = self._in([CampaignStatus.SENT]).order_by(col(Campaign.id).desc())
         return self._with_figures(self.session.exec(found.limit(SHOWN)))
 
-    def needs(self) -> list[Need]:
+    def needs(self) -> list[ActionItem]:
         """Return what a person should look at, what waits first."""
         waiting = self._in(list(STUCK)).order_by(col(Campaign.id).desc())
         found = [
-            Need(each, each.note or STUCK[each.status], f"/campaigns/{each.id}")
+            ActionItem(each, each.note or STUCK[each.status], f"/campaigns/{each.id}")
             for each in self.session.exec(waiting.limit(SHOWN))
         ]
         recent = (
@@ -189,7 +187,7 @@ class Newsroom:
         for each in self._with_figures(self.session.exec(recent)):
             path = f"/campaigns/{each.campaign.id}/report"
             found += [
-                Need(each.campaign, words, f"{path}#{place}")
+                ActionItem(each.campaign, words, f"{path}#{place}")
                 for words, place in concerns(each, now=self.now)
             ]
         return found
@@ -203,14 +201,14 @@ class Newsroom:
     def _in(self, statuses: Iterable[CampaignStatus]) -> SelectOfScalar[Campaign]:
         return self._seen().where(col(Campaign.status).in_(list(statuses)))
 
-    def _with_figures(self, found: Iterable[Campaign]) -> list[Progress]:
+    def _with_figures(self, found: Iterable[Campaign]) -> list[CampaignSummary]:
         counted = partial(
             figures, self.session, part=SUMMARY, now=self.now, tracking=self.tracking
         )
-        return [Progress(each, counted(each).values) for each in list(found)]
+        return [CampaignSummary(each, counted(each).values) for each in list(found)]
 
 
-def concerns(progress: Progress, *, now: datetime) -> Iterator[tuple[str, str]]:
+def concerns(progress: CampaignSummary, *, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a campaign's figures, and where its report says more."""
     counted, campaign = progress.figures, progress.campaign
     if counted["missing"]:

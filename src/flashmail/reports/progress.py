@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
-from flashmail.model import OPEN, Campaign, CampaignStatus, Delivery, DeliveryState
+from flashmail.model import (
+    UNFINISHED,
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    DeliveryState,
+)
 
 #: Handed over and taken, whatever became of it later.
 TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
@@ -25,7 +31,7 @@ Tally = tuple[datetime, int]
 
 
 @dataclass(frozen=True)
-class Live:
+class SendProgress:
     """Where a campaign stands. Durations are seconds since it was meant to go.
 
     `missing` are deliveries that the states do not account for: there should be none.
@@ -45,7 +51,7 @@ class Live:
 
     @property
     def waiting(self) -> int:
-        return sum(self.states[state] for state in OPEN)
+        return sum(self.states[state] for state in UNFINISHED)
 
     @property
     def done(self) -> int:
@@ -57,19 +63,19 @@ class Live:
         return 1 if self.addressed <= MANY else 5
 
 
-def live(session: Session, campaign: Campaign, *, now: datetime) -> Live:
+def live(session: Session, campaign: Campaign, *, now: datetime) -> SendProgress:
     """Count a campaign's deliveries, and how long they took."""
     assert campaign.id is not None
     states = _states(session, campaign.id)
     begin = campaign.send_at or campaign.started_at
-    if begin is None or not campaign.addressed:
-        return Live(campaign.addressed, states)
-    over = campaign.status in AT_REST and campaign.addressed > MANY
+    if begin is None or not campaign.recipient_count:
+        return SendProgress(campaign.recipient_count, states)
+    over = campaign.status in AT_REST and campaign.recipient_count > MANY
     tallies = [] if over else _tallies(session, campaign.id)
-    waiting = sum(states[state] for state in OPEN)
+    waiting = sum(states[state] for state in UNFINISHED)
     rate = rate_of(tallies, now=now)
-    return Live(
-        campaign.addressed,
+    return SendProgress(
+        campaign.recipient_count,
         states,
         first=_since(begin, tallies[0][0]) if tallies else None,
         half=_since(begin, share_done(tallies, 0.5)),
@@ -110,11 +116,11 @@ def _states(session: Session, campaign_id: int) -> dict[DeliveryState, int]:
 
 def _tallies(session: Session, campaign_id: int) -> list[Tally]:
     rows = session.execute(
-        select(col(Delivery.at), func.count())
+        select(col(Delivery.state_since), func.count())
         .where(col(Delivery.campaign_id) == campaign_id)
         .where(col(Delivery.state).in_(TAKEN))
-        .group_by(col(Delivery.at))
-        .order_by(col(Delivery.at))
+        .group_by(col(Delivery.state_since))
+        .order_by(col(Delivery.state_since))
     )
     return [(at, n) for at, n in rows]
 

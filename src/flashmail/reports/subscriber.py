@@ -16,57 +16,57 @@ from flashmail.model import (
     Campaign,
     Consent,
     Delivery,
+    DigestItem,
+    DigestItemState,
+    DropReason,
+    Edition,
     Event,
     EventKind,
-    LeftOut,
-    Occurrence,
-    Owed,
-    OwedState,
-    Path,
     Priority,
     StoredBrief,
     Subscriber,
     Suppression,
+    Timing,
 )
-from flashmail.subscribers.explain import Reason, why
+from flashmail.subscribers.explain import Explanation, explain
 
 #: What somebody waits for.
 AWAITED = {
-    Path.DAILY: "for the daily digest",
-    Path.WEEKLY: "for the weekly digest",
-    Path.HELD: "for the end of the quiet hours",
-    Path.CAPPED: "over the day's limit, for the daily digest",
+    Timing.DAILY: "for the daily digest",
+    Timing.WEEKLY: "for the weekly digest",
+    Timing.HELD: "for the end of the quiet hours",
+    Timing.CAPPED: "over the day's limit, for the daily digest",
 }
 
 #: How it came.
 CAME = {
-    Path.DAILY: "with the daily digest",
-    Path.WEEKLY: "with the weekly digest",
-    Path.HELD: "after the quiet hours",
-    Path.CAPPED: "over the day's limit, with the daily digest",
+    Timing.DAILY: "with the daily digest",
+    Timing.WEEKLY: "with the weekly digest",
+    Timing.HELD: "after the quiet hours",
+    Timing.CAPPED: "over the day's limit, with the daily digest",
 }
 
 REASONS = {
-    LeftOut.PAUSED: "rested then",
-    LeftOut.GONE: "had left before it was sent",
-    LeftOut.UNFOLLOWED: "had stopped following its topics before it was sent",
-    LeftOut.REPLACED: "got a later form of it instead",
-    LeftOut.WITHDRAWN: "it was taken back before it was sent",
+    DropReason.PAUSED: "rested then",
+    DropReason.GONE: "had left before it was sent",
+    DropReason.UNFOLLOWED: "had stopped following its topics before it was sent",
+    DropReason.REPLACED: "got a later form of it instead",
+    DropReason.WITHDRAWN: "it was taken back before it was sent",
 }
 
 
-def fate_of_owed(session: Session, owed: Owed) -> dict[str, str]:
+def fate_of_owed(session: Session, owed: DigestItem) -> dict[str, str]:
     """Return {"state", "reason"} of a brief that did not come at once."""
-    if owed.state is OwedState.LEFT_OUT and owed.reason is not None:
+    if owed.state is DigestItemState.DROPPED and owed.reason is not None:
         return {"state": owed.state.value, "reason": REASONS[owed.reason]}
-    if owed.bundle_id is None:
+    if owed.digest_campaign_id is None:
         return {"state": owed.state.value, "reason": _waits(session, owed)}
-    way = f"{CAME[owed.path]} (campaign {owed.bundle_id})"
-    delivery = session.get(Delivery, (owed.bundle_id, owed.subscriber_id))
+    way = f"{CAME[owed.timing]} (campaign {owed.digest_campaign_id})"
+    delivery = session.get(Delivery, (owed.digest_campaign_id, owed.subscriber_id))
     if delivery is not None:
         words = f"{way}: {delivery.reason}" if delivery.reason else way
         return {"state": delivery.state.value, "reason": words}
-    bundle = session.get(Campaign, owed.bundle_id)
+    bundle = session.get(Campaign, owed.digest_campaign_id)
     stands = bundle.status.value if bundle else "gone"
     return {"state": owed.state.value, "reason": f"{way}, which is {stands}"}
 
@@ -76,19 +76,20 @@ def unscheduled(session: Session) -> int:
 
     Whatever can have a moment is given one by the scheduler, within a second.
     """
-    waiting = select(func.count(distinct(col(Owed.subscriber_id)))).where(
-        col(Owed.occurrence_id).is_(None), col(Owed.state) == OwedState.WAITING
+    waiting = select(func.count(distinct(col(DigestItem.subscriber_id)))).where(
+        col(DigestItem.edition_id).is_(None),
+        col(DigestItem.state) == DigestItemState.WAITING,
     )
     return session.exec(waiting).one()
 
 
-def _waits(session: Session, owed: Owed) -> str:
-    moment = session.get(Occurrence, owed.occurrence_id) if owed.occurrence_id else None
+def _waits(session: Session, owed: DigestItem) -> str:
+    moment = session.get(Edition, owed.edition_id) if owed.edition_id else None
     if moment is None:
-        return f"waits {AWAITED[owed.path]}, but no schedule brings it"
+        return f"waits {AWAITED[owed.timing]}, but no schedule brings it"
     reader = session.get(Subscriber, owed.subscriber_id)
     at: datetime = moment.at.astimezone(zone_of(reader.time_zone if reader else ""))
-    return f"waits {AWAITED[owed.path]} on {at:%Y-%m-%d at %H:%M %Z}"
+    return f"waits {AWAITED[owed.timing]} on {at:%Y-%m-%d at %H:%M %Z}"
 
 
 #: What is said of somebody to whom a campaign was never addressed.
@@ -96,7 +97,7 @@ NOT_MEANT = "not addressed"
 
 
 @dataclass(frozen=True)
-class Account:
+class DeliveryExplanation:
     """Whether somebody got a campaign, what they did, and whether they would now."""
 
     address: str
@@ -104,10 +105,10 @@ class Account:
     state: str
     reason: str
     events: tuple[Event, ...]
-    now: Reason
+    now: Explanation
 
 
-def account(session: Session, campaign: Campaign, address: str) -> Account:
+def account(session: Session, campaign: Campaign, address: str) -> DeliveryExplanation:
     """Say why somebody did or did not get it. Raises WrongInput for no address."""
     told = fate(session, campaign, address)
     key = parse_address(address.strip()).key
@@ -119,13 +120,13 @@ def account(session: Session, campaign: Campaign, address: str) -> Account:
     )
     segment = Segment.from_json(campaign.audience)
     urgent = campaign.priority == Priority.URGENT
-    return Account(
+    return DeliveryExplanation(
         address=key,
         subscriber_id=person.id if person else None,
         state=told["state"],
         reason=told["reason"],
         events=tuple(session.exec(events.order_by(col(Event.at)))),
-        now=why(session, address, segment, urgent=urgent, now=datetime.now(UTC)),
+        now=explain(session, address, segment, urgent=urgent, now=datetime.now(UTC)),
     )
 
 
@@ -140,9 +141,9 @@ def fate(session: Session, campaign: Campaign, address: str) -> dict[str, Any]:
     if row is not None:
         return {"campaign": campaign.id, "state": row.state, "reason": row.reason}
     owed = session.exec(
-        select(Owed)
-        .join(Subscriber, col(Subscriber.id) == col(Owed.subscriber_id))
-        .where(Owed.campaign_id == campaign.id, Subscriber.key == key)
+        select(DigestItem)
+        .join(Subscriber, col(Subscriber.id) == col(DigestItem.subscriber_id))
+        .where(DigestItem.campaign_id == campaign.id, Subscriber.key == key)
     ).one_or_none()
     if owed is not None:
         return {"campaign": campaign.id, **fate_of_owed(session, owed)}
@@ -158,7 +159,7 @@ CHANGES = 200
 
 
 @dataclass(frozen=True)
-class Moment:
+class HistoryEntry:
     """Something that happened; `campaign_id` leads to the mail it is about, if any."""
 
     at: datetime
@@ -171,7 +172,7 @@ class Moment:
 class History:
     """A page of moments, the latest first, and the campaign after which it goes on."""
 
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[HistoryEntry] = field(default_factory=list)
     older: int | None = None
 
 
@@ -220,9 +221,11 @@ def _begun(session: Session, campaign_id: int | None) -> datetime | None:
 
 def _history_entry(
     session: Session, mails: Sequence[tuple[Campaign, Delivery]]
-) -> Iterator[Moment]:
+) -> Iterator[HistoryEntry]:
     for campaign, mail in mails:
-        yield Moment(mail.at, f"mail {mail.state}", mail.reason, campaign.id)
+        yield HistoryEntry(
+            mail.state_since, f"mail {mail.state}", mail.reason, campaign.id
+        )
     if mails:
         events = select(Event).where(
             col(Event.campaign_id).in_([campaign.id for campaign, _ in mails]),
@@ -230,7 +233,7 @@ def _history_entry(
             Event.subscriber_id == mails[0][1].subscriber_id,
         )
         for event in session.exec(events):
-            yield Moment(event.at, _deed(event), event.detail, event.campaign_id)
+            yield HistoryEntry(event.at, _deed(event), event.detail, event.campaign_id)
 
 
 def _deed(event: Event) -> str:
@@ -239,7 +242,7 @@ def _deed(event: Event) -> str:
     return f"{event.kind}{link}{by}"
 
 
-def _changes(session: Session, person: Subscriber) -> Iterator[Moment]:
+def _changes(session: Session, person: Subscriber) -> Iterator[HistoryEntry]:
     entries = (
         select(AuditEntry)
         .where(AuditEntry.subject == of_subscriber(person.id or 0))
@@ -247,15 +250,19 @@ def _changes(session: Session, person: Subscriber) -> Iterator[Moment]:
         .limit(CHANGES)
     )
     for entry in session.exec(entries):
-        yield Moment(entry.at, f"{entry.action} by {entry.who}", _words(entry))
+        yield HistoryEntry(
+            entry.at, f"{entry.action} by {entry.done_by}", _words(entry)
+        )
     given = select(Consent).where(Consent.subscriber_id == person.id)
     for each in session.exec(given.order_by(col(Consent.id).desc()).limit(CHANGES)):
-        yield Moment(each.at, f"consent: {each.kind}", f"{each.wording}, {each.source}")
+        yield HistoryEntry(
+            each.at, f"consent: {each.kind}", f"{each.wording}, {each.source}"
+        )
     suppressed = session.get(Suppression, person.key)
     if suppressed is not None:
         what = f"suppressed: {suppressed.reason}"
-        yield Moment(suppressed.since, what, suppressed.detail)
-    yield Moment(person.created_at, "came here")
+        yield HistoryEntry(suppressed.since, what, suppressed.detail)
+    yield HistoryEntry(person.created_at, "came here")
 
 
 def _words(entry: AuditEntry) -> str:
@@ -276,7 +283,7 @@ def _shown(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class BriefOutcome:
     """One brief: when it was sent, how far it came, and why it did not."""
 
     title: str
@@ -286,7 +293,9 @@ class Told:
     topics: tuple[str, ...]
 
 
-def latest_briefs(session: Session, person: Subscriber, *, limit: int) -> list[Told]:
+def latest_briefs(
+    session: Session, person: Subscriber, *, limit: int
+) -> list[BriefOutcome]:
     """Return what became of the latest briefs for a reader, the latest first.
 
     Of those that were never meant for this reader, the reason of today is told.
@@ -295,7 +304,7 @@ def latest_briefs(session: Session, person: Subscriber, *, limit: int) -> list[T
         select(Campaign, StoredBrief.title)
         .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
         .where(col(Campaign.started_at).is_not(None))
-        .where(~col(Campaign.planned), col(Campaign.amends).is_(None))
+        .where(~col(Campaign.is_digest), col(Campaign.amendment_kind).is_(None))
         .order_by(col(Campaign.started_at).desc())
         .limit(limit)
     )
@@ -307,12 +316,14 @@ def latest_briefs(session: Session, person: Subscriber, *, limit: int) -> list[T
 
 def _outcome(
     session: Session, person: Subscriber, campaign: Campaign, title: str
-) -> Told:
+) -> BriefOutcome:
     assert campaign.started_at is not None
     found = fate(session, campaign, person.address)
     state, reason = str(found["state"]), str(found["reason"])
     if state == NOT_MEANT:
         segment = Segment.from_json(campaign.audience)
         urgent = campaign.priority == Priority.URGENT
-        reason = why(session, person.address, segment, urgent=urgent).words
-    return Told(title, campaign.started_at, state, reason, tuple(campaign.topics))
+        reason = explain(session, person.address, segment, urgent=urgent).words
+    return BriefOutcome(
+        title, campaign.started_at, state, reason, tuple(campaign.topics)
+    )

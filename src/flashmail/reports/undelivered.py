@@ -112,7 +112,7 @@ class Unknown:
 
 
 @dataclass(frozen=True)
-class Question:
+class UnknownMails:
     """A campaign that asks a person: so many of its mails have long been unknown."""
 
     campaign_id: int
@@ -135,14 +135,14 @@ def unknown(
             col(Campaign.subject),
             col(Delivery.subscriber_id),
             func.coalesce(Subscriber.address, ""),
-            col(Delivery.at),
+            col(Delivery.state_since),
             col(Delivery.reason),
         )
         .join(Delivery, col(Delivery.campaign_id) == col(Campaign.id))
         .outerjoin(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(col(Campaign.started_at) > now - LOOKED_AT)
         .where(col(Delivery.state) == DeliveryState.UNKNOWN)
-        .where(col(Delivery.at) <= now - after)
+        .where(col(Delivery.state_since) <= now - after)
         .order_by(col(Campaign.id), col(Delivery.subscriber_id))
         .execution_options(yield_per=1000)
     )
@@ -154,7 +154,7 @@ def unknown(
 
 def questions(
     session: Session, *, now: datetime, after: timedelta = ASKS_AFTER
-) -> list[Question]:
+) -> list[UnknownMails]:
     """Return the campaigns that ask a person what to do about unknown mails.
 
     They may be tried again, at the risk of a second copy (`delivery.intervention`), or
@@ -165,13 +165,13 @@ def questions(
             col(Campaign.id),
             col(Campaign.subject),
             func.count(),
-            func.min(Delivery.at),
+            func.min(Delivery.state_since),
         )
         .join(Delivery, col(Delivery.campaign_id) == col(Campaign.id))
         .where(col(Campaign.started_at) > now - LOOKED_AT)
         .where(col(Delivery.state) == DeliveryState.UNKNOWN)
-        .where(col(Delivery.at) <= now - after)
+        .where(col(Delivery.state_since) <= now - after)
         .group_by(col(Campaign.id), col(Campaign.subject))
         .order_by(col(Campaign.id))
     )
-    return [Question(*row) for row in session.execute(wanted)]
+    return [UnknownMails(*row) for row in session.execute(wanted)]

@@ -15,32 +15,32 @@ from sqlmodel import select as select_approval
 from flashmail.audit import log_campaign
 from flashmail.campaigns import audience as crowd
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import frozen as campaigns_frozen
+from flashmail.campaigns.content import load_content as campaigns_frozen
 from flashmail.campaigns.lifecycle import (
     NotWhatWasApproved,
-    find,
+    get_campaign,
     require_fresh_rehearsal,
 )
 from flashmail.errors import WrongInput
 from flashmail.findings import Finding
 from flashmail.links import Links
-from flashmail.model import Campaign, LoneApproval, Priority, Rehearsal, Subscriber
-from flashmail.review.dry_run import meant
+from flashmail.model import Campaign, DryRun, Priority, SelfApproval, Subscriber
+from flashmail.review.dry_run import audience_of
 from flashmail.transactional import queue
 
 #: Of people and lines so many are shown.
 SHOWN = 20
 
 
-class Blocked(WrongInput):
+class BlockedByPreflight(WrongInput):
     """Something about the campaign has to be mended first."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReviewedState:
     """What was on the screen; `typed` is the number of people, where one types it."""
 
-    rehearsal_id: int
+    dry_run_id: int
     content: str
     audience: str
     typed: str = ""
@@ -66,7 +66,7 @@ class Difference:
         return self.content_changed or self.added > 0
 
 
-class Changed(NotWhatWasApproved):
+class ContentChanged(NotWhatWasApproved):
     """The campaign is not what its approver saw; `difference` says how."""
 
     def __init__(self, campaign_id: int, difference: Difference) -> None:
@@ -80,10 +80,10 @@ class Changed(NotWhatWasApproved):
 def approve(
     session: Session,
     campaign_id: int,
-    seen: Seen,
+    seen: ReviewedState,
     *,
     findings: Iterable[Finding] = (),
-    who: str,
+    by: str,
     alone_because: str = "",
     now: datetime,
 ) -> None:
@@ -92,44 +92,42 @@ def approve(
     Bound to it are every byte, the rule for the audience, and the people it meant.
     Somebody who left since then is no reason to look again; one more person is.
     """
-    campaign = find(session, campaign_id)
+    campaign = get_campaign(session, campaign_id)
     rehearsal = _rehearsal(session, campaign_id, seen)
     require_fresh_rehearsal(rehearsal, now=now)
     found = difference(session, campaign, rehearsal)
     if found.grows:
-        raise Changed(campaign_id, found)
+        raise ContentChanged(campaign_id, found)
     _refuse_blocking(findings)
     _require_count(campaign, rehearsal, seen)
-    lifecycle.approve(session, campaign_id, seen.content, who=who, now=now)
-    campaign.rehearsal_id = rehearsal.id
-    detail = {"meant": rehearsal.meant, "audience": rehearsal.audience_digest}
+    lifecycle.approve(session, campaign_id, seen.content, by=by, now=now)
+    campaign.dry_run_id = rehearsal.id
+    detail = {"meant": rehearsal.audience_size, "audience": rehearsal.audience_hash}
     action = "approve alone" if alone_because else "approve the audience"
     reason = {"reason": alone_because} if alone_because else {}
-    log_campaign(session, campaign_id, action, who=who, now=now, **detail, **reason)
+    log_campaign(session, campaign_id, action, by=by, now=now, **detail, **reason)
 
 
-def difference(
-    session: Session, campaign: Campaign, rehearsal: Rehearsal
-) -> Difference:
+def difference(session: Session, campaign: Campaign, rehearsal: DryRun) -> Difference:
     """Return how a campaign, as it stands and would be sent now, was not rehearsed."""
-    now = frozenset(meant(session, campaign))
-    then = crowd.unpack(rehearsal.crowd)
-    digest = campaigns_frozen(session, campaign).digest
+    now = frozenset(audience_of(session, campaign))
+    then = crowd.unpack_ids(rehearsal.audience_ids)
+    digest = campaigns_frozen(session, campaign).content_hash
     added = sorted(now - then)
     return Difference(
         lines=_lines(rehearsal, campaign),
         added=len(added),
         removed=len(then - now),
         names=_names(session, added[:SHOWN]),
-        content_changed=digest != rehearsal.content_digest,
+        content_changed=digest != rehearsal.content_hash,
     )
 
 
-def _rehearsal(session: Session, campaign_id: int, seen: Seen) -> Rehearsal:
-    rehearsal = session.get(Rehearsal, seen.rehearsal_id)
+def _rehearsal(session: Session, campaign_id: int, seen: ReviewedState) -> DryRun:
+    rehearsal = session.get(DryRun, seen.dry_run_id)
     if rehearsal is None or rehearsal.campaign_id != campaign_id:
         raise WrongInput(f"rehearse campaign {campaign_id} before it is approved")
-    shown = (rehearsal.content_digest, rehearsal.audience_digest)
+    shown = (rehearsal.content_hash, rehearsal.audience_hash)
     if shown != (seen.content, seen.audience):
         raise NotWhatWasApproved("this form is not of that rehearsal: look again")
     return rehearsal
@@ -138,16 +136,16 @@ def _rehearsal(session: Session, campaign_id: int, seen: Seen) -> Rehearsal:
 def _refuse_blocking(findings: Iterable[Finding]) -> None:
     blocking = [each.message for each in findings if each.blocks]
     if blocking:
-        raise Blocked(f"mend this first: {'; '.join(blocking)}")
+        raise BlockedByPreflight(f"mend this first: {'; '.join(blocking)}")
 
 
-def _require_count(campaign: Campaign, rehearsal: Rehearsal, seen: Seen) -> None:
+def _require_count(campaign: Campaign, rehearsal: DryRun, seen: ReviewedState) -> None:
     if campaign.priority != Priority.URGENT:
         return
     typed = "".join(each for each in seen.typed if each.isdecimal())
-    if typed != str(rehearsal.meant):
+    if typed != str(rehearsal.audience_size):
         raise WrongInput(
-            f"urgent mail goes to {rehearsal.meant:,} people at once:"
+            f"urgent mail goes to {rehearsal.audience_size:,} people at once:"
             " type that number to approve it"
         )
 
@@ -157,7 +155,7 @@ def _names(session: Session, ids: Iterable[int]) -> tuple[str, ...]:
     return tuple(session.exec(rows.order_by(col(Subscriber.id))))
 
 
-def _lines(rehearsal: Rehearsal, campaign: Campaign) -> tuple[str, ...]:
+def _lines(rehearsal: DryRun, campaign: Campaign) -> tuple[str, ...]:
     before = [rehearsal.subject, *rehearsal.text.splitlines()]
     after = [campaign.subject, *campaign.text.splitlines()]
     differing = unified_diff(before, after, lineterm="", n=0)
@@ -192,66 +190,66 @@ class AlreadyReviewed(WrongInput):
     """Somebody has looked at it already, or it is one's own."""
 
 
-def note(
+def record_self_approval(
     session: Session,
     campaign: Campaign,
     reason: str,
     *,
     told: Iterable[str],
     links: Links,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Keep that somebody approved alone, and tell everybody by mail."""
     assert campaign.id is not None
-    kept = LoneApproval(campaign_id=campaign.id, who=who, reason=reason, at=now)
+    kept = SelfApproval(campaign_id=campaign.id, approved_by=by, reason=reason, at=now)
     session.add(kept)
-    queue.tell(
+    queue.notify_staff(
         session,
         told,
         f"Approved alone: {campaign.subject}",
         TOLD.format(
-            who=who,
+            who=by,
             subject=campaign.subject,
             reason=reason,
             address=f"{links.base_url}/campaigns/{campaign.id}",
         ),
-        who=who,
+        by=by,
         now=now,
     )
 
 
-def of(session: Session, campaign_id: int) -> LoneApproval | None:
+def of(session: Session, campaign_id: int) -> SelfApproval | None:
     """Return the last lone approval of a campaign."""
-    rows = select(LoneApproval).where(LoneApproval.campaign_id == campaign_id)
-    return session.exec(rows.order_by(col(LoneApproval.id).desc()).limit(1)).first()
+    rows = select(SelfApproval).where(SelfApproval.campaign_id == campaign_id)
+    return session.exec(rows.order_by(col(SelfApproval.id).desc()).limit(1)).first()
 
 
-def unreviewed(session: Session) -> list[tuple[LoneApproval, str]]:
+def unreviewed(session: Session) -> list[tuple[SelfApproval, str]]:
     """Return what nobody else has looked at yet, with the campaign's subject."""
     rows = session.execute(
-        select(LoneApproval, col(Campaign.subject))
-        .join(Campaign, col(Campaign.id) == col(LoneApproval.campaign_id))
-        .where(col(LoneApproval.reviewed_at).is_(None))
-        .order_by(col(LoneApproval.id))
+        select(SelfApproval, col(Campaign.subject))
+        .join(Campaign, col(Campaign.id) == col(SelfApproval.campaign_id))
+        .where(col(SelfApproval.reviewed_at).is_(None))
+        .order_by(col(SelfApproval.id))
     )
     return [(approval, subject) for approval, subject in rows]
 
 
-def review(
-    session: Session, approval_id: int, *, alone: bool, who: str, now: datetime
+def acknowledge(
+    session: Session, approval_id: int, *, alone: bool, by: str, now: datetime
 ) -> None:
     """Tick a lone approval off. Nobody ticks their own, unless there is nobody else."""
     rows = (
-        update(LoneApproval)
-        .where(col(LoneApproval.id) == approval_id)
-        .where(col(LoneApproval.reviewed_at).is_(None))
+        update(SelfApproval)
+        .where(col(SelfApproval.id) == approval_id)
+        .where(col(SelfApproval.reviewed_at).is_(None))
     )
     if not alone:
-        rows = rows.where(col(LoneApproval.who) != who)
-    result = session.execute(rows.values(reviewed_by=who, reviewed_at=now))
+        rows = rows.where(col(SelfApproval.approved_by) != by)
+    result = session.execute(rows.values(reviewed_by=by, reviewed_at=now))
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         raise AlreadyReviewed("it was looked at already, or is your own")
-    approval = session.get_one(LoneApproval, approval_id)
-    log_campaign(session, approval.campaign_id, "review", who=who, now=now)
+    approval = session.get_one(SelfApproval, approval_id)
+    log_campaign(session, approval.campaign_id, "review", by=by, now=now)

@@ -16,16 +16,16 @@ from flashmail.audience.segment import Segment
 from flashmail.audit import log_campaign
 from flashmail.briefs import Brief
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.audience import missed
-from flashmail.campaigns.briefs import keep
-from flashmail.campaigns.content import CampaignContent, Press, compose
-from flashmail.campaigns.content import draft as campaigns_draft
-from flashmail.campaigns.lifecycle import CampaignMoved, find
+from flashmail.campaigns.audience import not_received
+from flashmail.campaigns.briefs import store_brief_once
+from flashmail.campaigns.content import CampaignContent, MailKit, compose
+from flashmail.campaigns.content import create_campaign as campaigns_draft
+from flashmail.campaigns.lifecycle import InvalidTransition, get_campaign
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.message import FIRST, TOKEN, mark
 from flashmail.model import (
-    Amends,
+    AmendmentKind,
     Campaign,
     CampaignStatus,
     Delivery,
@@ -42,11 +42,11 @@ BEGUN = (
 )
 
 #: Which template and which name in it the words of an amendment go to.
-WORDS = {Amends.CORRECTION: "correction", Amends.RETRACTION: "retraction"}
+WORDS = {AmendmentKind.CORRECTION: "correction", AmendmentKind.RETRACTION: "retraction"}
 
 
 @dataclass(frozen=True)
-class Amended:
+class Amendments:
     """The campaigns that amend another one; `rest` is None where all of it was sent."""
 
     note: int
@@ -54,7 +54,7 @@ class Amended:
 
 
 @dataclass(frozen=True)
-class Fix:
+class CorrectionRequest:
     """What to say instead: the mended brief, and what was wrong with the first."""
 
     brief: Brief
@@ -64,8 +64,14 @@ class Fix:
 
 
 def correct(
-    engine: Engine, press: Press, campaign_id: int, fix: Fix, *, who: str, now: datetime
-) -> Amended:
+    engine: Engine,
+    press: MailKit,
+    campaign_id: int,
+    fix: CorrectionRequest,
+    *,
+    by: str,
+    now: datetime,
+) -> Amendments:
     """Stop a campaign for good, and draft its correction and the rest of it.
 
     Everything is rendered first: if that fails, the campaign goes on or stays halted as
@@ -73,38 +79,40 @@ def correct(
     """
     first = _begun(engine, campaign_id)
     rest = _again(press, first, fix.brief)
-    note = _note(press, first, fix.brief, fix.words, Amends.CORRECTION)
+    note = _note(press, first, fix.brief, fix.words, AmendmentKind.CORRECTION)
     with transaction(engine) as session:
-        stopped = _stop(session, campaign_id, who, now)
-        brief_id = keep(session, fix.brief, now=now)
-        add = _Adding(session, campaign_id, brief_id, fix, who, now)
+        stopped = _stop(session, campaign_id, by, now)
+        brief_id = store_brief_once(session, fix.brief, now=now)
+        add = _Adding(session, campaign_id, brief_id, fix, by, now)
         remaining = (
-            add(rest, Amends.REST) if stopped or _some_missed(first, session) else None
+            add(rest, AmendmentKind.REST)
+            if stopped or _some_missed(first, session)
+            else None
         )
-        return Amended(add(note, Amends.CORRECTION), remaining)
+        return Amendments(add(note, AmendmentKind.CORRECTION), remaining)
 
 
 def retract(
     engine: Engine,
-    press: Press,
+    press: MailKit,
     campaign_id: int,
     words: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
-) -> Amended:
+) -> Amendments:
     """Stop a campaign for good, and draft a mail that takes its brief back."""
     first = _begun(engine, campaign_id)
     with reading(engine) as session:
         stored = session.get(StoredBrief, first.brief_id) if first.brief_id else None
     if stored is None:
         raise WrongInput(f"campaign {campaign_id} has no brief to take back")
-    fix = Fix(briefs.read(stored.markdown), words)
-    note = _note(press, first, fix.brief, words, Amends.RETRACTION)
+    fix = CorrectionRequest(briefs.read(stored.markdown), words)
+    note = _note(press, first, fix.brief, words, AmendmentKind.RETRACTION)
     with transaction(engine) as session:
-        _stop(session, campaign_id, who, now)
-        add = _Adding(session, campaign_id, stored.id, fix, who, now)
-        return Amended(add(note, Amends.RETRACTION))
+        _stop(session, campaign_id, by, now)
+        add = _Adding(session, campaign_id, stored.id, fix, by, now)
+        return Amendments(add(note, AmendmentKind.RETRACTION))
 
 
 def amendments(session: Session, campaign_id: int) -> list[Campaign]:
@@ -117,15 +125,15 @@ def amendments(session: Session, campaign_id: int) -> list[Campaign]:
         col(Campaign.status) != CampaignStatus.CANCELLED,
         col(Campaign.started_at).is_not(None),
     )
-    rows = select_correct(Campaign).where(Campaign.corrects == campaign_id, counts)
+    rows = select_correct(Campaign).where(Campaign.amends_id == campaign_id, counts)
     return list(session.exec(rows.order_by(col(Campaign.id))))
 
 
 def _begun(engine: Engine, campaign_id: int) -> Campaign:
     with reading(engine) as session:
-        campaign = find(session, campaign_id)
+        campaign = get_campaign(session, campaign_id)
         if campaign.status not in BEGUN or campaign.started_at is None:
-            raise CampaignMoved(
+            raise InvalidTransition(
                 f"campaign {campaign_id} is {campaign.status}: there is nothing to"
                 " correct that anybody got"
             )
@@ -135,27 +143,27 @@ def _begun(engine: Engine, campaign_id: int) -> Campaign:
 
 def _require_uncorrected(session: Session, campaign_id: int) -> None:
     if amendments(session, campaign_id):
-        raise CampaignMoved(f"campaign {campaign_id} was corrected already")
+        raise InvalidTransition(f"campaign {campaign_id} was corrected already")
 
 
-def _stop(session: Session, campaign_id: int, who: str, now: datetime) -> bool:
+def _stop(session: Session, campaign_id: int, by: str, now: datetime) -> bool:
     """Cancel what is still to be sent; return whether there was any."""
     # Two editors may want to correct it in the same moment: the second one has to wait.
     campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
     _require_uncorrected(session, campaign_id)
     if campaign.status in (CampaignStatus.SENT, CampaignStatus.CANCELLED):
         return False
-    lifecycle.cancel(session, campaign_id, who=who, now=now)
-    campaign.note = f"halted by {who} to be corrected"
+    lifecycle.cancel(session, campaign_id, by=by, now=now)
+    campaign.note = f"halted by {by} to be corrected"
     return True
 
 
 def _some_missed(campaign: Campaign, session: Session) -> bool:
-    ours = exists().where(col(Delivery.campaign_id) == campaign.id, missed())
+    ours = exists().where(col(Delivery.campaign_id) == campaign.id, not_received())
     return bool(session.scalar(select_correct(ours)))
 
 
-def _again(press: Press, first: Campaign, brief: Brief) -> CampaignContent:
+def _again(press: MailKit, first: Campaign, brief: Brief) -> CampaignContent:
     return press.draft(
         brief,
         Segment.from_json(first.audience),
@@ -165,7 +173,7 @@ def _again(press: Press, first: Campaign, brief: Brief) -> CampaignContent:
 
 
 def _note(
-    press: Press, first: Campaign, brief: Brief, words: str, amends: Amends
+    press: MailKit, first: Campaign, brief: Brief, words: str, amends: AmendmentKind
 ) -> CampaignContent:
     """Render a correction or retraction, as an answer to each reader's first mail."""
     if not words.strip():
@@ -202,24 +210,24 @@ class _Adding:
     session: Session
     first: int
     brief_id: int | None
-    fix: Fix
-    who: str
+    fix: CorrectionRequest
+    by: str
     now: datetime
 
-    def __call__(self, what: CampaignContent, amends: Amends) -> int:
+    def __call__(self, what: CampaignContent, amends: AmendmentKind) -> int:
         campaign = campaigns_draft(
-            self.session, what, brief_id=self.brief_id, who=self.who, now=self.now
+            self.session, what, brief_id=self.brief_id, by=self.by, now=self.now
         )
         assert campaign.id is not None
-        campaign.corrects, campaign.amends = self.first, amends
-        campaign.amendment = self.fix.words
+        campaign.amends_id, campaign.amendment_kind = self.first, amends
+        campaign.amendment_text = self.fix.words
         campaign.draft_id = self.fix.draft_id
-        campaign.draft_revision = self.fix.revision
+        campaign.draft_version = self.fix.revision
         log_campaign(
             self.session,
             self.first,
             f"draft the {amends}",
-            who=self.who,
+            by=self.by,
             now=self.now,
             campaign=campaign.id,
             words=self.fix.words,

@@ -18,20 +18,20 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.selection import bringing, count, mailable
 from flashmail.audit import log_campaign
 from flashmail.campaigns import audience
-from flashmail.campaigns.audience import whom
-from flashmail.campaigns.content import frozen, message_of
-from flashmail.campaigns.lifecycle import find
+from flashmail.campaigns.audience import reachable
+from flashmail.campaigns.content import load_content, message_of
+from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading, transaction
-from flashmail.delivery.claim import ATTRIBUTE, Claim, Reader
+from flashmail.delivery.claim import ATTRIBUTE, Claim, ClaimedReader
 from flashmail.delivery.handover import recipients
-from flashmail.delivery.starting import on_their_way
+from flashmail.delivery.starting import count_in_flight
 from flashmail.delivery.statements import topics_followed
-from flashmail.digests.planner import by_rhythm, held_back
+from flashmail.digests.planner import deferred_readers, respects_preferences
 from flashmail.errors import WrongInput
 from flashmail.links import Tokens
 from flashmail.message import Message, used_fields
 from flashmail.message.mime import compiled
-from flashmail.model import Campaign, Priority, Rehearsal, Subscriber
+from flashmail.model import Campaign, DryRun, Priority, Subscriber
 from flashmail.review.preflight import usual_audience
 from flashmail.transports import Recipient
 
@@ -52,7 +52,7 @@ Advance = Callable[[int, int], None]
 
 
 @dataclass
-class Findings:
+class DryRunResult:
     """What was found on the way; people, and bytes of a mail."""
 
     refused: Counter[str] = field(default_factory=Counter)
@@ -66,12 +66,12 @@ class Findings:
         self.filled += 1
 
 
-def rehearse(
+def dry_run(
     engine: Engine,
     campaign_id: int,
     tokens: Tokens,
     *,
-    who: str,
+    by: str,
     now: datetime,
     advance: Advance = lambda done, total: None,
 ) -> int:
@@ -80,66 +80,68 @@ def rehearse(
     It keeps nobody waiting: it reads, a thousand readers at a time, and writes once.
     """
     with reading(engine) as session:
-        campaign = find(session, campaign_id)
+        campaign = get_campaign(session, campaign_id)
         _require_landed(session, campaign)
-        ids = meant(session, campaign)
+        ids = audience_of(session, campaign)
         left_out = _left_out(session, campaign, now)
-        what = frozen(session, campaign)
+        what = load_content(session, campaign)
         usual = usual_audience(session, what, own=campaign_id)
     found = _walk(engine, campaign, ids, tokens, now, advance)
     if missing := len(ids) - found.filled - found.refused.total():
         left_out[LEFT_MEANWHILE] = missing
-    rehearsal = Rehearsal(
+    rehearsal = DryRun(
         campaign_id=campaign_id,
         at=now,
-        who=who,
-        content_digest=what.digest,
-        audience_digest=audience.digest(ids),
-        meant=len(ids),
-        crowd=audience.pack(ids),
-        left_out=left_out,
+        requested_by=by,
+        content_hash=what.content_hash,
+        audience_hash=audience.hash_ids(ids),
+        audience_size=len(ids),
+        audience_ids=audience.pack_ids(ids),
+        excluded=left_out,
         refused=dict(found.refused),
-        sizes=[found.smallest, found.largest],
-        usual=usual,
+        mail_sizes=[found.smallest, found.largest],
+        usual_size=usual,
         subject=campaign.subject,
         text=campaign.text,
     )
     return _keep(engine, rehearsal)
 
 
-def meant(session: Session, campaign: Campaign) -> list[int]:
+def audience_of(session: Session, campaign: Campaign) -> list[int]:
     """Return the ids of all whom a campaign may reach now."""
-    return sorted(audience.read(session, whom(session, campaign)))
+    return sorted(audience.read_ids(session, reachable(session, campaign)))
 
 
-def latest(session: Session, campaign_id: int) -> Rehearsal | None:
+def latest(session: Session, campaign_id: int) -> DryRun | None:
     """Return a campaign's last rehearsal."""
-    rows = select(Rehearsal).where(Rehearsal.campaign_id == campaign_id)
-    return session.exec(rows.order_by(col(Rehearsal.id).desc()).limit(1)).first()
+    rows = select(DryRun).where(DryRun.campaign_id == campaign_id)
+    return session.exec(rows.order_by(col(DryRun.id).desc()).limit(1)).first()
 
 
 def _require_landed(session: Session, campaign: Campaign) -> None:
-    under_way = on_their_way(session, campaign.corrects) if campaign.corrects else 0
+    under_way = (
+        count_in_flight(session, campaign.amends_id) if campaign.amends_id else 0
+    )
     if under_way:
         raise WrongInput(
-            f"{under_way:,} mails of campaign {campaign.corrects} are on their way:"
+            f"{under_way:,} mails of campaign {campaign.amends_id} are on their way:"
             " it takes some seconds to know who got it; then rehearse"
         )
 
 
-def _keep(engine: Engine, rehearsal: Rehearsal) -> int:
+def _keep(engine: Engine, rehearsal: DryRun) -> int:
     with transaction(engine) as session:
         session.add(rehearsal)
         session.flush()
         log_campaign(
             session,
             rehearsal.campaign_id,
-            "rehearse",
-            who=rehearsal.who,
+            "dry-run",
+            by=rehearsal.requested_by,
             now=rehearsal.at,
-            meant=rehearsal.meant,
-            content=rehearsal.content_digest,
-            audience=rehearsal.audience_digest,
+            meant=rehearsal.audience_size,
+            content=rehearsal.content_hash,
+            audience=rehearsal.audience_hash,
         )
         assert rehearsal.id is not None
         return rehearsal.id
@@ -150,18 +152,20 @@ def _left_out(session: Session, campaign: Campaign, now: datetime) -> dict[str, 
 
     Who is held back is among those whom it means: they get it later.
     """
-    if campaign.amends is not None:
+    if campaign.amendment_kind is not None:
         return {}
     segment = Segment.from_json(campaign.audience)
     urgent = campaign.priority == Priority.URGENT
     counted = dict(count(session, segment, urgent=urgent).left_out)
-    counted[LATER] = _held(session, campaign, now) if by_rhythm(campaign) else 0
+    counted[LATER] = (
+        _held(session, campaign, now) if respects_preferences(campaign) else 0
+    )
     return {reason: n for reason, n in counted.items() if n}
 
 
 def _held(session: Session, campaign: Campaign, now: datetime) -> int:
-    people = whom(session, campaign).subquery()
-    held = people.c[0].in_(held_back(session, campaign, now=now))
+    people = reachable(session, campaign).subquery()
+    held = people.c[0].in_(deferred_readers(session, campaign, now=now))
     return session.scalar(select(func.count()).select_from(people).where(held)) or 0
 
 
@@ -172,8 +176,8 @@ def _walk(
     tokens: Tokens,
     now: datetime,
     advance: Advance,
-) -> Findings:
-    message, found = message_of(campaign), Findings()
+) -> DryRunResult:
+    message, found = message_of(campaign), DryRunResult()
     attributes = any(each.startswith(ATTRIBUTE) for each in used_fields(message))
     for begin in range(0, len(ids), AT_A_TIME):
         advance(begin, len(ids))
@@ -188,7 +192,7 @@ def _walk(
     return found
 
 
-def _fill(found: Findings, message: Message, who: Recipient, date: str) -> None:
+def _fill(found: DryRunResult, message: Message, who: Recipient, date: str) -> None:
     try:
         found.weigh(len(compiled(message).fill(who.address, who.values, date)))
     except WrongInput as problem:
@@ -198,7 +202,7 @@ def _fill(found: Findings, message: Message, who: Recipient, date: str) -> None:
 
 def _readers(
     session: Session, ids: Sequence[int], topics: Iterable[int], *, attributes: bool
-) -> tuple[Reader, ...]:
+) -> tuple[ClaimedReader, ...]:
     """Return those who would still be mailed at the moment of the claim."""
     rows = session.execute(
         sqlalchemy.select(
@@ -213,4 +217,4 @@ def _readers(
         .where(*mailable()),
         {"topics": list(topics)},
     )
-    return tuple(Reader(*row) for row in rows)
+    return tuple(ClaimedReader(*row) for row in rows)

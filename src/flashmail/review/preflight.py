@@ -16,16 +16,16 @@ from flashmail.audience.selection import UnknownTopic, audience_query, bringing_
 from flashmail.briefs import Brief, BriefError
 from flashmail.campaigns import briefs as stored
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import CampaignContent, Press
-from flashmail.campaigns.content import frozen as campaigns_frozen
-from flashmail.campaigns.link_checks import ask
+from flashmail.campaigns.content import CampaignContent, MailKit
+from flashmail.campaigns.content import load_content as campaigns_frozen
+from flashmail.campaigns.link_checks import request_checks
 from flashmail.database import transaction
 from flashmail.findings import Finding, blocking
 from flashmail.message import fields
 from flashmail.model import (
-    BriefDraft,
     Campaign,
     CampaignStatus,
+    Draft,
     LinkCheck,
     LinkState,
     Priority,
@@ -43,7 +43,9 @@ QUOTES_LOOKED_AT = 100
 def approved(session: Session, brief: Brief | None) -> frozenset[str]:
     """Return the quotes that somebody approved, by their digests."""
     digests = [quote.digest for quote in brief.quotes] if brief else []
-    known = select(QuoteApproval.digest).where(col(QuoteApproval.digest).in_(digests))
+    known = select(QuoteApproval.quote_hash).where(
+        col(QuoteApproval.quote_hash).in_(digests)
+    )
     return frozenset(session.exec(known))
 
 
@@ -60,15 +62,13 @@ def answered_for(session: Session, brief: Brief | None) -> frozenset[str]:
 
 def _in_drafts(session: Session, people: list[str]) -> frozenset[str]:
     """Return the quotes in drafts that name one of these people."""
-    named = [
-        col(BriefDraft.markdown).contains(each, autoescape=True) for each in people
-    ]
+    named = [col(Draft.markdown).contains(each, autoescape=True) for each in people]
     if not named:
         return frozenset()
     texts = session.exec(
-        select(BriefDraft.markdown)
-        .where(col(BriefDraft.discarded_at).is_(None), or_(*named))
-        .order_by(col(BriefDraft.changed_at).desc())
+        select(Draft.markdown)
+        .where(col(Draft.discarded_at).is_(None), or_(*named))
+        .order_by(col(Draft.changed_at).desc())
         .limit(QUOTES_LOOKED_AT)
     )
     return frozenset(digest for text in texts for digest in _digests(text))
@@ -109,7 +109,7 @@ GOES_OUT = (CampaignStatus.SENDING, CampaignStatus.SENT, CampaignStatus.PAUSED)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PreflightContext:
     """What the caller knows of a mail besides what it says.
 
     `postal_address` is the installation's. `audience` is how many would get it, if
@@ -144,9 +144,9 @@ def preflight(
     now. `audience` is how many it means, where somebody counted them. Whatever `blocks`
     keeps it from being approved.
     """
-    campaign = lifecycle.find(session, campaign_id)
+    campaign = lifecycle.get_campaign(session, campaign_id)
     stored = session.get(StoredBrief, campaign.brief_id) if campaign.brief_id else None
-    around = Surroundings(
+    around = PreflightContext(
         postal_address=postal_address,
         markdown=stored.markdown if stored else "",
         embargo_until=stored.embargo_until if stored else None,
@@ -156,17 +156,17 @@ def preflight(
     )
     what = campaigns_frozen(session, campaign)
     brief = briefs.read(stored.markdown) if stored else None
-    return foresee(
+    return check_content(
         session, what, brief, around, now=now, moment=moment or campaign.send_at
     )
 
 
-def look_ahead(
+def check_draft(
     session: Session,
-    press: Press,
+    press: MailKit,
     brief: Brief,
     segment: Segment,
-    around: Surroundings,
+    around: PreflightContext,
     *,
     now: datetime,
     moment: datetime | None = None,
@@ -179,7 +179,7 @@ def look_ahead(
     except RenderError as error:
         return (_unfit(error, around.markdown),)
     try:
-        return foresee(session, what, brief, around, now=now, moment=moment)
+        return check_content(session, what, brief, around, now=now, moment=moment)
     except UnknownTopic as error:
         return (blocking(UNKNOWN_TOPIC, f"{error}: choose another topic"),)
 
@@ -195,7 +195,7 @@ def _unfit(error: RenderError, markdown: str) -> Finding:
 
 
 def have_links_followed(
-    engine: Engine, press: Press, brief: Brief, *, now: datetime
+    engine: Engine, press: MailKit, brief: Brief, *, now: datetime
 ) -> None:
     """Have every link followed that a mail of this brief would have."""
     try:
@@ -204,14 +204,14 @@ def have_links_followed(
     except RenderError:
         return  # no mail, no links; the findings say why
     with transaction(engine) as session:
-        ask(session, urls, now=now)
+        request_checks(session, urls, now=now)
 
 
-def foresee(
+def check_content(
     session: Session,
     what: CampaignContent,
     brief: Brief | None,
-    around: Surroundings,
+    around: PreflightContext,
     *,
     now: datetime,
     moment: datetime | None = None,
@@ -269,10 +269,10 @@ def usual_audience(
     frequency.
     """
     rows = session.execute(
-        select(col(Campaign.topics), col(Campaign.addressed))
+        select(col(Campaign.topics), col(Campaign.recipient_count))
         .where(col(Campaign.status).in_(GOES_OUT))
         .where(col(Campaign.frequency) == what.frequency)
-        .where(col(Campaign.addressed) > 0)
+        .where(col(Campaign.recipient_count) > 0)
         .where(col(Campaign.id) != own)
         .order_by(col(Campaign.id).desc())
         .limit(LOOKED_AT)
@@ -320,5 +320,5 @@ def _urgent(session: Session, now: datetime, *, own: int) -> int:
 def _sent_before(session: Session, brief: Brief | None, *, own: int) -> tuple[int, ...]:
     if brief is None:
         return ()
-    known = stored.earlier(session, briefs.write_markdown(brief))
+    known = stored.campaigns_with_text(session, briefs.write_markdown(brief))
     return tuple(each.id for each in known if each.id not in (None, own))

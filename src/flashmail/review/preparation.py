@@ -12,17 +12,22 @@ from flashmail.audience.segment import Segment
 from flashmail.audit import log_campaign
 from flashmail.briefs import Brief
 from flashmail.campaigns import lifecycle
-from flashmail.campaigns.briefs import keep
-from flashmail.campaigns.content import CampaignContent, Press, fix_links, said
-from flashmail.campaigns.content import draft as campaigns_draft
-from flashmail.campaigns.lifecycle import CampaignMoved
+from flashmail.campaigns.briefs import store_brief_once
+from flashmail.campaigns.content import (
+    CampaignContent,
+    MailKit,
+    content_columns,
+    store_links,
+)
+from flashmail.campaigns.content import create_campaign as campaigns_draft
+from flashmail.campaigns.lifecycle import InvalidTransition
 from flashmail.database import reading, transaction
-from flashmail.errors import NoSuchDraft, WrongInput
+from flashmail.errors import DraftNotFound, WrongInput
 from flashmail.model import (
-    BriefDraft,
-    BriefRevision,
     Campaign,
     CampaignStatus,
+    Draft,
+    DraftVersion,
     Link,
     Priority,
     Topic,
@@ -30,7 +35,7 @@ from flashmail.model import (
 
 
 @dataclass(frozen=True)
-class Wish:
+class SendRequest:
     """What somebody wants to send: a draft in one of its forms, to whom and how.
 
     Without a segment it goes to those who follow the brief's topics.
@@ -45,11 +50,11 @@ class Wish:
 
 def prepare(
     engine: Engine,
-    press: Press,
-    wish: Wish,
+    press: MailKit,
+    wish: SendRequest,
     *,
     check: Callable[[Campaign], None] = lambda campaign: None,
-    who: str,
+    by: str,
     now: datetime,
 ) -> int:
     """Make a campaign of a draft, for others to approve; return its number.
@@ -58,24 +63,24 @@ def prepare(
     """
     brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
-        brief_id = keep(session, brief, now=now)
-        campaign = campaigns_draft(session, what, brief_id=brief_id, who=who, now=now)
+        brief_id = store_brief_once(session, brief, now=now)
+        campaign = campaigns_draft(session, what, brief_id=brief_id, by=by, now=now)
         assert campaign.id is not None
         check(campaign)
-        campaign.draft_id, campaign.draft_revision = wish.draft_id, wish.revision
+        campaign.draft_id, campaign.draft_version = wish.draft_id, wish.revision
         log_campaign(
-            session, campaign.id, "prepare", who=who, now=now, digest=what.digest
+            session, campaign.id, "prepare", by=by, now=now, digest=what.content_hash
         )
         return campaign.id
 
 
-def renew(
+def refresh(
     engine: Engine,
-    press: Press,
+    press: MailKit,
     campaign_id: int,
     *,
     check: Callable[[Campaign], None] = lambda campaign: None,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Take the latest form of its draft over into a campaign nobody approved yet.
@@ -83,23 +88,23 @@ def renew(
     `check` may refuse it, by raising: the brief may be about something else by now.
     """
     with reading(engine) as session:
-        wish = _same_again(session, lifecycle.find(session, campaign_id))
+        wish = _same_again(session, lifecycle.get_campaign(session, campaign_id))
     brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
-        brief_id = keep(session, brief, now=now)
+        brief_id = store_brief_once(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.revision)
-        check(lifecycle.find(session, campaign_id))
+        check(lifecycle.get_campaign(session, campaign_id))
         log_campaign(
-            session, campaign_id, "renew", who=who, now=now, digest=what.digest
+            session, campaign_id, "renew", by=by, now=now, digest=what.content_hash
         )
 
 
 def changed_since(session: Session, campaign: Campaign) -> int | None:
     """Return the latest form of a campaign's draft, if it is another one."""
-    draft = session.get(BriefDraft, campaign.draft_id) if campaign.draft_id else None
-    if draft is None or campaign.amends is not None:
+    draft = session.get(Draft, campaign.draft_id) if campaign.draft_id else None
+    if draft is None or campaign.amendment_kind is not None:
         return None
-    return draft.revision if draft.revision != campaign.draft_revision else None
+    return draft.version if draft.version != campaign.draft_version else None
 
 
 def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> Segment:
@@ -120,10 +125,10 @@ def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> 
 
 def form_of(session: Session, draft_id: int, revision: int) -> Brief:
     """Return a draft in one of its forms, as a brief."""
-    draft = session.get(BriefDraft, draft_id)
-    kept = session.get(BriefRevision, (draft_id, revision))
+    draft = session.get(Draft, draft_id)
+    kept = session.get(DraftVersion, (draft_id, revision))
     if draft is None or draft.discarded_at is not None or kept is None:
-        raise NoSuchDraft(f"there is no draft {draft_id} of revision {revision}")
+        raise DraftNotFound(f"there is no draft {draft_id} of revision {revision}")
     return briefs.read(kept.markdown, topics=topic_names(session), name=draft.title)
 
 
@@ -131,7 +136,9 @@ def topic_names(session: Session) -> list[str]:
     return list(session.exec(select(Topic.name)))
 
 
-def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, CampaignContent]:
+def _made(
+    engine: Engine, press: MailKit, wish: SendRequest
+) -> tuple[Brief, CampaignContent]:
     with reading(engine) as session:
         brief = form_of(session, wish.draft_id, wish.revision)
         segment = segment_of(brief, topic_names(session), wish.segment)
@@ -144,15 +151,15 @@ def _made(engine: Engine, press: Press, wish: Wish) -> tuple[Brief, CampaignCont
     return brief, what
 
 
-def _same_again(session: Session, campaign: Campaign) -> Wish:
-    draft = session.get(BriefDraft, campaign.draft_id) if campaign.draft_id else None
-    if draft is None or draft.id is None or campaign.amends is not None:
-        raise NoSuchDraft(f"campaign {campaign.id} was not made of a draft alone")
+def _same_again(session: Session, campaign: Campaign) -> SendRequest:
+    draft = session.get(Draft, campaign.draft_id) if campaign.draft_id else None
+    if draft is None or draft.id is None or campaign.amendment_kind is not None:
+        raise WrongInput(f"campaign {campaign.id} was not made of a draft alone")
     segment = Segment.from_json(campaign.audience)
     by_topic = segment == Segment(any=tuple(campaign.topics))
-    return Wish(
+    return SendRequest(
         draft.id,
-        draft.revision,
+        draft.version,
         None if by_topic else segment,
         campaign.template,
         campaign.priority == Priority.URGENT,
@@ -171,11 +178,13 @@ def _refreeze(
         update(Campaign)
         .where(col(Campaign.id) == campaign_id)
         .where(col(Campaign.status) == CampaignStatus.DRAFT)
-        .values(brief_id=brief_id, draft_revision=revision, **said(what))
+        .values(brief_id=brief_id, draft_version=revision, **content_columns(what))
         .execution_options(synchronize_session="fetch")
     )
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
-        raise CampaignMoved(f"campaign {campaign_id} was approved: take it back first")
+        raise InvalidTransition(
+            f"campaign {campaign_id} was approved: take it back first"
+        )
     session.execute(delete(Link).where(col(Link.campaign_id) == campaign_id))
-    fix_links(session, campaign_id, what.destinations)
+    store_links(session, campaign_id, what.destinations)

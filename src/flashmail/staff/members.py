@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from flashmail.addresses import parse_address
-from flashmail.errors import NoSuchColleague, WrongInput
+from flashmail.errors import StaffNotFound, WrongInput
 from flashmail.model import AuditEntry, Role, SignIn, Staff
 from flashmail.staff.credentials import (
     digest,
@@ -42,7 +42,7 @@ def add(
     password: str,
     *,
     topics: tuple[str, ...] = (),
-    who: str,
+    by: str,
     now: datetime,
 ) -> Staff:
     """Let somebody sign in."""
@@ -58,7 +58,7 @@ def add(
         created_at=now,
     )
     session.add(staff)
-    _log(session, staff, f"add as {role}", who, now)
+    _log(session, staff, f"add as {role}", by, now)
     session.flush()
     return staff
 
@@ -76,7 +76,7 @@ def of(session: Session, staff_id: int) -> Staff:
     """Return one of the staff by the number, or say that there is nobody."""
     staff = session.get(Staff, staff_id)
     if staff is None:
-        raise NoSuchColleague(f"there is nobody of the number {staff_id}")
+        raise StaffNotFound(f"there is nobody of the number {staff_id}")
     return staff
 
 
@@ -92,22 +92,22 @@ def addresses(session: Session) -> list[str]:
 
 
 def change_role(
-    session: Session, staff: Staff, role: Role, *, who: str, now: datetime
+    session: Session, staff: Staff, role: Role, *, by: str, now: datetime
 ) -> None:
     """Change what somebody may do; there is always an admin, once there was one."""
     if role is not Role.ADMIN:
         _require_another_admin(session, staff)
     staff.role = role
     sign_out_everywhere(session, staff)
-    _log(session, staff, f"make {role}", who, now)
+    _log(session, staff, f"make {role}", by, now)
 
 
 def change_password(
-    session: Session, staff: Staff, password: str, *, who: str, now: datetime
+    session: Session, staff: Staff, password: str, *, by: str, now: datetime
 ) -> None:
     staff.password_hash = hash_password(password)
     sign_out_everywhere(session, staff)
-    _log(session, staff, "change the password", who, now)
+    _log(session, staff, "change the password", by, now)
 
 
 def limit(
@@ -115,7 +115,7 @@ def limit(
     staff: Staff,
     topics: tuple[str, ...],
     *,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Let somebody see and send only what is on these topics; none is no limit."""
@@ -124,55 +124,55 @@ def limit(
     staff.topics = list(topics)
     sign_out_everywhere(session, staff)
     said = f"limit to {', '.join(topics)}" if topics else "limit to no topics"
-    _log(session, staff, said, who, now)
+    _log(session, staff, said, by, now)
 
 
 def cap(
-    session: Session, staff: Staff, daily: int | None, *, who: str, now: datetime
+    session: Session, staff: Staff, daily: int | None, *, by: str, now: datetime
 ) -> None:
     """Let somebody send to so many people a day at most; None is no limit."""
     if daily is not None and not 0 <= daily <= MOST:
         raise WrongInput(f"a cap is a number from 0 to {MOST:,}, or empty for none")
-    if staff.daily_cap == daily:
+    if staff.daily_send_limit == daily:
         return
-    staff.daily_cap = daily
+    staff.daily_send_limit = daily
     said = "cap at no number" if daily is None else f"cap at {daily:,} people a day"
-    _log(session, staff, said, who, now)
+    _log(session, staff, said, by, now)
 
 
-def take_on(session: Session, staff: Staff, *, who: str, now: datetime) -> None:
+def reactivate(session: Session, staff: Staff, *, by: str, now: datetime) -> None:
     """Let somebody sign in again who was let go."""
     staff.active = True
-    _log(session, staff, "take on again", who, now)
+    _log(session, staff, "take on again", by, now)
 
 
-def let_go(session: Session, staff: Staff, *, who: str, now: datetime) -> None:
+def deactivate(session: Session, staff: Staff, *, by: str, now: datetime) -> None:
     """Let somebody sign in no more; what they did stays in the audit log."""
     _require_another_admin(session, staff)
     staff.active = False
     sign_out_everywhere(session, staff)
-    _log(session, staff, "let go", who, now)
+    _log(session, staff, "let go", by, now)
 
 
 def require_second_factor(
-    session: Session, staff: Staff, *, who: str, now: datetime
+    session: Session, staff: Staff, *, by: str, now: datetime
 ) -> SecondFactor:
     """Ask for a code at every sign-in from now on; a former secret is worthless."""
     factor = SecondFactor(new_totp_secret(), new_recovery_codes())
     staff.totp_secret, staff.totp_step = factor.secret, 0
     staff.recovery = [digest(code) for code in factor.recovery]
     sign_out_everywhere(session, staff)
-    _log(session, staff, "require a second factor", who, now)
+    _log(session, staff, "require a second factor", by, now)
     return factor
 
 
 def drop_second_factor(
-    session: Session, staff: Staff, *, who: str, now: datetime
+    session: Session, staff: Staff, *, by: str, now: datetime
 ) -> None:
     """Let somebody in by password alone again, who lost what makes the codes."""
     staff.totp_secret, staff.totp_offered, staff.recovery = "", "", []
     sign_out_everywhere(session, staff)
-    _log(session, staff, "drop the second factor", who, now)
+    _log(session, staff, "drop the second factor", by, now)
 
 
 def _require_another_admin(session: Session, staff: Staff) -> None:
@@ -187,7 +187,7 @@ def sign_out_everywhere(session: Session, staff: Staff) -> None:
     session.execute(delete(SignIn).where(col(SignIn.staff_id) == staff.id))
 
 
-def _log(session: Session, staff: Staff, action: str, who: str, now: datetime) -> None:
+def _log(session: Session, staff: Staff, action: str, by: str, now: datetime) -> None:
     session.add(
-        AuditEntry(at=now, who=who, action=action, subject=f"staff {staff.key}")
+        AuditEntry(at=now, done_by=by, action=action, subject=f"staff {staff.key}")
     )

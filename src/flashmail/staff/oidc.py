@@ -29,12 +29,12 @@ PATIENCE, LEEWAY = 10, 30
 DISCOVERY = "/.well-known/openid-configuration"
 
 
-class NotVouchedFor(FlashmailError):
+class IdentityRefused(FlashmailError):
     """The provider does not say, in a way that can be believed, who this is."""
 
 
 @dataclass(frozen=True)
-class Journey:
+class OidcState:
     """What the browser keeps while it is at the provider's.
 
     `state` ties the answer to this browser, `nonce` the provider's word to this
@@ -47,7 +47,7 @@ class Journey:
     next: str
 
     @classmethod
-    def begin(cls, next: str) -> "Journey":
+    def begin(cls, next: str) -> "OidcState":
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         return cls(state, nonce, verifier, next)
 
@@ -55,12 +55,14 @@ class Journey:
         return urlsafe_b64encode(json.dumps(astuple(self)).encode()).decode()
 
     @classmethod
-    def read(cls, text: str) -> "Journey":
+    def read(cls, text: str) -> "OidcState":
         try:
             parts = json.loads(urlsafe_b64decode(text))
             return cls(*map(str, parts))
         except (ValueError, TypeError):
-            raise NotVouchedFor("this sign-in was not begun in this browser") from None
+            raise IdentityRefused(
+                "this sign-in was not begun in this browser"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Provider:
     client_secret: str
     back: str
 
-    def address(self, journey: Journey) -> str:
+    def address(self, journey: OidcState) -> str:
         """Return where to send a browser, to say there who somebody is."""
         with self._client() as client:
             known = self._known(client)
@@ -84,12 +86,12 @@ class Provider:
             )
         return str(url)
 
-    def vouches_for(self, journey: Journey, answer: Mapping[str, str]) -> str:
+    def vouches_for(self, journey: OidcState, answer: Mapping[str, str]) -> str:
         """Return the address that the provider vouches for; raise NotVouchedFor."""
         if not secrets.compare_digest(answer.get("state", ""), journey.state):
-            raise NotVouchedFor("this sign-in was not begun in this browser")
+            raise IdentityRefused("this sign-in was not begun in this browser")
         if "code" not in answer:
-            raise NotVouchedFor("the provider did not let you in")
+            raise IdentityRefused("the provider did not let you in")
         try:
             with self._client() as client:
                 known = self._known(client)
@@ -101,10 +103,10 @@ class Provider:
                 keys = KeySet.import_key_set(_asked(client, known["jwks_uri"]))
             said = self._believed(str(token.get("id_token", "")), keys, journey.nonce)
         except (OAuthError, JoseError, ValueError, httpx.HTTPError) as problem:
-            raise NotVouchedFor(f"the provider is not believed: {problem}") from None
+            raise IdentityRefused(f"the provider is not believed: {problem}") from None
         # An address that the provider did not verify may be anybody's.
         if said.get("email_verified") is not True or not said.get("email"):
-            raise NotVouchedFor("the provider has not verified your address")
+            raise IdentityRefused("the provider has not verified your address")
         return str(said["email"])
 
     def _client(self) -> OAuth2Client:
@@ -122,10 +124,10 @@ class Provider:
             address = f"{self.issuer.rstrip('/')}{DISCOVERY}"
             known: dict[str, Any] = _asked(client, address)
             if known["issuer"] != self.issuer:
-                raise NotVouchedFor("the provider says that it is another one")
+                raise IdentityRefused("the provider says that it is another one")
             return known
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
-            raise NotVouchedFor(f"the provider cannot be asked: {problem}") from None
+            raise IdentityRefused(f"the provider cannot be asked: {problem}") from None
 
     def _believed(self, token: str, keys: KeySet, nonce: str) -> dict[str, Any]:
         """Return the claims of a token that is signed, for us, fresh, and asked for."""

@@ -16,11 +16,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 from flashmail.audience.segment import Segment
 from flashmail.errors import FlashmailError, WrongInput
 from flashmail.model import (
-    BriefDraft,
-    BriefRevision,
     Campaign,
     CampaignStatus,
-    Rehearsal,
+    Draft,
+    DraftVersion,
+    DryRun,
     Role,
     Staff,
 )
@@ -107,7 +107,7 @@ def is_second(staff: Staff, *, made: str, wrote: str, able: Iterable[Staff]) -> 
 SHORTEST_REASON = 15
 
 
-class NotYours(FlashmailError):
+class PermissionDenied(FlashmailError):
     """This is not for you to do."""
 
 
@@ -115,7 +115,7 @@ class NotYours(FlashmailError):
 class Permission:
     """Who approves; `alone_because` is why no second person was waited for."""
 
-    who: str
+    by: str
     alone_because: str = ""
 
 
@@ -124,11 +124,13 @@ def require_rights(staff: Staff | None, campaign: Campaign) -> None:
     topics = topics_of(campaign)
     if not may_send(staff, topics):
         about = ", ".join(sorted(topics)) or "readers of every topic"
-        raise NotYours(f"to send to {about} is not for you; ask an admin or its editor")
+        raise PermissionDenied(
+            f"to send to {about} is not for you; ask an admin or its editor"
+        )
 
 
 def permission(
-    session: Session, staff: Staff | None, campaign: Campaign, *, who: str, reason: str
+    session: Session, staff: Staff | None, campaign: Campaign, *, by: str, reason: str
 ) -> Permission:
     """Return the permission to approve a campaign, or say why there is none.
 
@@ -136,15 +138,15 @@ def permission(
     """
     require_rights(staff, campaign)
     if staff is None or may_approve(session, staff, campaign):
-        return Permission(who)
+        return Permission(by)
     if not reason.strip():
-        raise NotYours(
+        raise PermissionDenied(
             "you made or wrote this: another person approves it, or you say why it"
             " cannot wait"
         )
     if len(reason.strip()) < SHORTEST_REASON:
         raise WrongInput("say in a sentence why it cannot wait for a second person")
-    return Permission(who, reason.strip())
+    return Permission(by, reason.strip())
 
 
 def may_approve(session: Session, staff: Staff, campaign: Campaign) -> bool:
@@ -167,27 +169,27 @@ def editors(session: Session) -> list[str]:
 
 
 def _writer(session: Session, campaign: Campaign) -> str:
-    key = (campaign.draft_id, campaign.draft_revision)
-    revision = session.get(BriefRevision, key) if campaign.draft_id else None
-    return revision.who if revision else ""
+    key = (campaign.draft_id, campaign.draft_version)
+    revision = session.get(DraftVersion, key) if campaign.draft_id else None
+    return revision.saved_by if revision else ""
 
 
-def within(
-    session: Session, staff: Staff | None, drafts: SelectOfScalar[BriefDraft]
-) -> SelectOfScalar[BriefDraft]:
+def visible_drafts(
+    session: Session, staff: Staff | None, drafts: SelectOfScalar[Draft]
+) -> SelectOfScalar[Draft]:
     """Return a query for those drafts that somebody may open."""
     if staff is None or not is_limited(staff):
         return drafts
-    rows = select(BriefDraft.id, BriefDraft.topics, BriefDraft.created_by)
+    rows = select(Draft.id, Draft.topics, Draft.created_by)
     theirs = [
         number
         for number, topics, made in session.exec(rows)
         if may_open(staff, topics, made=made)
     ]
-    return drafts.where(col(BriefDraft.id).in_(theirs))
+    return drafts.where(col(Draft.id).in_(theirs))
 
 
-def campaigns(session: Session, staff: Staff | None) -> list[int] | None:
+def visible_campaigns(session: Session, staff: Staff | None) -> list[int] | None:
     """Return the campaigns that somebody may see; None for all of them."""
     if staff is None or not is_limited(staff):
         return None
@@ -199,21 +201,21 @@ def campaigns(session: Session, staff: Staff | None) -> list[int] | None:
     ]
 
 
-def opens(staff: Staff | None, draft: BriefDraft) -> bool:
+def can_open(staff: Staff | None, draft: Draft) -> bool:
     return may_open(staff, draft.topics, made=draft.created_by)
 
 
-def require(staff: Staff | None, draft: BriefDraft) -> None:
+def require(staff: Staff | None, draft: Draft) -> None:
     """Refuse a draft that somebody may not open."""
-    if not opens(staff, draft):
-        raise NotYours("this brief is not for you; ask an admin or its editor")
+    if not can_open(staff, draft):
+        raise PermissionDenied("this brief is not for you; ask an admin or its editor")
 
 
-def require_kept(staff: Staff | None, draft: BriefDraft, topics: Iterable[str]) -> None:
+def require_kept(staff: Staff | None, draft: Draft, topics: Iterable[str]) -> None:
     """Refuse topics by which a draft would be out of the reach of who gives them."""
     named = list(topics)
     if not may_open(staff, named, made=draft.created_by):
-        raise NotYours(
+        raise PermissionDenied(
             f"a brief about {' and '.join(named)} is not for you, and you could not"
             " open it again; leave one of your topics in it, or ask an admin"
         )
@@ -230,41 +232,43 @@ def is_capped(staff: Staff | None) -> bool:
     """Return whether somebody has a cap; admins have none."""
     return (
         staff is not None
-        and staff.daily_cap is not None
+        and staff.daily_send_limit is not None
         and staff.role is not Role.ADMIN
     )
 
 
-def used(session: Session, staff: Staff, *, now: datetime) -> int:
+def used_today(session: Session, staff: Staff, *, now: datetime) -> int:
     """Return to how many people somebody let mail go within a day.
 
     Of a campaign that has not begun that is whom it means; one that was cancelled
     counts with those whom it was addressed to.
     """
     meant = case(
-        (col(Campaign.status).in_(NOWHERE), col(Campaign.addressed)),
-        (col(Campaign.addressed) > 0, col(Campaign.addressed)),
-        else_=func.coalesce(Rehearsal.meant, 0),
+        (col(Campaign.status).in_(NOWHERE), col(Campaign.recipient_count)),
+        (col(Campaign.recipient_count) > 0, col(Campaign.recipient_count)),
+        else_=func.coalesce(DryRun.audience_size, 0),
     )
     theirs = (
         select(func.coalesce(func.sum(meant), 0))
         .select_from(Campaign)
-        .outerjoin(Rehearsal, col(Rehearsal.id) == col(Campaign.rehearsal_id))
+        .outerjoin(DryRun, col(DryRun.id) == col(Campaign.dry_run_id))
         .where(col(Campaign.approved_at) > now - DAY)
         .where(col(Campaign.approved_by).endswith(f"<{staff.key}>", autoescape=True))
     )
     return int(session.exec(theirs).one())
 
 
-def left(session: Session, staff: Staff | None, *, now: datetime) -> int | None:
+def remaining_today(
+    session: Session, staff: Staff | None, *, now: datetime
+) -> int | None:
     """Return to how many people more somebody may let mail go; None without a cap."""
     if staff is None or not is_capped(staff):
         return None
-    assert staff.daily_cap is not None
-    return max(0, staff.daily_cap - used(session, staff, now=now))
+    assert staff.daily_send_limit is not None
+    return max(0, staff.daily_send_limit - used_today(session, staff, now=now))
 
 
-def require_room(
+def require_capacity(
     session: Session, staff: Staff | None, people: int, *, now: datetime
 ) -> None:
     """Refuse who would let mail go to more people than their cap has room for."""
@@ -272,9 +276,10 @@ def require_room(
         return
     # Locked: who approves two at once is counted with both.
     session.get(Staff, staff.id, with_for_update=True)
-    room = left(session, staff, now=now)
+    room = remaining_today(session, staff, now=now)
     if room is not None and people > room:
-        raise NotYours(
-            f"it goes to {people:,} people, and of your {staff.daily_cap:,} a day"
-            f" {room:,} are left: ask an admin to approve it"
+        raise PermissionDenied(
+            f"it goes to {people:,} people, and of your"
+            f" {staff.daily_send_limit:,} a day {room:,} are left:"
+            " ask an admin to approve it"
         )

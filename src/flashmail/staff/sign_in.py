@@ -59,7 +59,9 @@ def sign_in(
     return _begin(session, known, now)
 
 
-def vouched_for(session: Session, address: str, *, now: datetime) -> str | None:
+def sign_in_with_provider(
+    session: Session, address: str, *, now: datetime
+) -> str | None:
     """Return the token of a new sign-in of whom somebody else vouches for.
 
     None where nobody with this address is on the staff.
@@ -68,7 +70,7 @@ def vouched_for(session: Session, address: str, *, now: datetime) -> str | None:
     return _begin(session, staff, now) if staff and staff.active else None
 
 
-def who_is(session: Session, token: str, *, now: datetime) -> Staff | None:
+def staff_of_token(session: Session, token: str, *, now: datetime) -> Staff | None:
     """Return who is signed in with a token."""
     held = session.get(SignIn, digest(token)) if token else None
     if held is None or now - held.begun_at > SIGNED_IN:
@@ -79,13 +81,13 @@ def who_is(session: Session, token: str, *, now: datetime) -> Staff | None:
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:
     """End one sign-in."""
-    staff = who_is(session, token, now=now)
+    staff = staff_of_token(session, token, now=now)
     if staff is not None:
         _note(session, staff, "sign out", now)
-    session.execute(delete(SignIn).where(col(SignIn.digest) == digest(token)))
+    session.execute(delete(SignIn).where(col(SignIn.token_hash) == digest(token)))
 
 
-def somebody_may(session: Session) -> bool:
+def has_staff(session: Session) -> bool:
     """Return whether anybody is on the staff yet."""
     return session.exec(select(Staff.id).limit(1)).first() is not None
 
@@ -94,7 +96,7 @@ def _begin(session: Session, staff: Staff, now: datetime) -> str:
     assert staff.id is not None
     # A token of its own for each sign-in: one set beforehand is worth nothing.
     token = secrets.token_urlsafe(32)
-    session.add(SignIn(digest=digest(token), staff_id=staff.id, begun_at=now))
+    session.add(SignIn(token_hash=digest(token), staff_id=staff.id, begun_at=now))
     _note(session, staff, "sign in", now)
     return token
 
@@ -104,7 +106,7 @@ def _note(
 ) -> None:
     session.add(
         AuditEntry(
-            at=now, who=staff.key, action=action, subject=staff.key, detail=detail
+            at=now, done_by=staff.key, action=action, subject=staff.key, detail=detail
         )
     )
 
@@ -157,7 +159,7 @@ def change_password(
     if not password_fits(old, staff.password_hash):
         failed(session, key, now)
         return False
-    members.change_password(session, staff, new, who=staff.key, now=now)
+    members.change_password(session, staff, new, by=staff.key, now=now)
     return True
 
 
@@ -193,14 +195,14 @@ def sign_ins(session: Session, staff: Staff) -> list[SignIn]:
 def end_sign_in(session: Session, staff: Staff, held: str, *, now: datetime) -> None:
     """End one of one's own sign-ins, named by its digest."""
     theirs = delete(SignIn).where(col(SignIn.staff_id) == staff.id)
-    session.execute(theirs.where(col(SignIn.digest) == held))
+    session.execute(theirs.where(col(SignIn.token_hash) == held))
     _log(session, staff, "end a sign-in", now)
 
 
 def end_others(session: Session, staff: Staff, token: str, *, now: datetime) -> int:
     """End every sign-in of one's own but the one of this token; return how many."""
     theirs = delete(SignIn).where(col(SignIn.staff_id) == staff.id)
-    ended = session.execute(theirs.where(col(SignIn.digest) != digest(token)))
+    ended = session.execute(theirs.where(col(SignIn.token_hash) != digest(token)))
     assert isinstance(ended, CursorResult)
     _log(session, staff, "end other sign-ins", now)
     return ended.rowcount
@@ -208,4 +210,4 @@ def end_others(session: Session, staff: Staff, token: str, *, now: datetime) -> 
 
 def _log(session: Session, staff: Staff, action: str, now: datetime) -> None:
     subject = f"staff {staff.key}"
-    session.add(AuditEntry(at=now, who=staff.key, action=action, subject=subject))
+    session.add(AuditEntry(at=now, done_by=staff.key, action=action, subject=subject))

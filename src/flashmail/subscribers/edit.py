@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 from flashmail.addresses import parse_address
 from flashmail.audience.topics import SEPARATOR, topic_ids
 from flashmail.audit import log, of_subscriber
-from flashmail.errors import NoSuchSubscriber, WrongInput
-from flashmail.import_export.files import Row, guarded
+from flashmail.errors import SubscriberNotFound, WrongInput
+from flashmail.import_export.files import CsvRow, guarded
 from flashmail.import_export.merge import KEPT_OUT, merge
 from flashmail.import_export.rows import EntryReader, read_header
 from flashmail.model import (
-    LEFT,
+    OPTED_OUT,
     AuditEntry,
     Frequency,
     Subscriber,
@@ -51,7 +51,7 @@ def add(
         "language": language,
     }
     reader = EntryReader(read_header(list(row)), topic_ids(session))
-    entry = reader.read(Row(1, [guarded(cell.strip()) for cell in row.values()]))
+    entry = reader.read(CsvRow(1, [guarded(cell.strip()) for cell in row.values()]))
     for outcome, status in merge(session, [(1, *entry)], now=now):
         if outcome == KEPT_OUT:
             raise WrongInput(
@@ -80,7 +80,7 @@ def remove(session: Session, address: str, *, now: datetime) -> bool:
         )
     session.execute(
         update(Subscriber)
-        .where(col(Subscriber.key) == key, col(Subscriber.status).not_in(LEFT))
+        .where(col(Subscriber.key) == key, col(Subscriber.status).not_in(OPTED_OUT))
         .values(status=unsubscribed)
     )
     session.flush()
@@ -106,7 +106,7 @@ def find(session: Session, subscriber_id: int) -> Subscriber:
     """Return a subscriber, or say that there is none of this number."""
     person = session.get(Subscriber, subscriber_id)
     if person is None:
-        raise NoSuchSubscriber(f"there is no subscriber {subscriber_id}")
+        raise SubscriberNotFound(f"there is no subscriber {subscriber_id}")
     return person
 
 
@@ -115,7 +115,7 @@ def find_by_address(session: Session, address: str) -> Subscriber:
     key = parse_address(address.strip()).key
     person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
     if person is None:
-        raise NoSuchSubscriber(f"there is no subscriber {key}")
+        raise SubscriberNotFound(f"there is no subscriber {key}")
     return person
 
 
@@ -137,7 +137,7 @@ def profile(session: Session, person: Subscriber) -> Profile:
 
 
 def edit(
-    session: Session, subscriber_id: int, wanted: Profile, *, who: str, now: datetime
+    session: Session, subscriber_id: int, wanted: Profile, *, by: str, now: datetime
 ) -> int | None:
     """Change a person; return the number under which it can be undone.
 
@@ -153,14 +153,14 @@ def edit(
         session,
         of_subscriber(subscriber_id),
         EDIT,
-        who=who,
+        by=by,
         now=now,
         before=_changed(before, wanted),
         after=_changed(wanted, before),
     )
 
 
-def undo(session: Session, entry_id: int, *, who: str, now: datetime) -> int:
+def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> int:
     """Take an edit back; return whose it was.
 
     Refused where the same was changed again since, so that nothing newer is lost.
@@ -176,7 +176,7 @@ def undo(session: Session, entry_id: int, *, who: str, now: datetime) -> int:
         raise WrongInput("it was changed again since: look at it first")
     _write(session, person, here, Profile(**asdict(here) | before))
     subject = of_subscriber(subscriber_id)
-    log(session, subject, UNDO, who=who, now=now, before=after, after=before)
+    log(session, subject, UNDO, by=by, now=now, before=after, after=before)
     return subscriber_id
 
 
@@ -190,7 +190,7 @@ def _check(session: Session, person: Subscriber, wanted: Profile) -> None:
         **wanted.attributes,
     }
     reader = EntryReader(read_header(list(row)), {})
-    reader.read(Row(1, [guarded(cell.strip()) for cell in row.values()]))
+    reader.read(CsvRow(1, [guarded(cell.strip()) for cell in row.values()]))
     known = topic_ids(session)
     for name, often in wanted.topics.items():
         if name not in known:

@@ -11,33 +11,33 @@ from flashmail.audience.selection import bringing_ids, frequencies
 from flashmail.audience.timing import (
     CAME_TO_NOTHING,
     CAP_HOURS,
-    Habits,
-    path_of,
-    quickest,
+    TimingContext,
+    frequency_order,
+    timing_of,
 )
-from flashmail.audience.topics import Lineage, lineage
+from flashmail.audience.topics import TopicTree, lineage
 from flashmail.model import (
     Campaign,
     Delivery,
+    DeliveryPreferences,
     Frequency,
-    Path,
-    Rhythm,
     Subscriber,
     SubscriberStatus,
     Subscription,
     Suppression,
+    Timing,
     Topic,
 )
 
 
-def habits_of(
+def timing_context_of(
     session: Session,
     person: Subscriber,
     segment: Segment,
     *,
     urgent: bool,
     now: datetime,
-) -> Habits | None:
+) -> TimingContext | None:
     """Return a reader's habits as to what goes to a segment; None if nothing follows.
 
     Who gets it without following a topic reads it at once.
@@ -55,16 +55,20 @@ def habits_of(
         found = set(session.exec(following))
         if not found:
             return None
-        frequency = next(each for each in quickest(urgent=urgent) if each in found)
-    rhythm = session.get(Rhythm, person.id) or Rhythm(subscriber_id=person.id)
-    return Habits(
+        frequency = next(
+            each for each in frequency_order(urgent=urgent) if each in found
+        )
+    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+        subscriber_id=person.id
+    )
+    return TimingContext(
         frequency,
         person.time_zone,
         rhythm.paused_until,
-        rhythm.quiet,
-        rhythm.cap,
-        rhythm.urgent_anyway,
-        0 if rhythm.cap is None else _lately(session, person.id, now),
+        rhythm.quiet_hours,
+        rhythm.daily_limit,
+        rhythm.urgent_overrides,
+        0 if rhythm.daily_limit is None else _lately(session, person.id, now),
     )
 
 
@@ -84,15 +88,15 @@ def _lately(session: Session, subscriber_id: int, now: datetime) -> int:
 
 #: How a brief comes that does not come at once.
 PATHS = {
-    Path.DAILY: "comes with the next daily digest",
-    Path.WEEKLY: "comes with the next weekly digest",
-    Path.HELD: "comes when the quiet hours are over",
-    Path.CAPPED: "is over the day's limit, so it comes with the next daily digest",
+    Timing.DAILY: "comes with the next daily digest",
+    Timing.WEEKLY: "comes with the next weekly digest",
+    Timing.HELD: "comes when the quiet hours are over",
+    Timing.CAPPED: "is over the day's limit, so it comes with the next daily digest",
 }
 
 
 @dataclass(frozen=True)
-class Reason:
+class Explanation:
     """Whether somebody is in an audience, and why, in words for a person.
 
     `slower` says that only the frequency keeps somebody from getting it at once.
@@ -101,17 +105,17 @@ class Reason:
     included: bool
     words: str
     slower: bool = False
-    path: Path | None = None  # by which it comes, where that was asked
+    path: Timing | None = None  # by which it comes, where that was asked
 
 
-def why(
+def explain(
     session: Session,
     address: str,
     segment: Segment,
     *,
     urgent: bool = False,
     now: datetime | None = None,
-) -> Reason:
+) -> Explanation:
     """Say why an address would or would not get what goes to a segment now.
 
     The first reason that applies is stated, in the order in which `select` looks. With
@@ -121,12 +125,12 @@ def why(
     person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
     suppressed = session.get(Suppression, key)
     if person is not None and person.status is not SubscriberStatus.ACTIVE:
-        return Reason(False, f"is {person.status}")
+        return Explanation(False, f"is {person.status}")
     if suppressed is not None:
         since = f"{suppressed.since:%Y-%m-%d}"
-        return Reason(False, f"is suppressed since {since}: {suppressed.reason}")
+        return Explanation(False, f"is suppressed since {since}: {suppressed.reason}")
     if person is None:
-        return Reason(False, "is no subscriber")
+        return Explanation(False, "is no subscriber")
     follows = _follows(session, person)
     verdict = _judged(person, follows, lineage(session), segment, urgent)
     if now is None or not (verdict.included or verdict.slower):
@@ -137,21 +141,21 @@ def why(
 def _timed(
     session: Session,
     person: Subscriber,
-    verdict: Reason,
+    verdict: Explanation,
     segment: Segment,
     *,
     urgent: bool,
     now: datetime,
-) -> Reason:
+) -> Explanation:
     """Return a verdict with the path by which a brief would come now."""
-    habits = habits_of(session, person, segment, urgent=urgent, now=now)
-    path = path_of(habits, urgent=urgent, now=now) if habits else None
-    if habits is None or path in (None, Path.AT_ONCE):
+    habits = timing_context_of(session, person, segment, urgent=urgent, now=now)
+    path = timing_of(habits, urgent=urgent, now=now) if habits else None
+    if habits is None or path in (None, Timing.AT_ONCE):
         return verdict
-    if path is Path.NONE:
+    if path is Timing.NONE:
         until = f"{habits.paused_until:%Y-%m-%d}"
-        return Reason(False, f"rests until {until}")
-    return Reason(True, f"{verdict.words}; {PATHS[path]}", path=path)
+        return Explanation(False, f"rests until {until}")
+    return Explanation(True, f"{verdict.words}; {PATHS[path]}", path=path)
 
 
 def _follows(session: Session, person: Subscriber) -> dict[str, str]:
@@ -168,28 +172,30 @@ def _follows(session: Session, person: Subscriber) -> dict[str, str]:
 def _judged(
     person: Subscriber,
     follows: dict[str, str],
-    known: Lineage,
+    known: TopicTree,
     segment: Segment,
     urgent: bool,
-) -> Reason:
+) -> Explanation:
     tags = known.expand(follows)
     if segment.any and tags.isdisjoint(segment.any):
-        return Reason(False, f"follows none of {_listed(segment.any)}")
+        return Explanation(False, f"follows none of {_listed(segment.any)}")
     if missing := [name for name in segment.all if name not in tags]:
-        return Reason(False, f"does not follow {_listed(missing)}")
+        return Explanation(False, f"does not follow {_listed(missing)}")
     if unwanted := [name for name in segment.none if name in tags]:
-        return Reason(False, f"is left out as a reader of {_listed(unwanted)}")
+        return Explanation(False, f"is left out as a reader of {_listed(unwanted)}")
     if not segment.includes(tags, attributes_of(person)):
-        return Reason(False, f"does not meet the condition: {segment.where or 'none'}")
+        return Explanation(
+            False, f"does not meet the condition: {segment.where or 'none'}"
+        )
     bringing = {above for name in segment.bringing for above in known.up(name)}
     through = [name for name in follows if name in bringing]
     timely = [name for name in through if follows[name] in frequencies(urgent=urgent)]
     if timely:
-        return Reason(True, f"follows {_listed(timely)}")
+        return Explanation(True, f"follows {_listed(timely)}")
     if segment.bringing:
         words = f"reads {_listed(through)} {follows[through[0]]}"
-        return Reason(False, words, slower=True)
-    return Reason(True, f"is in the segment {segment.name}".rstrip())
+        return Explanation(False, words, slower=True)
+    return Explanation(True, f"is in the segment {segment.name}".rstrip())
 
 
 def attributes_of(person: Subscriber) -> dict[str, object]:

@@ -13,10 +13,10 @@ from flashmail.errors import WrongInput
 from flashmail.model import (
     Consent,
     ConsentKind,
+    DeliveryPreferences,
+    DigestItem,
+    DigestItemState,
     Frequency,
-    Owed,
-    OwedState,
-    Rhythm,
     Subscriber,
     Subscription,
     Topic,
@@ -24,7 +24,7 @@ from flashmail.model import (
 
 
 @dataclass(frozen=True)
-class Where:
+class ConsentSource:
     """Where a word was given: the version of what was shown, the page, the network."""
 
     wording: str
@@ -46,7 +46,7 @@ def agreed(
     session: Session,
     subscriber_id: int,
     kind: ConsentKind,
-    where: Where,
+    where: ConsentSource,
     *,
     now: datetime,
     **detail: object,
@@ -77,7 +77,7 @@ LONGEST_LANGUAGE = 20
 
 
 @dataclass(frozen=True)
-class Choice:
+class TopicChoice:
     """A topic on the preference page; `depth` says how far under others it stands.
 
     `often` is the frequency at which it is followed, empty where it is not.
@@ -93,7 +93,7 @@ class Choice:
         return f"{TOPIC}{self.topic_id}"
 
 
-def choices(session: Session, subscriber_id: int | None) -> list[Choice]:
+def choices(session: Session, subscriber_id: int | None) -> list[TopicChoice]:
     """Return what a reader can follow, parents before their children.
 
     Private topics are offered to those who follow them already, retired ones to nobody.
@@ -106,7 +106,7 @@ def choices(session: Session, subscriber_id: int | None) -> list[Choice]:
         if not topic.retired and (not topic.private or topic.id in followed)
     ]
     return [
-        Choice(
+        TopicChoice(
             topic.id or 0, topic.name, len(path) - 1, followed.get(topic.id or 0, "")
         )
         for path, topic in sorted(offered, key=lambda each: each[0])
@@ -116,14 +116,16 @@ def choices(session: Session, subscriber_id: int | None) -> list[Choice]:
 def wishes(session: Session, person: Subscriber) -> dict[str, str]:
     """Return all that the preference page asks besides topics, as its form has it."""
     assert person.id is not None
-    rhythm = session.get(Rhythm, person.id) or Rhythm(subscriber_id=person.id)
-    begin, _, end = rhythm.quiet.partition("-")
+    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+        subscriber_id=person.id
+    )
+    begin, _, end = rhythm.quiet_hours.partition("-")
     return {
         "pause": _day(rhythm.paused_until, person.time_zone),
         "quiet_from": begin,
         "quiet_to": end,
-        "cap": "" if rhythm.cap is None else str(rhythm.cap),
-        "urgent": "yes" if rhythm.urgent_anyway else "",
+        "cap": "" if rhythm.daily_limit is None else str(rhythm.daily_limit),
+        "urgent": "yes" if rhythm.urgent_overrides else "",
         "zone": person.time_zone,
         "language": person.language,
         "tracking": {True: "yes", False: "no", None: ""}[person.tracking_consent],
@@ -135,7 +137,7 @@ def choose(
     subscriber_id: int,
     changes: Mapping[str, str],
     *,
-    where: Where,
+    where: ConsentSource,
     now: datetime,
 ) -> None:
     """Do what a reader changed on the page, and nothing else.
@@ -166,7 +168,7 @@ def choose(
         agreed(
             session, subscriber_id, ConsentKind.TRACKING, where, now=now, answer=answer
         )
-    _unseat(session, subscriber_id)
+    _reset_edition(session, subscriber_id)
     session.flush()
 
 
@@ -175,7 +177,7 @@ def unfollow(
     subscriber_id: int,
     topic_ids: Iterable[int],
     *,
-    where: Where,
+    where: ConsentSource,
     now: datetime,
 ) -> None:
     """Let a reader follow these topics no longer."""
@@ -231,13 +233,15 @@ def _rest(session: Session, person: Subscriber, changes: Mapping[str, str]) -> N
     before = wishes(session, person)
     asked = {name: changes.get(name, value).strip() for name, value in before.items()}
     assert person.id is not None
-    rhythm = session.get(Rhythm, person.id) or Rhythm(subscriber_id=person.id)
+    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+        subscriber_id=person.id
+    )
     if "pause" in changes:
         rhythm.paused_until = _morning(asked["pause"], person.time_zone)
-    rhythm.quiet = _quiet(asked["quiet_from"], asked["quiet_to"])
-    rhythm.cap = _cap(asked["cap"])
-    rhythm.urgent_anyway = asked["urgent"] == "yes"
-    empty = Rhythm(subscriber_id=person.id)
+    rhythm.quiet_hours = _quiet(asked["quiet_from"], asked["quiet_to"])
+    rhythm.daily_limit = _cap(asked["cap"])
+    rhythm.urgent_overrides = asked["urgent"] == "yes"
+    empty = DeliveryPreferences(subscriber_id=person.id)
     if rhythm.model_dump() != empty.model_dump():
         session.add(rhythm)
     elif rhythm in session:
@@ -275,13 +279,13 @@ def _day(moment: datetime | None, zone: str) -> str:
     return moment.astimezone(zone_of(zone)).date().isoformat() if moment else ""
 
 
-def _unseat(session: Session, subscriber_id: int) -> None:
+def _reset_edition(session: Session, subscriber_id: int) -> None:
     """Let what waits for this reader find its moment anew; see `digests.schedules`."""
     session.execute(
-        update(Owed)
-        .where(col(Owed.subscriber_id) == subscriber_id)
-        .where(col(Owed.state) == OwedState.WAITING)
-        .values(occurrence_id=None)
+        update(DigestItem)
+        .where(col(DigestItem.subscriber_id) == subscriber_id)
+        .where(col(DigestItem.state) == DigestItemState.WAITING)
+        .values(edition_id=None)
         .execution_options(synchronize_session=False)
     )
 

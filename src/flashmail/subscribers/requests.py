@@ -8,21 +8,21 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from flashmail.addresses import Address
-from flashmail.audience.suppression import let_in_again
-from flashmail.errors import KnockGone
+from flashmail.audience.suppression import forget_erasure
+from flashmail.errors import RequestNotFound
 from flashmail.model import (
-    WAY_BACK,
+    UNDO_REQUEST,
     ConsentKind,
     Frequency,
-    Knock,
-    KnockState,
+    RequestState,
     Subscriber,
     SubscriberStatus,
     Subscription,
+    SubscriptionRequest,
     Suppression,
     Topic,
 )
-from flashmail.subscribers.preferences import Where, agreed
+from flashmail.subscribers.preferences import ConsentSource, agreed
 
 #: How many confirmations are written to one address within how long.
 MOST = ((1, timedelta(days=1)), (3, timedelta(days=30)))
@@ -33,20 +33,20 @@ OPEN_FOR = timedelta(days=30)
 NEVER = "asked never to be mailed"
 
 
-class Confirmed(NamedTuple):
+class Confirmation(NamedTuple):
     """Whose request was confirmed; and, of who moved, the old address's way back."""
 
     subscriber_id: int
-    way_back: Knock | None = None
+    way_back: SubscriptionRequest | None = None
 
 
-def ask_to_join(
+def request_subscription(
     session: Session,
     address: Address,
     topics: Mapping[int, str],
     language: str,
     *,
-    where: Where,
+    where: ConsentSource,
     now: datetime,
 ) -> None:
     """Note that somebody wants briefs at an address; nothing else happens here.
@@ -54,38 +54,38 @@ def ask_to_join(
     Whether the address is known makes no difference, not even in time.
     """
     session.add(
-        Knock(
+        SubscriptionRequest(
             address=address.text,
             key=address.key,
             topics={str(topic_id): often for topic_id, often in topics.items()},
             language=language,
             network=where.network,
             source=where.source,
-            wording=where.wording,
-            at=now,
+            form_version=where.wording,
+            created_at=now,
         )
     )
 
 
-def ask_to_move(
+def request_address_change(
     session: Session,
     person: Subscriber,
     address: Address,
     *,
-    where: Where,
+    where: ConsentSource,
     now: datetime,
 ) -> None:
     """Note that a reader wants to move to another address."""
     session.add(
-        Knock(
+        SubscriptionRequest(
             address=address.text,
             key=address.key,
             subscriber_id=person.id,
-            moves=True,
+            changes_address=True,
             network=where.network,
             source=where.source,
-            wording=where.wording,
-            at=now,
+            form_version=where.wording,
+            created_at=now,
         )
     )
 
@@ -96,19 +96,21 @@ def offered(session: Session) -> list[Topic]:
     return list(session.exec(free.order_by(col(Topic.name))))
 
 
-def refusal(session: Session, knock: Knock, *, now: datetime) -> str:
+def decline_reason(
+    session: Session, knock: SubscriptionRequest, *, now: datetime
+) -> str:
     """Return why a knock is not answered; empty where it is."""
     suppressed = session.get(Suppression, knock.key)
     if suppressed and suppressed.reason is SubscriberStatus.COMPLAINED:
         return "complained before"
     if suppressed and suppressed.detail == NEVER:
         return NEVER
-    if knock.moves and _owner(session, knock.key):
+    if knock.changes_address and _owner(session, knock.key):
         return "another reader has this address"
     mailed = session.exec(
-        select(Knock.mailed_at)
-        .where(Knock.key == knock.key, Knock.id != knock.id)
-        .where(col(Knock.mailed_at) > now - max(span for _, span in MOST))
+        select(SubscriptionRequest.mailed_at)
+        .where(SubscriptionRequest.key == knock.key, SubscriptionRequest.id != knock.id)
+        .where(col(SubscriptionRequest.mailed_at) > now - max(span for _, span in MOST))
     ).all()
     for most, span in MOST:
         if sum(at is not None and at > now - span for at in mailed) >= most:
@@ -118,47 +120,53 @@ def refusal(session: Session, knock: Knock, *, now: datetime) -> str:
 
 def forget_old(session: Session, *, now: datetime) -> None:
     """Forget who knocked and never confirmed it."""
-    unanswered = (KnockState.ASKED, KnockState.MAILED, KnockState.REFUSED)
+    unanswered = (RequestState.PENDING, RequestState.MAILED, RequestState.REFUSED)
     session.execute(
-        delete(Knock)
-        .where(col(Knock.state).in_(unanswered))
-        .where(col(Knock.at) < now - OPEN_FOR)
+        delete(SubscriptionRequest)
+        .where(col(SubscriptionRequest.state).in_(unanswered))
+        .where(col(SubscriptionRequest.created_at) < now - OPEN_FOR)
     )
 
 
-def find_open(session: Session, knock_id: int, *, now: datetime) -> Knock:
+def find_open(session: Session, knock_id: int, *, now: datetime) -> SubscriptionRequest:
     """Return a knock that can be confirmed, or was; raise KnockGone for any other."""
-    knock = session.get(Knock, knock_id)
-    answered = (KnockState.MAILED, KnockState.CONFIRMED, KnockState.WELCOMED)
+    knock = session.get(SubscriptionRequest, knock_id)
+    answered = (RequestState.MAILED, RequestState.CONFIRMED, RequestState.WELCOMED)
     if knock is None or knock.state not in answered:
-        raise KnockGone("this request is not open any more")
+        raise RequestNotFound("this request is not open any more")
     late = knock.mailed_at is None or now - knock.mailed_at > OPEN_FOR
-    if knock.state is KnockState.MAILED and late:
-        raise KnockGone("this request is too old: please ask again")
+    if knock.state is RequestState.MAILED and late:
+        raise RequestNotFound("this request is too old: please ask again")
     return knock
 
 
 def confirm(
-    session: Session, knock: Knock, *, where: Where, now: datetime
-) -> Confirmed:
+    session: Session, knock: SubscriptionRequest, *, where: ConsentSource, now: datetime
+) -> Confirmation:
     """Do what was asked for, as the address itself says so. Twice is once."""
-    if knock.state is not KnockState.MAILED:
-        return Confirmed(knock.subscriber_id or 0)
-    way_back = _way_back(session, knock, now) if knock.moves else None
-    person = _moved(session, knock) if knock.moves else _joined(session, knock, now)
+    if knock.state is not RequestState.MAILED:
+        return Confirmation(knock.subscriber_id or 0)
+    way_back = _way_back(session, knock, now) if knock.changes_address else None
+    person = (
+        _moved(session, knock)
+        if knock.changes_address
+        else _joined(session, knock, now)
+    )
     assert person.id is not None
-    knock.subscriber_id, knock.state = person.id, KnockState.CONFIRMED
+    knock.subscriber_id, knock.state = person.id, RequestState.CONFIRMED
     session.add(knock)
-    kind = ConsentKind.ADDRESS if knock.moves else ConsentKind.JOIN
-    asked = {"asked_at": knock.at.isoformat(), "asked_from": knock.network}
-    asked |= {"form": knock.wording, "page": knock.source}
+    kind = ConsentKind.ADDRESS if knock.changes_address else ConsentKind.JOIN
+    asked = {"asked_at": knock.created_at.isoformat(), "asked_from": knock.network}
+    asked |= {"form": knock.form_version, "page": knock.source}
     agreed(session, person.id, kind, where, now=now, topics=knock.topics, **asked)
-    return Confirmed(person.id, way_back)
+    return Confirmation(person.id, way_back)
 
 
-def never(session: Session, knock: Knock, *, now: datetime) -> None:
+def block_address(
+    session: Session, knock: SubscriptionRequest, *, now: datetime
+) -> None:
     """See to it that an address is never mailed again, by a form or otherwise."""
-    knock.state = KnockState.NEVER
+    knock.state = RequestState.BLOCKED
     suppressed = session.get(Suppression, knock.key)
     reason = SubscriberStatus.UNSUBSCRIBED
     if suppressed is None:
@@ -172,9 +180,9 @@ def never(session: Session, knock: Knock, *, now: datetime) -> None:
     session.add_all([knock, suppressed])
 
 
-def _joined(session: Session, knock: Knock, now: datetime) -> Subscriber:
+def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subscriber:
     """Let somebody in, or back in: whoever owns the address has just asked for it."""
-    let_in_again(session, knock.key)
+    forget_erasure(session, knock.key)
     session.execute(delete(Suppression).where(col(Suppression.key) == knock.key))
     person = _owner(session, knock.key) or Subscriber(
         address=knock.address, key=knock.key, created_at=now
@@ -202,46 +210,55 @@ def _joined(session: Session, knock: Knock, now: datetime) -> Subscriber:
     return person
 
 
-def _moved(session: Session, knock: Knock) -> Subscriber:
+def _moved(session: Session, knock: SubscriptionRequest) -> Subscriber:
     person = session.get(Subscriber, knock.subscriber_id)
     if person is None or _owner(session, knock.key) is not None:
-        raise KnockGone("this cannot be done any more")
+        raise RequestNotFound("this cannot be done any more")
     if session.get(Suppression, person.key) is not None:
-        raise KnockGone("this address was unsubscribed since: please join again")
+        raise RequestNotFound("this address was unsubscribed since: please join again")
     person.address, person.key = knock.address, knock.key
     session.execute(delete(Suppression).where(col(Suppression.key) == knock.key))
-    let_in_again(session, knock.key)
+    forget_erasure(session, knock.key)
     session.add(person)
     session.flush()
     return person
 
 
-def _way_back(session: Session, knock: Knock, now: datetime) -> Knock | None:
+def _way_back(
+    session: Session, knock: SubscriptionRequest, now: datetime
+) -> SubscriptionRequest | None:
     """Let the old address take a move back, as if it had asked for that itself.
 
     Whoever does go back closes the ways that were opened since, and opens none.
     """
-    if knock.source == WAY_BACK:
+    if knock.source == UNDO_REQUEST:
         session.execute(
-            update(Knock)
-            .where(col(Knock.subscriber_id) == knock.subscriber_id, col(Knock.moves))
-            .where(col(Knock.id) > knock.id)
-            .where(col(Knock.state).in_((KnockState.ASKED, KnockState.MAILED)))
-            .values(state=KnockState.REFUSED, reason="the old address took it back")
+            update(SubscriptionRequest)
+            .where(
+                col(SubscriptionRequest.subscriber_id) == knock.subscriber_id,
+                col(SubscriptionRequest.changes_address),
+            )
+            .where(col(SubscriptionRequest.id) > knock.id)
+            .where(
+                col(SubscriptionRequest.state).in_(
+                    (RequestState.PENDING, RequestState.MAILED)
+                )
+            )
+            .values(state=RequestState.REFUSED, reason="the old address took it back")
             .execution_options(synchronize_session=False)
         )
         return None
     person = session.get(Subscriber, knock.subscriber_id)
     if person is None:
         return None
-    back = Knock(
+    back = SubscriptionRequest(
         address=person.address,
         key=person.key,
         subscriber_id=person.id,
-        moves=True,
-        state=KnockState.MAILED,
-        source=WAY_BACK,
-        at=now,
+        changes_address=True,
+        state=RequestState.MAILED,
+        source=UNDO_REQUEST,
+        created_at=now,
         mailed_at=now,
     )
     session.add(back)

@@ -18,7 +18,7 @@ FEW = 5_000
 _LAST = "\U0010ffff"
 
 
-class Begins(StrEnum):
+class StartsWith(StrEnum):
     """What a search compares with the text."""
 
     ADDRESS = "address"
@@ -26,19 +26,21 @@ class Begins(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SubscriberFilter:
     """Whom a list shows: all whose address or name begins so, of a status, of a topic.
 
     Empty, or no topic, means any.
     """
 
     start: str = ""
-    begins: Begins = Begins.ADDRESS
+    begins: StartsWith = StartsWith.ADDRESS
     status: SubscriberStatus | None = None
     topic_id: int | None = None
 
 
-def people(session: Session, wanted: Wanted, *, few: int = FEW) -> Select[Subscriber]:
+def people(
+    session: Session, wanted: SubscriberFilter, *, few: int = FEW
+) -> Select[Subscriber]:
     """Return a query for subscribers, without an order.
 
     It is quick in the order of the key, of the name's key, or of the id, whatever the
@@ -52,11 +54,11 @@ def people(session: Session, wanted: Wanted, *, few: int = FEW) -> Select[Subscr
     )
 
 
-def _beginning(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _beginning(wanted: SubscriberFilter) -> list[ColumnElement[bool]]:
     start = wanted.start.strip()
     if not start:
         return []
-    if wanted.begins is Begins.NAME:
+    if wanted.begins is StartsWith.NAME:
         return beginning(col(Subscriber.name_key), fold(start))
     return beginning(col(Subscriber.key), start.lower())
 

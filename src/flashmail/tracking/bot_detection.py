@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ua_parser import parse
 
 from flashmail.model import Actor, EventKind
-from flashmail.tracking.events import Deed
+from flashmail.tracking.events import RecordedEvent
 
 #: How much of a stranger's words is looked at, and kept.
 LONGEST, AGENTS_KEPT = 300, 60
@@ -201,7 +201,7 @@ class Context(NamedTuple):
     clicks: Sequence[tuple[datetime, int]]
 
 
-def labels(events: Iterable[Deed]) -> dict[str, Label]:
+def labels(events: Iterable[RecordedEvent]) -> dict[str, Label]:
     """Return what each open and click of one reader with one mail is, by its key."""
     events = list(events)
     if len(events) == 1 and events[0].kind is EventKind.OPENED:
@@ -215,7 +215,7 @@ def labels(events: Iterable[Deed]) -> dict[str, Label]:
 ALONE = Context((), ())
 
 
-def label(event: Deed, context: Context = ALONE) -> Label:
+def label(event: RecordedEvent, context: Context = ALONE) -> Label:
     """Return who did it, as far as can be told, and why we think so."""
     for rule in RULES:
         if found := rule(event, context):
@@ -223,40 +223,40 @@ def label(event: Deed, context: Context = ALONE) -> Label:
     return Actor.UNKNOWN, "it says too little about itself"
 
 
-def _flagged(event: Deed, _: Context) -> Label | None:
-    if not event.flagged:
+def _flagged(event: RecordedEvent, _: Context) -> Label | None:
+    if not event.provider_says_machine:
         return None
     return Actor.MACHINE, "the provider says so"
 
 
-def _trapped(event: Deed, context: Context) -> Label | None:
+def _trapped(event: RecordedEvent, context: Context) -> Label | None:
     if any(abs(event.at - at) <= AROUND_TRAP for at in context.trapped):
         return Actor.MACHINE, "a link was followed that nobody can see"
     return None
 
 
-def _says_machine(event: Deed, _: Context) -> Label | None:
-    if not is_machine(event.agent):
+def _says_machine(event: RecordedEvent, _: Context) -> Label | None:
+    if not is_machine(event.user_agent):
         return None
-    return Actor.MACHINE, f"it calls itself {event.agent.removeprefix(MACHINE)}"
+    return Actor.MACHINE, f"it calls itself {event.user_agent.removeprefix(MACHINE)}"
 
 
-def _from_apple(event: Deed, _: Context) -> Label | None:
+def _from_apple(event: RecordedEvent, _: Context) -> Label | None:
     apple = whose(event.network) == APPLE_NETWORK
     opened = event.kind is EventKind.OPENED
-    if opened and (apple or event.agent == APPLE_AGENT):
+    if opened and (apple or event.user_agent == APPLE_AGENT):
         return Actor.MACHINE, "Apple's proxy fetches every mail's pictures"
     return None
 
 
-def _from_scanners(event: Deed, _: Context) -> Label | None:
+def _from_scanners(event: RecordedEvent, _: Context) -> Label | None:
     owner = whose(event.network)
     if owner and owner != APPLE_NETWORK:
         return Actor.MACHINE, f"it comes from the network of {owner}"
     return None
 
 
-def _all_at_once(event: Deed, context: Context) -> Label | None:
+def _all_at_once(event: RecordedEvent, context: Context) -> Label | None:
     if event.kind is not EventKind.CLICKED:
         return None
     for within, many in ((AT_ONCE, 2), (MANY_AT_ONCE, MANY)):
@@ -267,26 +267,28 @@ def _all_at_once(event: Deed, context: Context) -> Label | None:
     return None
 
 
-def _too_soon(event: Deed, _: Context) -> Label | None:
-    if event.after is None or event.after > SOON:
+def _too_soon(event: RecordedEvent, _: Context) -> Label | None:
+    if event.seconds_after_delivery is None or event.seconds_after_delivery > SOON:
         return None
-    when = f"{max(event.after, 0):.0f} s after it was delivered"
-    return (Actor.MACHINE if event.after <= TOO_SOON else Actor.UNKNOWN), when
+    when = f"{max(event.seconds_after_delivery, 0):.0f} s after it was delivered"
+    return (
+        Actor.MACHINE if event.seconds_after_delivery <= TOO_SOON else Actor.UNKNOWN
+    ), when
 
 
-def _by_proxy(event: Deed, _: Context) -> Label | None:
-    if event.kind is EventKind.OPENED and is_proxy(event.agent):
-        return Actor.HUMAN, f"{event.agent} fetches when the mail is opened"
+def _by_proxy(event: RecordedEvent, _: Context) -> Label | None:
+    if event.kind is EventKind.OPENED and is_proxy(event.user_agent):
+        return Actor.HUMAN, f"{event.user_agent} fetches when the mail is opened"
     return None
 
 
-def _by_program(event: Deed, _: Context) -> Label | None:
-    if event.agent and event.agent != APPLE_AGENT:
-        return Actor.HUMAN, f"a reader's program: {event.agent}"
+def _by_program(event: RecordedEvent, _: Context) -> Label | None:
+    if event.user_agent and event.user_agent != APPLE_AGENT:
+        return Actor.HUMAN, f"a reader's program: {event.user_agent}"
     return None
 
 
-Rule = Callable[[Deed, Context], Label | None]
+Rule = Callable[[RecordedEvent, Context], Label | None]
 
 RULES: tuple[Rule, ...] = (
     _flagged,

@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from flashmail.bounces.verdict import Kind, Verdict
+from flashmail.bounces.verdict import BounceKind, ParsedBounce
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import EventKind, Subscriber
-from flashmail.tracking.events import Told
+from flashmail.tracking.events import NewEvent
 
 #: A notice says that a mail will not arrive, so a soft one is not merely put off.
 EVENTS = {
-    Kind.HARD: EventKind.BOUNCED,
-    Kind.SOFT: EventKind.BLOCKED,
-    Kind.COMPLAINT: EventKind.COMPLAINED,
+    BounceKind.HARD: EventKind.BOUNCED,
+    BounceKind.SOFT: EventKind.BLOCKED,
+    BounceKind.COMPLAINT: EventKind.COMPLAINED,
 }
 
 #: What a mail may lie about its own age.
@@ -35,15 +35,20 @@ HIDDEN = ("redact", "xxx", "***", "undisclosed", "hidden")
 HASH_LENGTH = 20
 
 
-def event_of(
-    session: Session, tokens: Tokens, verdict: Verdict, raw: bytes, *, now: datetime
-) -> Told | None:
+def match_bounce(
+    session: Session,
+    tokens: Tokens,
+    verdict: ParsedBounce,
+    raw: bytes,
+    *,
+    now: datetime,
+) -> NewEvent | None:
     """Return the event to record, or None where nothing may follow from the mail.
 
     Its key is the mail's own hash: read twice, it is one event.
     """
     kind = EVENTS.get(verdict.kind)
-    if verdict.arrived or verdict.kind is Kind.AUTO_REPLY:
+    if verdict.arrived or verdict.kind is BounceKind.AUTO_REPLY:
         # It got there. That settles what nobody knew, and says nothing else.
         kind = EventKind.ACCEPTED
     delivery = delivery_of(tokens, verdict.token)
@@ -53,7 +58,7 @@ def event_of(
     if subscriber is None or not _names(verdict, subscriber.key):
         return None
     at = verdict.at or now
-    return Told(
+    return NewEvent(
         key=f"mail:{hashlib.sha256(raw).hexdigest()}",
         campaign_id=delivery[0],
         subscriber_id=delivery[1],
@@ -74,14 +79,14 @@ def delivery_of(tokens: Tokens, token: str) -> tuple[int, int] | None:
     return None
 
 
-def _names(verdict: Verdict, key: str) -> bool:
+def _names(verdict: ParsedBounce, key: str) -> bool:
     """Whether a mail is about this reader; one that names nobody is by its token."""
     address = verdict.address.lower()
-    if verdict.kind is Kind.AUTO_REPLY:
+    if verdict.kind is BounceKind.AUTO_REPLY:
         return verdict.sender.lower() == key
     if not address or address == key:
         return True
-    return verdict.kind is Kind.COMPLAINT and _hides(address, key)
+    return verdict.kind is BounceKind.COMPLAINT and _hides(address, key)
 
 
 def _hides(address: str, key: str) -> bool:
@@ -91,7 +96,7 @@ def _hides(address: str, key: str) -> bool:
     return hidden and domain == key.partition("@")[2]
 
 
-def _detail(verdict: Verdict) -> str:
+def _detail(verdict: ParsedBounce) -> str:
     if verdict.status and verdict.status not in verdict.reason:
         return f"{verdict.status} {verdict.reason}"
     return verdict.reason
@@ -116,7 +121,7 @@ class _Bye(Exception):
 
 
 @dataclass
-class Conversation:
+class LmtpSession:
     """What one client said so far."""
 
     reader: asyncio.StreamReader
@@ -238,11 +243,11 @@ class Conversation:
 
 
 DOINGS = {
-    "LHLO": Conversation.greet,
-    "MAIL": Conversation.mail,
-    "RCPT": Conversation.rcpt,
-    "RSET": Conversation.reset,
-    "NOOP": Conversation.stay,
+    "LHLO": LmtpSession.greet,
+    "MAIL": LmtpSession.mail,
+    "RCPT": LmtpSession.rcpt,
+    "RSET": LmtpSession.reset,
+    "NOOP": LmtpSession.stay,
 }
 
 
@@ -256,7 +261,7 @@ async def listen(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         async with talking:
-            await Conversation(reader, writer, keep).run()
+            await LmtpSession(reader, writer, keep).run()
 
     if path:
         return await asyncio.start_unix_server(welcome, path, limit=1 << 20)

@@ -24,7 +24,7 @@ from sqlmodel import Session, col, select
 from flashmail.database import is_sqlite, reading, transaction
 from flashmail.links import NOBODY
 from flashmail.model import (
-    ALL,
+    ALL_LINKS,
     ENGAGEMENT,
     Actor,
     Campaign,
@@ -34,26 +34,28 @@ from flashmail.model import (
     EventKind,
 )
 from flashmail.tracking.bot_detection import Label, label, labels
-from flashmail.tracking.events import COLUMNS, Deed, Told, among
+from flashmail.tracking.events import COLUMNS, NewEvent, RecordedEvent, among
 
 Pair = tuple[int, int]  # (campaign id, subscriber id)
 
 #: In which state a delivery is, and since when.
-Standing = tuple[DeliveryState, datetime]
+DeliverySnapshot = tuple[DeliveryState, datetime]
 
 #: States whose moment is that of the delivery, while nothing else is known.
 ARRIVED = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED})
 
 
-def judge(
-    session: Session, new: Sequence[Deed], stands: Mapping[Pair, Standing]
+def classify(
+    session: Session,
+    new: Sequence[RecordedEvent],
+    stands: Mapping[Pair, DeliverySnapshot],
 ) -> None:
     """Say of new events who did it, and of older ones what the new ones show."""
     if not new:
         return
     older = _events(session, new)
     _date(new, older, stands)
-    both: defaultdict[Pair, list[Deed]] = defaultdict(list)
+    both: defaultdict[Pair, list[RecordedEvent]] = defaultdict(list)
     for event in (*older, *new):
         both[event.campaign_id, event.subscriber_id].append(event)
     judged = {key: one for each in both.values() for key, one in labels(each).items()}
@@ -62,7 +64,7 @@ def judge(
     _change(session, older, judged)
 
 
-def relabel(engine: Engine, campaign_id: int | None = None) -> tuple[int, int]:
+def reclassify(engine: Engine, campaign_id: int | None = None) -> tuple[int, int]:
     """Judge all events anew; return how many there are, and how many came out
     otherwise. Nothing but what is kept with them decides.
 
@@ -83,7 +85,7 @@ def relabel(engine: Engine, campaign_id: int | None = None) -> tuple[int, int]:
     return seen, changed
 
 
-def _events(session: Session, new: Iterable[Deed]) -> list[Told]:
+def _events(session: Session, new: Iterable[RecordedEvent]) -> list[NewEvent]:
     """Return what the same people did with the same mails before."""
     pairs = {(event.campaign_id, event.subscriber_id) for event in new}
     found = (
@@ -92,30 +94,32 @@ def _events(session: Session, new: Iterable[Deed]) -> list[Told]:
         .where(col(Event.kind).in_(sorted(ENGAGEMENT)))
     )
     rows = session.connection().execute(found)
-    return [Told(*row) for row in rows if (row[1], row[2]) in pairs]
+    return [NewEvent(*row) for row in rows if (row[1], row[2]) in pairs]
 
 
 def _date(
-    new: Iterable[Deed], older: Iterable[Deed], stands: Mapping[Pair, Standing]
+    new: Iterable[RecordedEvent],
+    older: Iterable[RecordedEvent],
+    stands: Mapping[Pair, DeliverySnapshot],
 ) -> None:
     """Say how long after its delivery each new event was."""
     begun: dict[Pair, datetime] = {}
     for event in sorted(older, key=lambda event: event.at):
-        if event.after is not None:
+        if event.seconds_after_delivery is not None:
             # The delivery's own moment may have been overwritten by this event.
             begun[event.campaign_id, event.subscriber_id] = event.at - timedelta(
-                seconds=event.after
+                seconds=event.seconds_after_delivery
             )
     for event in new:
         pair = event.campaign_id, event.subscriber_id
         state, moment = stands[pair]
         at = begun.get(pair) or (moment if state in ARRIVED else None)
         if at is not None:
-            event.after = round((event.at - at).total_seconds(), 1)
+            event.seconds_after_delivery = round((event.at - at).total_seconds(), 1)
 
 
 def _change(
-    session: Session, events: Iterable[Deed], judged: Mapping[str, Label]
+    session: Session, events: Iterable[RecordedEvent], judged: Mapping[str, Label]
 ) -> int:
     rows = [
         {"its_key": e.key, "is_now": judged[e.key][0], "because": judged[e.key][1]}
@@ -132,7 +136,7 @@ def _change(
     return len(rows)
 
 
-def _in_groups(session: Session, campaign_id: int) -> Iterator[list[Told]]:
+def _in_groups(session: Session, campaign_id: int) -> Iterator[list[NewEvent]]:
     """Yield a campaign's events, those of one reader together."""
     found = session.connection().execute(
         columns(*COLUMNS)
@@ -140,7 +144,7 @@ def _in_groups(session: Session, campaign_id: int) -> Iterator[list[Told]]:
         .where(col(Event.kind).in_(sorted(ENGAGEMENT)))
         .order_by(col(Event.subscriber_id), col(Event.at), col(Event.key))
     )
-    told = (Told(*row) for row in found)
+    told = (NewEvent(*row) for row in found)
     for _, events in groupby(told, lambda event: event.subscriber_id):
         yield list(events)
 
@@ -152,7 +156,7 @@ HUMANITY = (Actor.HUMAN, Actor.UNKNOWN, Actor.MACHINE)
 NO_LINK = -2
 
 
-class Place(NamedTuple):
+class TotalKey(NamedTuple):
     """What is counted: a row of the table, by its key."""
 
     campaign_id: int
@@ -162,8 +166,12 @@ class Place(NamedTuple):
 
 
 def without_people(
-    session: Session, events: Iterable[Deed], *, keep: timedelta | None, now: datetime
-) -> list[Deed]:
+    session: Session,
+    events: Iterable[RecordedEvent],
+    *,
+    keep: timedelta | None,
+    now: datetime,
+) -> list[RecordedEvent]:
     """Return the events that may be kept as somebody's; count the others.
 
     Those are of links that many have, and of campaigns that began so long ago (`keep`)
@@ -223,10 +231,10 @@ def _erase(session: Session, campaign_id: int) -> int:
 
 def _counted(
     session: Session, campaign_id: int
-) -> tuple[Counter[Place], Counter[Place]]:
+) -> tuple[Counter[TotalKey], Counter[TotalKey]]:
     """Count what people did with a campaign, and the people, by the database."""
-    times: Counter[Place] = Counter()
-    people: Counter[Place] = Counter()
+    times: Counter[TotalKey] = Counter()
+    people: Counter[TotalKey] = Counter()
     for by in ([], [col(Event.link)]):
         done = (
             columns(col(Event.kind), *by, col(Event.actor), func.count())
@@ -256,14 +264,14 @@ def _by_person(campaign_id: int, by: Sequence[Any]) -> Select[*tuple[Any, ...]]:
 
 def _place(
     campaign_id: int, kind: EventKind, link: Sequence[int | None], actor: Actor
-) -> Place:
-    number = link[0] if link else ALL
-    return Place(
+) -> TotalKey:
+    number = link[0] if link else ALL_LINKS
+    return TotalKey(
         campaign_id, EventKind(kind), NO_LINK if number is None else number, actor
     )
 
 
-def _of_links(counted: Counter[Place]) -> Counter[Place]:
+def _of_links(counted: Counter[TotalKey]) -> Counter[TotalKey]:
     """Leave out openings counted by their link, which they have none of."""
     return Counter({p: n for p, n in counted.items() if p.link != NO_LINK})
 
@@ -284,27 +292,27 @@ def _past(
     return {each for each in session.exec(found) if each is not None}
 
 
-def _known(session: Session, events: Iterable[Deed]) -> set[int]:
+def _known(session: Session, events: Iterable[RecordedEvent]) -> set[int]:
     campaigns = {event.campaign_id for event in events}
     found = session.exec(select(Campaign.id).where(col(Campaign.id).in_(campaigns)))
     return {each for each in found if each is not None}
 
 
-def _times(events: Iterable[Deed]) -> Counter[Place]:
+def _times(events: Iterable[RecordedEvent]) -> Counter[TotalKey]:
     """Count events by link, and all of a kind together."""
-    counted: Counter[Place] = Counter()
+    counted: Counter[TotalKey] = Counter()
     for event in events:
         if event.kind is not EventKind.TRAPPED:
             actor = label(event)[0]
-            links = [ALL] if event.link is None else [ALL, event.link]
+            links = [ALL_LINKS] if event.link is None else [ALL_LINKS, event.link]
             counted.update(
-                Place(event.campaign_id, event.kind, link, actor) for link in links
+                TotalKey(event.campaign_id, event.kind, link, actor) for link in links
             )
     return counted
 
 
 def _add(
-    session: Session, times: Mapping[Place, int], people: Mapping[Place, int]
+    session: Session, times: Mapping[TotalKey, int], people: Mapping[TotalKey, int]
 ) -> None:
     """Add to the totals, in one order everywhere, so that two never wait for each
     other."""
@@ -321,7 +329,7 @@ def _add(
     table = EngagementTotal.__table__  # type: ignore[attr-defined]
     into = (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
     statement = into.on_conflict_do_update(
-        index_elements=list(Place._fields),
+        index_elements=list(TotalKey._fields),
         set_={
             "times": table.c.times + into.excluded.times,
             "people": table.c.people + into.excluded.people,

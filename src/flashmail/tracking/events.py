@@ -28,7 +28,7 @@ from flashmail.model import Actor, Delivery, DeliveryState, Event, EventKind
 
 
 @dataclass(slots=True)
-class Told:
+class NewEvent:
     """An event that is not written yet: the columns of `Event`, in their order.
 
     A plain value, because making a row of a table takes longer than all that is done
@@ -45,14 +45,14 @@ class Told:
     detail: str = ""
     actor: Actor = Actor.UNKNOWN
     actor_reason: str = ""
-    after: float | None = None
-    agent: str = ""
+    seconds_after_delivery: float | None = None
+    user_agent: str = ""
     network: str = ""
-    flagged: bool = False
+    provider_says_machine: bool = False
 
 
 #: One that is written or one that will be.
-Deed = Told | Event
+RecordedEvent = NewEvent | Event
 
 COLUMNS = tuple(Event.__table__.columns)  # type: ignore[attr-defined]
 
@@ -62,7 +62,7 @@ _delivery = Delivery.__table__.columns  # type: ignore[attr-defined]
 
 MOVED = tuple(
     _delivery[name]
-    for name in ("at", "reason", "retryable", "campaign_id", "subscriber_id")
+    for name in ("state_since", "reason", "retryable", "campaign_id", "subscriber_id")
 )
 
 MOVED_NAMES = tuple(column.name for column in MOVED)
@@ -80,7 +80,7 @@ def among(
     return column == any_(bindparam(None, list(values)))
 
 
-def add_events(session: Session, told: Iterable[Deed]) -> None:
+def add_events(session: Session, told: Iterable[RecordedEvent]) -> None:
     """Add events; where another post was quicker, its row stays."""
     connection = session.connection()
     moment = _moment(connection.dialect)
@@ -98,7 +98,7 @@ def add_events(session: Session, told: Iterable[Deed]) -> None:
     )
 
 
-def _row(told: Deed, moment: Callable[[datetime], Any]) -> Row:
+def _row(told: RecordedEvent, moment: Callable[[datetime], Any]) -> Row:
     """Return an event's values in the order of the table's columns."""
     at = moment(told.at)
     return (
@@ -112,10 +112,10 @@ def _row(told: Deed, moment: Callable[[datetime], Any]) -> Row:
         told.detail,
         str(told.actor),
         told.actor_reason,
-        told.after,
-        told.agent,
+        told.seconds_after_delivery,
+        told.user_agent,
         told.network,
-        told.flagged,
+        told.provider_says_machine,
     )
 
 
@@ -136,14 +136,14 @@ def move_deliveries(
     states = ", ".join(f"'{state.value}'" for state in sorted(sources))
     if is_sqlite(session):
         connection.exec_driver_sql(
-            f"UPDATE delivery SET state = '{target.value}', at = ?, reason = ?,"
-            " retryable = ? WHERE campaign_id = ? AND subscriber_id = ?"
+            f"UPDATE delivery SET state = '{target.value}', state_since = ?,"
+            " reason = ?, retryable = ? WHERE campaign_id = ? AND subscriber_id = ?"
             f" AND state IN ({states})",
             written,
         )
         return
     connection.exec_driver_sql(
-        f"UPDATE delivery SET state = '{target.value}', at = told.at,"
+        f"UPDATE delivery SET state = '{target.value}', state_since = told.state_since,"
         " reason = told.reason, retryable = told.retryable FROM ("
         f"SELECT told.* FROM {_told(connection.dialect, MOVED)} JOIN delivery AS theirs"
         " USING (campaign_id, subscriber_id) ORDER BY campaign_id, subscriber_id"

@@ -18,7 +18,7 @@ from flashmail.database import transaction
 from flashmail.model import EventKind
 from flashmail.tracking.bot_detection import family, prefix
 from flashmail.tracking.engagement import without_people
-from flashmail.tracking.events import Told
+from flashmail.tracking.events import NewEvent
 from flashmail.tracking.recording import record
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Sighting(NamedTuple):
+class Hit(NamedTuple):
     """Somebody fetched the pixel or followed a link; `says` is the User-Agent."""
 
     kind: EventKind
@@ -46,7 +46,7 @@ class Sighting(NamedTuple):
     address: str
 
 
-class Sightings:
+class HitBuffer:
     """Takes sightings on an event loop, and writes them down from a thread.
 
     `clock` says when they are taken. `wait` 0 writes each at once. `keep` is how long a
@@ -62,11 +62,11 @@ class Sightings:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._engine, self._wait, self.keep, self.clock = engine, wait, keep, clock
-        self._waiting: list[Sighting] = []
+        self._waiting: list[Hit] = []
         self._timer: asyncio.TimerHandle | None = None
         self._one = Lock()
 
-    def note(self, sighting: Sighting) -> None:
+    def note(self, sighting: Hit) -> None:
         """Take a sighting; it is written soon."""
         self._waiting.append(sighting)
         if not self._wait:
@@ -91,7 +91,7 @@ class Sightings:
 
 
 def keep(
-    engine: Engine, sightings: Iterable[Sighting], *, for_: timedelta | None = None
+    engine: Engine, sightings: Iterable[Hit], *, for_: timedelta | None = None
 ) -> None:
     """Write sightings down: as events of people, or as numbers where they are nobody's.
 
@@ -105,10 +105,10 @@ def keep(
         record(session, without_people(session, events, keep=for_, now=now))
 
 
-def _event(seen: Sighting) -> Told:
+def _event(seen: Hit) -> NewEvent:
     minute = seen.at.strftime("%Y%m%d%H%M")
     who = f"{seen.campaign_id}:{seen.subscriber_id}"
-    return Told(
+    return NewEvent(
         key=f"{seen.kind}:{who}:{'' if seen.link is None else seen.link}:{minute}",
         campaign_id=seen.campaign_id,
         subscriber_id=seen.subscriber_id,
@@ -116,6 +116,6 @@ def _event(seen: Sighting) -> Told:
         at=seen.at,
         recorded_at=seen.at,
         link=seen.link,
-        agent=family(seen.says),
+        user_agent=family(seen.says),
         network=prefix(seen.address),
     )

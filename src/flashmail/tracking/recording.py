@@ -23,8 +23,14 @@ from flashmail.model import (
     SubscriberStatus,
 )
 from flashmail.tracking import rules
-from flashmail.tracking.engagement import Standing, judge
-from flashmail.tracking.events import Deed, Row, add_events, among, move_deliveries
+from flashmail.tracking.engagement import DeliverySnapshot, classify
+from flashmail.tracking.events import (
+    RecordedEvent,
+    Row,
+    add_events,
+    among,
+    move_deliveries,
+)
 from flashmail.tracking.rules import (
     IN_DOUBT,
     MOVES,
@@ -32,14 +38,14 @@ from flashmail.tracking.rules import (
     SOFT_WINDOW,
     STRENGTH,
     consequence,
+    counts_as_soft_bounce,
     moved,
-    strains,
 )
 
 Moments = dict[int, list[datetime]]
 
 
-def worn_out(session: Session, new: Sequence[Deed]) -> list[int]:
+def over_soft_bounce_limit(session: Session, new: Sequence[RecordedEvent]) -> list[int]:
     """Return the readers among those of new soft bounces who have had too many.
 
     Neither table can be searched by reader alone, so it goes by the campaigns of the
@@ -50,12 +56,16 @@ def worn_out(session: Session, new: Sequence[Deed]) -> list[int]:
     campaigns = _recent(session, min(event.at for event in new))
     readers = {event.subscriber_id for event in new}
     refused = _refused(session, campaigns, readers)
-    often = {each for each, at in refused.items() if rules.worn_out(at, [])}
+    often = {
+        each for each, at in refused.items() if rules.is_over_soft_bounce_limit(at, [])
+    }
     if not often:
         return []
     now = max(event.recorded_at for event in new)
     arrived = _arrived(session, campaigns, often, now)
-    return sorted(e for e in often if rules.worn_out(refused[e], arrived[e]))
+    return sorted(
+        e for e in often if rules.is_over_soft_bounce_limit(refused[e], arrived[e])
+    )
 
 
 def _recent(session: Session, at: datetime) -> list[int]:
@@ -75,7 +85,7 @@ def _refused(
     )
     moments: Moments = defaultdict(list)
     for reader, at, kind, detail in events:
-        if rules.strains(EventKind(kind), detail):
+        if rules.counts_as_soft_bounce(EventKind(kind), detail):
             moments[reader].append(at)
     return moments
 
@@ -85,10 +95,10 @@ def _arrived(
 ) -> Moments:
     """Return when mail arrived: somebody said so, or nobody complained for days."""
     silent = (col(Delivery.state) == DeliveryState.SENT) & (
-        col(Delivery.at) <= now - rules.SILENCE
+        col(Delivery.state_since) <= now - rules.SILENCE
     )
     deliveries = session.exec(
-        select(Delivery.subscriber_id, Delivery.at)
+        select(Delivery.subscriber_id, Delivery.state_since)
         .where(col(Delivery.campaign_id).in_(campaigns))
         .where(col(Delivery.subscriber_id).in_(readers))
         .where(or_(col(Delivery.state) == DeliveryState.DELIVERED, silent))
@@ -109,7 +119,7 @@ TOGETHER = 1000
 Pair = tuple[int, int]  # (campaign id, subscriber id)
 
 
-def record(session: Session, events: Iterable[Deed]) -> int:
+def record(session: Session, events: Iterable[RecordedEvent]) -> int:
     """Keep each new event, move its delivery on and suppress its reader if it says so.
 
     Returns how many were new. An event of a delivery that is not ours, or was erased,
@@ -121,7 +131,7 @@ def record(session: Session, events: Iterable[Deed]) -> int:
     return count
 
 
-def _record(session: Session, events: Sequence[Deed]) -> int:
+def _record(session: Session, events: Sequence[RecordedEvent]) -> int:
     session.flush()
     named = {event.key: event for event in reversed(events)}
     stands = _stands(session, named.values())
@@ -133,13 +143,15 @@ def _record(session: Session, events: Sequence[Deed]) -> int:
     ]
     if not new:
         return 0
-    judge(session, [each for each in new if each.kind in ENGAGEMENT], stands)
+    classify(session, [each for each in new if each.kind in ENGAGEMENT], stands)
     add_events(session, new)
     _move(session, new, stands)
     # What happened first is the reason; a key decides between events of one moment.
     new.sort(key=lambda event: (event.at, event.key))
     _suppress(session, dict(reversed(list(_consequences(new)))))
-    worn = worn_out(session, [e for e in new if strains(e.kind, e.detail)])
+    worn = over_soft_bounce_limit(
+        session, [e for e in new if counts_as_soft_bounce(e.kind, e.detail)]
+    )
     _suppress(session, {each: (BOUNCED, new[0].recorded_at, WORN) for each in worn})
     return len(new)
 
@@ -150,7 +162,9 @@ def _known(session: Session, keys: Collection[str]) -> set[str]:
     return {key for (key,) in session.connection().execute(found)}
 
 
-def _stands(session: Session, events: Iterable[Deed]) -> dict[Pair, Standing]:
+def _stands(
+    session: Session, events: Iterable[RecordedEvent]
+) -> dict[Pair, DeliverySnapshot]:
     """Return in which states the deliveries are that events are about."""
     readers: defaultdict[int, set[int]] = defaultdict(set)
     for event in events:
@@ -158,7 +172,11 @@ def _stands(session: Session, events: Iterable[Deed]) -> dict[Pair, Standing]:
     stands = {}
     for campaign, ids in readers.items():
         found = (
-            columns(col(Delivery.subscriber_id), col(Delivery.state), col(Delivery.at))
+            columns(
+                col(Delivery.subscriber_id),
+                col(Delivery.state),
+                col(Delivery.state_since),
+            )
             .where(col(Delivery.campaign_id) == campaign)
             .where(among(session, col(Delivery.subscriber_id), ids))
         )
@@ -167,7 +185,7 @@ def _stands(session: Session, events: Iterable[Deed]) -> dict[Pair, Standing]:
     return stands
 
 
-def _tells(event: Deed, stands: Standing | None) -> bool:
+def _tells(event: RecordedEvent, stands: DeliverySnapshot | None) -> bool:
     """Whether an event is about a delivery of ours, and says something about it.
 
     That the provider has a mail is news only where we did not know: a row for each of a
@@ -178,19 +196,21 @@ def _tells(event: Deed, stands: Standing | None) -> bool:
     return stands is not None
 
 
-def _pair(event: Deed) -> Pair:
+def _pair(event: RecordedEvent) -> Pair:
     return event.campaign_id, event.subscriber_id
 
 
 def _move(
-    session: Session, events: Iterable[Deed], stands: Mapping[Pair, Standing]
+    session: Session,
+    events: Iterable[RecordedEvent],
+    stands: Mapping[Pair, DeliverySnapshot],
 ) -> None:
     """Move each delivery by the strongest of its events: the others add nothing.
 
     Whoever has been moved before is left out: no state that an event leads to leads
     back.
     """
-    strongest: dict[Pair, Deed] = {}
+    strongest: dict[Pair, RecordedEvent] = {}
     for event in events:
         before = strongest.setdefault(_pair(event), event)
         if STRENGTH[event.kind] > STRENGTH[before.kind]:
@@ -211,7 +231,7 @@ def _move(
         move_deliveries(session, target, sources, rows)
 
 
-def _consequences(events: Iterable[Deed]) -> Iterator[tuple[int, Reason]]:
+def _consequences(events: Iterable[RecordedEvent]) -> Iterator[tuple[int, Reason]]:
     for event in events:
         if reason := consequence(event.kind, event.detail):
             yield event.subscriber_id, (reason, event.recorded_at, event.detail)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from flashmail.bounces.codes import about_mailbox
-from flashmail.model import LEFT, DeliveryState, EventKind, SubscriberStatus
+from flashmail.model import OPTED_OUT, DeliveryState, EventKind, SubscriberStatus
 
 #: Handed over, or perhaps; the transport has not said so.
 IN_DOUBT = frozenset(
@@ -70,7 +70,7 @@ def moved(state: DeliveryState, kind: EventKind) -> DeliveryState:
 def consequence(kind: EventKind, detail: str) -> SubscriberStatus | None:
     """Return as what its reader has to be suppressed because of an event."""
     if kind is EventKind.DROPPED:
-        return next((s for s in LEFT if detail.startswith(f"{s}: ")), None)
+        return next((s for s in OPTED_OUT if detail.startswith(f"{s}: ")), None)
     return CONSEQUENCES.get(kind)
 
 
@@ -79,7 +79,7 @@ def dropped_because(status: SubscriberStatus, words: str) -> str:
     return f"{status}: {words}"
 
 
-def strains(kind: EventKind, detail: str) -> bool:
+def counts_as_soft_bounce(kind: EventKind, detail: str) -> bool:
     """Whether an event is a soft bounce that says something about the mailbox.
 
     A mail turned away because of us or of its content costs no reader: one listing of
@@ -88,7 +88,9 @@ def strains(kind: EventKind, detail: str) -> bool:
     return kind is EventKind.BLOCKED and about_mailbox(detail)
 
 
-def worn_out(soft: Iterable[datetime], arrived: Iterable[datetime]) -> bool:
+def is_over_soft_bounce_limit(
+    soft: Iterable[datetime], arrived: Iterable[datetime]
+) -> bool:
     """Whether an address turned mail away too often since the last that arrived."""
     refusals = sorted(soft)
     if not refusals:

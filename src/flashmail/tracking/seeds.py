@@ -40,7 +40,7 @@ Pair = tuple[int, int]  # (campaign id, subscriber id)
 
 
 @dataclass(frozen=True)
-class Arrival:
+class SeedArrival:
     """A mail of ours in a seed's mailbox."""
 
     at: datetime
@@ -48,7 +48,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Witness:
+class SeedResult:
     """What a seed says of an urgent campaign.
 
     `seconds` is from the campaign's beginning to the mailbox; None while nothing came.
@@ -74,14 +74,14 @@ class Witness:
         return self.late or self.spam
 
 
-def witnesses(
+def seed_results(
     session: Session,
     tokens: Tokens,
     folders: Mapping[str, Path],
     *,
     late_after: timedelta,
     now: datetime,
-) -> list[Witness]:
+) -> list[SeedResult]:
     """Return what the seeds say of the urgent campaigns of the last day."""
     arrived = {
         provider: dict(_arrivals(folder, tokens))
@@ -93,7 +93,7 @@ def witnesses(
             arrival = arrived[provider].get((campaign_id, reader))
             took = (arrival.at if arrival else now) - began
             found.append(
-                Witness(
+                SeedResult(
                     campaign_id,
                     provider,
                     address,
@@ -105,7 +105,7 @@ def witnesses(
     return found
 
 
-def raise_alarm(found: list[Witness], told: set[Witness]) -> None:
+def raise_alarm(found: list[SeedResult], told: set[SeedResult]) -> None:
     """Write what is alarming into the log, once each; `told` is what was said."""
     for each in found:
         if each.alarming and each not in told:
@@ -141,14 +141,14 @@ def _expected(
     yield from ((row[0], row[1], row[2], row[3], row[4]) for row in rows)
 
 
-def _arrivals(folder: Path, tokens: Tokens) -> Iterator[tuple[Pair, Arrival]]:
+def _arrivals(folder: Path, tokens: Tokens) -> Iterator[tuple[Pair, SeedArrival]]:
     """Yield whose mails lie in a Maildir and its folders, and since when."""
     for place in (folder, *sorted(folder.glob(".*"))):
         for box in (place / NEW, place / CUR):
             for file in sorted(box.iterdir()) if box.is_dir() else ():
                 if pair := _ours(file, tokens):
                     spam = place != folder and SPAM.search(place.name) is not None
-                    yield pair, Arrival(_moment(file), spam)
+                    yield pair, SeedArrival(_moment(file), spam)
 
 
 def _ours(file: Path, tokens: Tokens) -> Pair | None:

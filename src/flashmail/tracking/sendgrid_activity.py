@@ -19,7 +19,7 @@ from flashmail.errors import FlashmailError
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import EventKind
 from flashmail.tracking import sendgrid_webhook
-from flashmail.tracking.events import Told
+from flashmail.tracking.events import NewEvent
 
 #: Mails to one address that are looked at, the latest first.
 MOST = 20
@@ -47,7 +47,7 @@ class NoActivity(FlashmailError):
 
 
 @dataclass(frozen=True)
-class Sought:
+class UnknownMail:
     """A mail whose fate is unknown."""
 
     campaign_id: int
@@ -55,7 +55,7 @@ class Sought:
     address: str
 
 
-class Activity:
+class ActivityClient:
     """Asks SendGrid. The client is handed in, with the key and the base URL."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Activity:
     ) -> None:
         self._client, self._tokens, self._sleep = client, tokens, sleep
 
-    def events(self, sought: Sought, *, now: datetime) -> list[Told]:
+    def events(self, sought: UnknownMail, *, now: datetime) -> list[NewEvent]:
         """Return what SendGrid knows of a mail; nothing where it never had it.
 
         Raises NoActivity where it cannot be asked.
@@ -86,7 +86,7 @@ class Activity:
             return {}
         return self._read(f"/v3/messages/{quote(msg_id, safe='')}", {})
 
-    def _is_it(self, history: dict[str, Any], sought: Sought) -> bool:
+    def _is_it(self, history: dict[str, Any], sought: UnknownMail) -> bool:
         """Whether a mail is the one that is sought, by our token in its arguments."""
         arguments = history.get("unique_args")
         if isinstance(arguments, str):
@@ -104,15 +104,15 @@ class Activity:
         return pair == (sought.campaign_id, sought.subscriber_id)
 
     def _told(
-        self, history: dict[str, Any], sought: Sought, now: datetime
-    ) -> Iterator[Told]:
+        self, history: dict[str, Any], sought: UnknownMail, now: datetime
+    ) -> Iterator[NewEvent]:
         events: Sequence[Any] = history.get("events") or []
         for number, told in enumerate(events if isinstance(events, list) else []):
             if not isinstance(told, dict):
                 continue
             kind = _kind(told)
             if kind is not None:
-                yield Told(
+                yield NewEvent(
                     key=f"activity:{history.get('msg_id')}:{number}"[:200],
                     campaign_id=sought.campaign_id,
                     subscriber_id=sought.subscriber_id,

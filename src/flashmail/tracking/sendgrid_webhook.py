@@ -17,7 +17,7 @@ from flashmail.errors import FlashmailError, WrongInput
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import ENGAGEMENT, EventKind, SubscriberStatus
 from flashmail.tracking.bot_detection import family, prefix
-from flashmail.tracking.events import Told
+from flashmail.tracking.events import NewEvent
 from flashmail.tracking.rules import dropped_because
 
 #: Larger bodies are not from SendGrid, whose posts stay below a megabyte.
@@ -105,7 +105,7 @@ def verify(
         raise BadSignature("the signature does not fit the body")
 
 
-def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[Told]:
+def events(body: bytes, tokens: Tokens, *, now: datetime) -> Iterator[NewEvent]:
     """Yield an event for each report that is about a delivery of ours.
 
     Reports of other senders, or that make no sense, are passed over: one of them must
@@ -130,7 +130,7 @@ def _read(body: bytes) -> Any:
         raise WrongInput(f"the body is not JSON: {problem}") from None
 
 
-def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Told | None:
+def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> NewEvent | None:
     kind, key = kind_of(report), _key(report.get("sg_event_id"))
     token = report.get(OUR_ARGUMENT)
     if kind is None or not key or not isinstance(token, str):
@@ -139,7 +139,7 @@ def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> Told | None
         campaign_id, subscriber_id = tokens.read(Purpose.WATCH, token)
     except BadToken:
         return None
-    return Told(
+    return NewEvent(
         key=f"sendgrid:{key}",
         campaign_id=campaign_id,
         subscriber_id=subscriber_id,
@@ -157,9 +157,9 @@ def _reader(report: dict[str, Any], kind: EventKind) -> dict[str, Any]:
     if kind not in ENGAGEMENT:
         return {}
     return {
-        "agent": family(str(report.get("useragent") or "")),
+        "user_agent": family(str(report.get("useragent") or "")),
         "network": prefix(str(report.get("ip") or "")),
-        "flagged": report.get("sg_machine_open") is True,
+        "provider_says_machine": report.get("sg_machine_open") is True,
     }
 
 

@@ -22,8 +22,8 @@ from flashmail.audience.suppression import suppress as suppress_readers
 from flashmail.database import transaction
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import ConsentKind, EventKind, Link, Subscriber, SubscriberStatus
-from flashmail.subscribers.preferences import Where, agreed, unfollow
-from flashmail.tracking.events import Told
+from flashmail.subscribers.preferences import ConsentSource, agreed, unfollow
+from flashmail.tracking.events import NewEvent
 from flashmail.tracking.recording import record
 
 #: The version of what the page says that is shown to who wants to leave.
@@ -45,7 +45,7 @@ def whose(tokens: Tokens, token: str) -> int:
     return tokens.read(Purpose.LEAVE, token)[1]
 
 
-def unfollowed(
+def unfollow_topics(
     session: Session,
     tokens: Tokens,
     token: str,
@@ -56,17 +56,17 @@ def unfollowed(
     """Let the reader of a delivery follow some topics no longer."""
     campaign_id, subscriber_id = tokens.read(Purpose.LEAVE, token)
     if session.get(Subscriber, subscriber_id) is not None:
-        where = Where(WORDING, f"the link in campaign {campaign_id}")
+        where = ConsentSource(WORDING, f"the link in campaign {campaign_id}")
         unfollow(session, subscriber_id, topic_ids, where=where, now=now)
 
 
-def left(session: Session, tokens: Tokens, token: str, *, now: datetime) -> None:
+def unsubscribe(session: Session, tokens: Tokens, token: str, *, now: datetime) -> None:
     """Unsubscribe the reader of a delivery from everything. Twice is once.
 
     The suppression does not hang on the delivery: it holds when the campaign is gone.
     """
     campaign_id, subscriber_id = tokens.read(Purpose.LEAVE, token)
-    event = Told(
+    event = NewEvent(
         key=f"unsubscribed:{campaign_id}:{subscriber_id}",
         campaign_id=campaign_id,
         subscriber_id=subscriber_id,
@@ -78,7 +78,7 @@ def left(session: Session, tokens: Tokens, token: str, *, now: datetime) -> None
     record(session, [event])
     person = session.get(Subscriber, subscriber_id)
     if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
-        where = Where(WORDING, f"the link in campaign {campaign_id}")
+        where = ConsentSource(WORDING, f"the link in campaign {campaign_id}")
         agreed(session, subscriber_id, ConsentKind.LEAVE, where, now=now)
     suppress_readers(
         session,
@@ -139,9 +139,9 @@ class Spool:
     ) -> None:
         with transaction(self._engine) as session:
             if topics:
-                unfollowed(session, self._tokens, token, topics, now=now)
+                unfollow_topics(session, self._tokens, token, topics, now=now)
             else:
-                left(session, self._tokens, token, now=now)
+                unsubscribe(session, self._tokens, token, now=now)
         if file is not None:
             file.unlink(missing_ok=True)
 

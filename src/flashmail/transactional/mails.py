@@ -17,7 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from flashmail.addresses import masked
 from flashmail.audience.segment import Segment
 from flashmail.campaigns.briefs import LOOKED_AT, latest_about
-from flashmail.campaigns.content import Press, compose
+from flashmail.campaigns.content import MailKit, compose
 from flashmail.database import reading, transaction
 from flashmail.errors import FlashmailError
 from flashmail.links import NOBODY, BadToken, Links, Purpose, Tokens
@@ -26,16 +26,16 @@ from flashmail.model import (
     MOVE,
     Consent,
     ConsentKind,
-    Knock,
-    KnockState,
-    Letter,
     Priority,
+    RequestState,
     Subscriber,
     Subscription,
+    SubscriptionRequest,
     Topic,
+    TransactionalMail,
 )
 from flashmail.rendering.brief_values import list_in_words
-from flashmail.subscribers.requests import OPEN_FOR, forget_old, refusal
+from flashmail.subscribers.requests import OPEN_FOR, decline_reason, forget_old
 from flashmail.transactional.queue import hand_over
 from flashmail.transports import Outcome, Receipt, Transport
 
@@ -50,10 +50,10 @@ If it was not you, this takes it back, within {days} days:
 {link}"""
 
 
-def tell_old_address(
+def notify_old_address(
     session: Session,
-    way_back: Knock,
-    move: Knock,
+    way_back: SubscriptionRequest,
+    move: SubscriptionRequest,
     tokens: Tokens,
     links: Links,
     *,
@@ -66,7 +66,7 @@ def tell_old_address(
         address=masked(move.address), days=OPEN_FOR.days, link=link
     )
     session.add(
-        Letter(
+        TransactionalMail(
             address=way_back.address,
             subject=ADDRESS_CHANGED_SUBJECT,
             text=text,
@@ -86,11 +86,11 @@ NO_CAMPAIGN = 0
 
 
 @dataclass(frozen=True)
-class Errand:
+class PreparedMail:
     """One mail to be written: to whom, what, and with which values for its marks."""
 
     knock_id: int
-    before: KnockState
+    before: RequestState
     address: str
     message: Message
     values: Mapping[str, str]
@@ -102,7 +102,7 @@ class Porter:
 
     engine: Engine
     transport: Callable[[], Transport]
-    press: Press
+    press: MailKit
     tokens: Tokens
 
     def go(self, *, now: datetime) -> int:
@@ -136,13 +136,13 @@ class Porter:
             await transport.close()
         return answered
 
-    def _errand(self, knock_id: int | None, now: datetime) -> Errand | None:
+    def _errand(self, knock_id: int | None, now: datetime) -> PreparedMail | None:
         taken = self._taken(knock_id, now)
         if taken is None:
             return None
         try:
             # Not while the knock is moved on: a template takes its time.
-            if taken.state is KnockState.MAILED:
+            if taken.state is RequestState.MAILED:
                 return self._confirmation(taken)
             with reading(self.engine) as session:
                 return self._welcome(session, taken, now)
@@ -151,24 +151,24 @@ class Porter:
             self._note(taken.id, reason=str(problem)[:500])
             return None
 
-    def _taken(self, knock_id: int | None, now: datetime) -> Knock | None:
+    def _taken(self, knock_id: int | None, now: datetime) -> SubscriptionRequest | None:
         """Move a knock on, before anything is handed over: it is answered once."""
         with transaction(self.engine) as session:
-            waiting = _waiting().where(Knock.id == knock_id)
+            waiting = _waiting().where(SubscriptionRequest.id == knock_id)
             knock = session.exec(waiting.with_for_update(skip_locked=True)).first()
             if knock is None:
                 return None
-            if knock.state is KnockState.CONFIRMED:
-                knock.state = KnockState.WELCOMED
+            if knock.state is RequestState.CONFIRMED:
+                knock.state = RequestState.WELCOMED
                 return knock
-            knock.reason = refusal(session, knock, now=now)
+            knock.reason = decline_reason(session, knock, now=now)
             if knock.reason:
-                knock.state = KnockState.REFUSED
+                knock.state = RequestState.REFUSED
                 return None
-            knock.state, knock.mailed_at = KnockState.MAILED, now
+            knock.state, knock.mailed_at = RequestState.MAILED, now
             return knock
 
-    def _confirmation(self, knock: Knock) -> Errand:
+    def _confirmation(self, knock: SubscriptionRequest) -> PreparedMail:
         """Nothing that was typed into a form stands in this mail but the address."""
         assert knock.id is not None
         links = self.press.links
@@ -184,11 +184,13 @@ class Porter:
             AUTOMATIC,
         )
         message = replace(message, headers=headers, envelope_sender=sender.address)
-        return Errand(knock.id, KnockState.ASKED, knock.address, message, {})
+        return PreparedMail(knock.id, RequestState.PENDING, knock.address, message, {})
 
-    def _welcome(self, session: Session, knock: Knock, now: datetime) -> Errand | None:
+    def _welcome(
+        self, session: Session, knock: SubscriptionRequest, now: datetime
+    ) -> PreparedMail | None:
         person = session.get(Subscriber, knock.subscriber_id)
-        if person is None or knock.moves or knock.id is None:
+        if person is None or knock.changes_address or knock.id is None:
             return None
         names = _topics(session, person)
         brief = latest_about(session, names, now=now)
@@ -211,32 +213,40 @@ class Porter:
             WATCH: self._token(Purpose.WATCH, NOBODY),
             LEAVE: self._token(Purpose.LEAVE, person.id or 0),
         }
-        return Errand(knock.id, KnockState.CONFIRMED, person.address, message, values)
+        return PreparedMail(
+            knock.id, RequestState.CONFIRMED, person.address, message, values
+        )
 
     def _token(self, purpose: Purpose, number: int) -> str:
         return self.tokens.write(purpose, NO_CAMPAIGN, number)
 
-    def _book(self, errand: Errand, receipt: Receipt) -> None:
+    def _book(self, errand: PreparedMail, receipt: Receipt) -> None:
         """What was surely not taken is tried again; all else is done with."""
         if receipt.outcome is Outcome.ACCEPTED:
             return
         again: dict[str, object] = {}
         if receipt.outcome is Outcome.LATER:
             again["state"] = errand.before
-            if errand.before is KnockState.ASKED:
+            if errand.before is RequestState.PENDING:
                 again["mailed_at"] = None
         self._note(errand.knock_id, reason=receipt.reason[:500], **again)
 
     def _note(self, knock_id: int | None, **values: object) -> None:
         with transaction(self.engine) as session:
             session.execute(
-                update(Knock).where(col(Knock.id) == knock_id).values(**values)
+                update(SubscriptionRequest)
+                .where(col(SubscriptionRequest.id) == knock_id)
+                .values(**values)
             )
 
 
-def _waiting() -> SelectOfScalar[Knock]:
-    waits = (KnockState.ASKED, KnockState.CONFIRMED)
-    return select(Knock).where(col(Knock.state).in_(waits)).order_by(col(Knock.id))
+def _waiting() -> SelectOfScalar[SubscriptionRequest]:
+    waits = (RequestState.PENDING, RequestState.CONFIRMED)
+    return (
+        select(SubscriptionRequest)
+        .where(col(SubscriptionRequest.state).in_(waits))
+        .order_by(col(SubscriptionRequest.id))
+    )
 
 
 def _topics(session: Session, person: Subscriber) -> list[str]:
@@ -268,21 +278,24 @@ lets you take your data along, change your address, or be erased:
 If it was not you, there is nothing to do: nothing has changed."""
 
 
-def write_own_link(
+def request_data_link(
     session: Session, person: Subscriber, tokens: Tokens, links: Links, *, now: datetime
 ) -> None:
     """Have the link written to a reader, unless one was written just now."""
     latest = (
-        select(Letter)
-        .where(Letter.address == person.address, Letter.asked_by == READER)
-        .where(col(Letter.at) > now - AGAIN)
+        select(TransactionalMail)
+        .where(
+            TransactionalMail.address == person.address,
+            TransactionalMail.asked_by == READER,
+        )
+        .where(col(TransactionalMail.at) > now - AGAIN)
     )
     if session.exec(latest).first() is not None:
         return
     assert person.id is not None
     link = links.own(tokens.write(Purpose.OWN, int(now.timestamp()), person.id))
     session.add(
-        Letter(
+        TransactionalMail(
             address=person.address,
             subject=DATA_LINK_SUBJECT,
             text=DATA_LINK_TEXT.format(link=link),

@@ -11,14 +11,14 @@ from html import escape
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from flashmail.audience.suppression import may_be_told
+from flashmail.audience.suppression import may_be_mailed
 from flashmail.audit import log_campaign
 from flashmail.campaigns.content import Sender, message_of
-from flashmail.campaigns.lifecycle import find
+from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.message import TOKEN, TOKEN_WIDTH, TOKENS, Message, mark
-from flashmail.model import MOVE, Campaign, Letter, LetterState
+from flashmail.model import MOVE, Campaign, TransactionalMail, TransactionalState
 from flashmail.rendering.renderer import SAMPLE
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
 
@@ -72,55 +72,61 @@ ANYBODY = {field: SAMPLE[field] for field in ("name", "first_name", "because")}
 NO_MORE = "the address gets no more mail"
 
 BOOKED = {
-    Outcome.ACCEPTED: LetterState.SENT,
-    Outcome.REFUSED: LetterState.FAILED,
-    Outcome.LATER: LetterState.QUEUED,
-    Outcome.UNKNOWN: LetterState.CLAIMED,
+    Outcome.ACCEPTED: TransactionalState.SENT,
+    Outcome.REFUSED: TransactionalState.FAILED,
+    Outcome.LATER: TransactionalState.QUEUED,
+    Outcome.UNKNOWN: TransactionalState.CLAIMED,
 }
 
 
-def ask_for_test(
+def request_test(
     session: Session,
     campaign_id: int,
     addresses: Collection[str],
     *,
     staff: Collection[str],
-    who: str,
+    by: str,
     now: datetime,
 ) -> int:
     """Have a campaign sent to some of the staff as a test; return to how many."""
-    find(session, campaign_id)
+    get_campaign(session, campaign_id)
     wanted = sorted({each.strip().lower() for each in addresses if each.strip()})
     if not wanted or len(wanted) > MOST_TESTS:
         raise WrongInput(f"a test goes to one to {MOST_TESTS} addresses")
     if strangers := [each for each in wanted if each not in staff]:
         raise WrongInput(f"a test goes to staff only: {strangers[0]} is not among them")
     for each in wanted:
-        letter = Letter(address=each, campaign_id=campaign_id, asked_by=who, at=now)
+        letter = TransactionalMail(
+            address=each, campaign_id=campaign_id, asked_by=by, at=now
+        )
         session.add(letter)
-    log_campaign(session, campaign_id, "test", who=who, now=now, to=wanted)
+    log_campaign(session, campaign_id, "test", by=by, now=now, to=wanted)
     return len(wanted)
 
 
-def tell(
+def notify_staff(
     session: Session,
     addresses: Iterable[str],
     subject: str,
     text: str,
     *,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     """Have something told to people on the staff by mail."""
     for each in addresses:
-        letter = Letter(address=each, subject=subject, text=text, asked_by=who, at=now)
+        letter = TransactionalMail(
+            address=each, subject=subject, text=text, asked_by=by, at=now
+        )
         session.add(letter)
 
 
-def tests_of(session: Session, campaign_id: int) -> list[Letter]:
+def tests_of(session: Session, campaign_id: int) -> list[TransactionalMail]:
     """Return a campaign's tests, the latest first."""
-    rows = select(Letter).where(Letter.campaign_id == campaign_id)
-    return list(session.exec(rows.order_by(col(Letter.id).desc()).limit(MOST_TESTS)))
+    rows = select(TransactionalMail).where(TransactionalMail.campaign_id == campaign_id)
+    return list(
+        session.exec(rows.order_by(col(TransactionalMail.id).desc()).limit(MOST_TESTS))
+    )
 
 
 @dataclass(frozen=True)
@@ -138,28 +144,31 @@ class Postman:
             asyncio.run(self._carry(letters, now))
         return len(letters)
 
-    def _claimed(self, now: datetime) -> list[tuple[Letter, Message]]:
-        due = select(Letter).where(Letter.state == LetterState.QUEUED, Letter.at <= now)
+    def _claimed(self, now: datetime) -> list[tuple[TransactionalMail, Message]]:
+        due = select(TransactionalMail).where(
+            TransactionalMail.state == TransactionalState.QUEUED,
+            TransactionalMail.at <= now,
+        )
         with reading(self.engine) as session:
             if session.exec(due.limit(1)).first() is None:
                 return []
         with transaction(self.engine) as session:
             found = []
             for each in session.exec(due.with_for_update(skip_locked=True)):
-                each.state = LetterState.CLAIMED
-                if each.asked_by == MOVE and not may_be_told(session, each.address):
-                    each.state, each.reason = LetterState.FAILED, NO_MORE
+                each.state = TransactionalState.CLAIMED
+                if each.asked_by == MOVE and not may_be_mailed(session, each.address):
+                    each.state, each.reason = TransactionalState.FAILED, NO_MORE
                     continue
                 found.append((each, self._message(session, each)))
             return found
 
-    def _message(self, session: Session, letter: Letter) -> Message:
+    def _message(self, session: Session, letter: TransactionalMail) -> Message:
         if letter.campaign_id is not None:
             return as_test(session.get_one(Campaign, letter.campaign_id))
         return _plain(self.sender, letter)
 
     async def _carry(
-        self, letters: list[tuple[Letter, Message]], now: datetime
+        self, letters: list[tuple[TransactionalMail, Message]], now: datetime
     ) -> None:
         transport = self.transport()
         try:
@@ -176,14 +185,14 @@ class Postman:
         finally:
             await transport.close()
 
-    def _book(self, letter: Letter, receipt: Receipt, now: datetime) -> None:
+    def _book(self, letter: TransactionalMail, receipt: Receipt, now: datetime) -> None:
         state = BOOKED[receipt.outcome]
-        at = now + LATER if state is LetterState.QUEUED else now
+        at = now + LATER if state is TransactionalState.QUEUED else now
         with transaction(self.engine) as session:
             session.execute(
-                update(Letter)
-                .where(col(Letter.id) == letter.id)
-                .where(col(Letter.state) == LetterState.CLAIMED)
+                update(TransactionalMail)
+                .where(col(TransactionalMail.id) == letter.id)
+                .where(col(TransactionalMail.state) == TransactionalState.CLAIMED)
                 .values(state=state, reason=receipt.reason[:500], at=at)
             )
 
@@ -196,7 +205,7 @@ def as_test(campaign: Campaign) -> Message:
     return replace(message, subject=subject, headers=tuple(headers))
 
 
-def _plain(sender: Sender, letter: Letter) -> Message:
+def _plain(sender: Sender, letter: TransactionalMail) -> Message:
     paragraphs = "".join(f"<p>{escape(each)}</p>" for each in letter.text.split("\n\n"))
     return Message(
         subject=letter.subject,

@@ -28,7 +28,7 @@ KEY = re.compile(r"[0-9A-Za-z]+").fullmatch
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredMail:
     """A mail in the outbox, read as a mail program would read it."""
 
     key: str
@@ -88,21 +88,23 @@ class Outbox:
     async def close(self) -> None:
         """There is nothing to let go."""
 
-    def mails(self, limit: int = 100, before: str | None = None) -> Iterator[Kept]:
+    def mails(
+        self, limit: int = 100, before: str | None = None
+    ) -> Iterator[StoredMail]:
         """Yield the latest mails, or the latest older than the key `before`."""
         files = self._files()
         keys = [_key(file) for file in files]
         start = keys.index(before) + 1 if before in keys else 0
         for file in files[start : start + limit]:
-            yield Kept(_key(file), file.read_bytes())
+            yield StoredMail(_key(file), file.read_bytes())
 
-    def mail(self, key: str) -> Kept | None:
+    def mail(self, key: str) -> StoredMail | None:
         """Return the mail of a key, if the outbox keeps one."""
         if not KEY(key):
             return None
         places = [self._folder / NEW / key, *(self._folder / CUR).glob(f"{key}:*")]
         found = next((place for place in places if place.is_file()), None)
-        return Kept(key, found.read_bytes()) if found else None
+        return StoredMail(key, found.read_bytes()) if found else None
 
     def forget(self, addresses: Collection[str]) -> int:
         """Remove the mails to these addresses; return how many there were."""

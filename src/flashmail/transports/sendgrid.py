@@ -134,7 +134,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _Pending:
     subscriber_id: int
     personalization: Json
 
@@ -159,12 +159,12 @@ class _Batch:
     def receipts(self) -> list[Receipt]:
         return [*self.settled, *self.suspects]
 
-    def book(self, readers: Iterable[_Reader], outcome: Outcome, reason: str) -> None:
+    def book(self, readers: Iterable[_Pending], outcome: Outcome, reason: str) -> None:
         self.settled += [
             Receipt(each.subscriber_id, outcome, reason) for each in readers
         ]
 
-    def suspect(self, reader: _Reader, reason: str) -> None:
+    def suspect(self, reader: _Pending, reason: str) -> None:
         self.suspects.append(Receipt(reader.subscriber_id, Outcome.REFUSED, reason))
 
     def check_suspects(self) -> None:
@@ -201,7 +201,7 @@ class SendGrid:
         self, message: Message, recipients: Sequence[Recipient], arm: Arm
     ) -> list[Receipt]:
         batch = _Batch(prepared(message), arm)
-        readers: Sequence[_Reader] = _personalized(batch, recipients)
+        readers: Sequence[_Pending] = _personalized(batch, recipients)
         reason = "too many bad readers in one batch"
         try:
             while readers and batch.requests < REQUESTS:
@@ -215,8 +215,8 @@ class SendGrid:
         await self._client.aclose()
 
     async def _round(
-        self, batch: _Batch, readers: Sequence[_Reader]
-    ) -> Sequence[_Reader]:
+        self, batch: _Batch, readers: Sequence[_Pending]
+    ) -> Sequence[_Pending]:
         """Send one request, and find whom it was refused for; return who is left."""
         answer = await self._request(batch, readers)
         if answer.meaning is Meaning.ACCEPTED:
@@ -228,14 +228,14 @@ class SendGrid:
         return await self._halve(batch, readers, answer)
 
     async def _halve(
-        self, batch: _Batch, readers: Sequence[_Reader], answer: Answer
-    ) -> Sequence[_Reader]:
+        self, batch: _Batch, readers: Sequence[_Pending], answer: Answer
+    ) -> Sequence[_Pending]:
         """Find one bad reader among some that were refused; return the undecided.
 
         Whoever is in a good half is accepted on the way. The other half of a bad one
         is left undecided: all such go out together afterwards.
         """
-        undecided: list[_Reader] = []
+        undecided: list[_Pending] = []
         while len(readers) > 1:
             half = len(readers) // 2
             tried, other = readers[:half], readers[half:]
@@ -251,7 +251,7 @@ class SendGrid:
         batch.suspect(readers[0], answer.reason)
         return undecided
 
-    async def _request(self, batch: _Batch, readers: Sequence[_Reader]) -> Answer:
+    async def _request(self, batch: _Batch, readers: Sequence[_Pending]) -> Answer:
         """Send one request; return when it was accepted, or refused for a reader."""
         batch.requests += 1
         answer = await self._patiently(batch, readers)
@@ -271,7 +271,7 @@ class SendGrid:
                 raise SenderProblem(answer.reason, batch.receipts)
         return answer
 
-    async def _patiently(self, batch: _Batch, readers: Sequence[_Reader]) -> Answer:
+    async def _patiently(self, batch: _Batch, readers: Sequence[_Pending]) -> Answer:
         """Post, and again after the time that SendGrid asks for, if that is short."""
         for _ in range(WAITS):
             wait = self._resume_at - self._clock()
@@ -285,7 +285,7 @@ class SendGrid:
         seconds = max(0, round(self._resume_at - self._clock()))
         return Answer(Meaning.SLOWER, f"SendGrid: 429, again in {seconds} s")
 
-    async def _post(self, batch: _Batch, readers: Sequence[_Reader]) -> Answer:
+    async def _post(self, batch: _Batch, readers: Sequence[_Pending]) -> Answer:
         body = batch.mail.body([each.personalization for each in readers])
         await batch.arm([each.subscriber_id for each in readers])
         try:
@@ -316,7 +316,7 @@ class SendGrid:
         return max(wait, 0.1)
 
 
-def _personalized(batch: _Batch, recipients: Sequence[Recipient]) -> list[_Reader]:
+def _personalized(batch: _Batch, recipients: Sequence[Recipient]) -> list[_Pending]:
     """Prepare the readers; book those that SendGrid could only refuse."""
     readers = []
     for each in recipients:
@@ -326,7 +326,7 @@ def _personalized(batch: _Batch, recipients: Sequence[Recipient]) -> list[_Reade
             receipt = Receipt(each.subscriber_id, Outcome.REFUSED, str(problem))
             batch.settled.append(receipt)
         else:
-            readers.append(_Reader(each.subscriber_id, personalization))
+            readers.append(_Pending(each.subscriber_id, personalization))
     return readers
 
 

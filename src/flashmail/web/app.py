@@ -15,23 +15,23 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flashmail import bootstrap, maintenance
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.errors import (
+    CampaignNotFound,
+    DraftNotFound,
     FlashmailError,
-    KnockGone,
-    NoSuchCampaign,
-    NoSuchDraft,
-    NoSuchSegment,
-    NoSuchSubscriber,
-    NoSuchUpload,
+    RequestNotFound,
+    SegmentNotFound,
+    SubscriberNotFound,
+    UploadNotFound,
 )
 from flashmail.links import BadToken, Tokens
-from flashmail.maintenance import at_work
+from flashmail.maintenance import worker_running
 from flashmail.settings import Settings, Tracking
 from flashmail.staff.oidc import Provider
-from flashmail.staff.permissions import NotYours
+from flashmail.staff.permissions import PermissionDenied
 from flashmail.tasks import Tasks
-from flashmail.tracking.hits import WAIT, Sightings
+from flashmail.tracking.hits import WAIT, HitBuffer
 from flashmail.tracking.sendgrid_webhook import BadSignature
 from flashmail.tracking.unsubscribe import Spool
 from flashmail.transports.outbox import Outbox
@@ -53,7 +53,7 @@ from flashmail.web.newsroom import (
     subscribers,
     suppressions,
 )
-from flashmail.web.newsroom.previews import Sizes
+from flashmail.web.newsroom.previews import AudienceSizeCache
 from flashmail.web.page import STATIC, asked, page
 from flashmail.web.policy import EVERYONE, BareRoute, SignInFirst, allow
 from flashmail.web.public import (
@@ -64,8 +64,8 @@ from flashmail.web.public import (
     tracking,
     unsubscribe,
 )
-from flashmail.web.public.signup_limits import Gate
-from flashmail.web.public.tracking import Destinations
+from flashmail.web.public.signup_limits import SignupLimiter
+from flashmail.web.public.tracking import LinkCache
 from flashmail.web.public.tracking import routes as tracking_routes
 
 #: On every answer. Tokens stand in our addresses: no other site may learn them.
@@ -93,16 +93,16 @@ PAGES = (
 
 #: What there is none of is a page that is not there.
 MISSING = (
-    KnockGone,
-    NoSuchCampaign,
-    NoSuchDraft,
-    NoSuchSegment,
-    NoSuchSubscriber,
-    NoSuchUpload,
+    RequestNotFound,
+    CampaignNotFound,
+    DraftNotFound,
+    SegmentNotFound,
+    SubscriberNotFound,
+    UploadNotFound,
 )
 
 
-class Pages(FastAPI):
+class Application(FastAPI):
     """The application. What is called the most does not go through all of it."""
 
     quick: Mapping[str, BareRoute] = MappingProxyType({})
@@ -121,16 +121,16 @@ def create_app(
     sendgrid_webhook_key: str = "",
     tasks: Tasks | None = None,
     home: Path | None = None,
-    press: Press | None = None,
-    sightings: Sightings | None = None,
+    press: MailKit | None = None,
+    sightings: HitBuffer | None = None,
     training: bool = False,
     tracking: Tracking = Tracking.REFUSABLE,
     oidc: Provider | None = None,
 ) -> FastAPI:
     """Build the pages around what they are given. Nothing is sent from here."""
-    app = Pages(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.sightings = sightings or Sightings(engine)
-    bare = tracking_routes(tokens, app.state.sightings, Destinations(engine))
+    app = Application(openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.sightings = sightings or HitBuffer(engine)
+    bare = tracking_routes(tokens, app.state.sightings, LinkCache(engine))
     app.router.routes += bare
     app.quick = {route.path[:3]: route for route in bare}
     app.state.engine = engine
@@ -139,14 +139,14 @@ def create_app(
     app.state.home = home
     app.state.uploads = (home or Path(tempfile.gettempdir())) / "uploads"
     app.state.tasks = tasks or Tasks(engine)
-    app.state.sizes = Sizes(engine)
+    app.state.sizes = AudienceSizeCache(engine)
     app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
     app.state.training = training
     app.state.tracking = tracking
     app.state.oidc = oidc
     app.state.sendgrid_webhook_key = sendgrid_webhook_key
     app.state.spool = Spool(engine, tokens, home)
-    app.state.gate = Gate(tokens)
+    app.state.gate = SignupLimiter(tokens)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in PAGES:
         app.include_router(router)
@@ -157,7 +157,7 @@ def create_app(
     for kind in MISSING:
         app.add_exception_handler(kind, _missing)
     app.add_exception_handler(BadSignature, _refused)
-    app.add_exception_handler(NotYours, _forbidden)
+    app.add_exception_handler(PermissionDenied, _forbidden)
     app.add_exception_handler(FlashmailError, _wrong)
     app.add_exception_handler(HTTPException, _told)
     return app
@@ -173,7 +173,7 @@ def serving(settings: Settings) -> FastAPI:
         sendgrid_webhook_key=settings.sendgrid_webhook_key,
         home=settings.home,
         press=bootstrap.press(settings),
-        sightings=Sightings(
+        sightings=HitBuffer(
             engine, wait=WAIT, keep=bootstrap.engagement_kept(settings)
         ),
         training=settings.training,
@@ -184,7 +184,9 @@ def serving(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker = bootstrap.worker(settings, engine)
-        with at_work(worker, maintenance.of(settings, worker), app.state.spool.replay):
+        with worker_running(
+            worker, maintenance.jobs(settings, worker), app.state.spool.replay
+        ):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 
 from flashmail import bootstrap
 from flashmail.audience.segment import Segment
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.database import reading, transaction
 from flashmail.links import Tokens
 from flashmail.model import Role, Staff
@@ -54,8 +54,8 @@ def _tasks(request: Request) -> Tasks:
     return tasks
 
 
-def _press(request: Request) -> Press:
-    press: Press = request.app.state.press
+def _press(request: Request) -> MailKit:
+    press: MailKit = request.app.state.press
     return press
 
 
@@ -112,7 +112,7 @@ Now = Annotated[datetime, Depends(_now)]
 Me = Annotated[Staff | None, Depends(_me)]
 
 #: The same for the audit log.
-Who = Annotated[str, Depends(_who)]
+UserName = Annotated[str, Depends(_who)]
 
 #: The segments of segments.toml, by name.
 FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
@@ -120,7 +120,7 @@ FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
 #: Whose opens and clicks are looked at.
 WhoIsWatched = Annotated[Tracking, Depends(_tracking)]
 
-ThePress = Annotated[Press, Depends(_press)]
+ThePress = Annotated[MailKit, Depends(_press)]
 
 #: Everything that a form holds, for those whose fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]
@@ -131,16 +131,16 @@ TheEngine = Annotated[Engine, Depends(_engine)]
 
 
 @dataclass(frozen=True)
-class Asker:
+class CurrentUser:
     """Who asks for something, and when; `who` is for the audit log."""
 
     staff: Staff | None
-    who: str
+    name: str
     now: datetime
 
 
-def _by(request: Request) -> Asker:
-    return Asker(_me(request), _who(request), _now())
+def _by(request: Request) -> CurrentUser:
+    return CurrentUser(_me(request), _who(request), _now())
 
 
-By = Annotated[Asker, Depends(_by)]
+User = Annotated[CurrentUser, Depends(_by)]

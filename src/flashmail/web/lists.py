@@ -57,7 +57,7 @@ ROWS_PER_PAGE = 50
 
 
 @dataclass(frozen=True)
-class Order:
+class SortOrder:
     """What a list is sorted by: a column, and a unique one for those that are equal.
 
     An index on (column, tie) makes it quick. Neither may be NULL.
@@ -67,8 +67,8 @@ class Order:
     tie: Any
     descending: bool = False
 
-    def reversed(self) -> "Order":
-        return Order(self.column, self.tie, not self.descending)
+    def reversed(self) -> "SortOrder":
+        return SortOrder(self.column, self.tie, not self.descending)
 
     def beyond(self, place: list[Any]) -> ColumnElement[bool]:
         """Return the condition for rows that come after a place."""
@@ -81,16 +81,16 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Orders:
+class SortOrders:
     """What a list can be sorted by, as its address names it.
 
     "-" before a name is from the last to the first. `usual` is for who does not say.
     """
 
-    by_name: Mapping[str, Order]
+    by_name: Mapping[str, SortOrder]
     usual: str
 
-    def chosen(self, asked: str) -> tuple[str, Order]:
+    def chosen(self, asked: str) -> tuple[str, SortOrder]:
         """Return a name that there is, and what it means."""
         name = asked if asked.removeprefix("-") in self.by_name else self.usual
         order = self.by_name[name.removeprefix("-")]
@@ -98,7 +98,7 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Listed(Generic[Row]):
+class ListPage(Generic[Row]):
     """A page of rows, and the cursors of its neighbours; empty where there is none."""
 
     rows: list[Row]
@@ -109,12 +109,12 @@ class Listed(Generic[Row]):
 def listed(
     session: Session,
     statement: Select[Any],
-    order: Order,
+    order: SortOrder,
     cursor: str = "",
     *,
     place: Callable[[Any], tuple[Any, Any]],
     size: int = ROWS_PER_PAGE,
-) -> Listed[Any]:
+) -> ListPage[Any]:
     """Return one page of what a statement selects.
 
     The statement has its filters, but neither order nor limit. `place` says where a row
@@ -132,9 +132,9 @@ def listed(
     if backward:
         rows.reverse()
     if not rows:
-        return Listed([])
+        return ListPage([])
     earlier, later = (more, True) if backward else (start is not None, more)
-    return Listed(
+    return ListPage(
         rows,
         before=_write("b", place(rows[0])) if earlier else "",
         after=_write("a", place(rows[-1])) if later else "",
@@ -148,7 +148,7 @@ def _write(way: str, values: tuple[Any, Any]) -> str:
     return urlsafe_b64encode(json.dumps([way, *plain]).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, order: Order) -> tuple[bool, list[Any] | None]:
+def _read(cursor: str, order: SortOrder) -> tuple[bool, list[Any] | None]:
     with suppress(ValueError, TypeError, binascii.Error):
         way, *values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         kinds = [_kind(each) for each in (order.column, order.tie)]

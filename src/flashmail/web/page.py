@@ -18,7 +18,7 @@ from flashmail.model import Role
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuItem:
     """A line of the menu; it leads to a path and stands for all below it."""
 
     path: str
@@ -33,19 +33,19 @@ class Entry:
 
 #: In the order of the path: write, send, choose, look after.
 MENU = (
-    Entry("/", "Overview"),
-    Entry("/briefs", "Briefs"),
-    Entry("/campaigns", "Campaigns"),
-    Entry("/subscribers", "Subscribers"),
-    Entry("/segments", "Segments"),
-    Entry("/topics", "Topics"),
-    Entry("/outbox", "Outbox"),
-    Entry("/staff", "Staff", Role.ADMIN),
-    Entry("/audit", "Audit log", Role.ADMIN),
+    MenuItem("/", "Overview"),
+    MenuItem("/briefs", "Briefs"),
+    MenuItem("/campaigns", "Campaigns"),
+    MenuItem("/subscribers", "Subscribers"),
+    MenuItem("/segments", "Segments"),
+    MenuItem("/topics", "Topics"),
+    MenuItem("/outbox", "Outbox"),
+    MenuItem("/staff", "Staff", Role.ADMIN),
+    MenuItem("/audit", "Audit log", Role.ADMIN),
 )
 
 
-def menu(role: Role | None) -> list[Entry]:
+def menu(role: Role | None) -> list[MenuItem]:
     """Return what somebody of a role sees; who sits at the machine sees everything."""
     return [each for each in MENU if role is None or role.covers(each.role)]
 
@@ -179,24 +179,24 @@ WIDTH, HEIGHT = 96, 24
 
 
 @dataclass(frozen=True)
-class Growth:
+class AudienceGrowth:
     """The points of an SVG polyline, and by how much it grew; None if not known."""
 
     points: str
     change: int | None
 
 
-def growth_of(line: Sequence[int | None]) -> Growth:
+def growth_of(line: Sequence[int | None]) -> AudienceGrowth:
     """Draw the counts of some weeks; weeks without one are left out."""
     known = [(week, n) for week, n in enumerate(line) if n is not None]
     if len(known) < 2:
-        return Growth("", None)
+        return AudienceGrowth("", None)
     low, high = min(n for _, n in known), max(n for _, n in known)
     points = [
         f"{week * WIDTH / max(1, len(line) - 1):.0f},{_height(n, low, high):.0f}"
         for week, n in known
     ]
-    return Growth(" ".join(points), change(line))
+    return AudienceGrowth(" ".join(points), change(line))
 
 
 def _height(n: int, low: int, high: int) -> float:

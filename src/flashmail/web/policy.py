@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from flashmail.database import reading
-from flashmail.model import BriefDraft, Campaign, Role, Staff
+from flashmail.model import Campaign, Draft, Role, Staff
 from flashmail.review import approval
 from flashmail.settings import is_loopback
 from flashmail.staff import permissions, sign_in
@@ -46,10 +46,12 @@ def staff_only(needed: Role) -> Any:
     def require(request: Request) -> Staff | None:
         refuse_foreign_forms(request)
         with reading(request.app.state.engine) as session:
-            if not sign_in.somebody_may(session):
+            if not sign_in.has_staff(session):
                 at_the_machine(request)
                 return None
-            staff = sign_in.who_is(session, token_of(request), now=datetime.now(UTC))
+            staff = sign_in.staff_of_token(
+                session, token_of(request), now=datetime.now(UTC)
+            )
             request.state.lone = approval.unreviewed(session) if staff else []
             open_to = staff is None or _within_limit(session, staff, request)
         if staff is None:
@@ -72,8 +74,8 @@ def _within_limit(session: Session, staff: Staff, request: Request) -> bool:
     campaign = _named(session, request, "campaign_id", Campaign)
     if campaign and not permissions.may_see(staff, permissions.topics_of(campaign)):
         return False
-    draft = _named(session, request, "draft_id", BriefDraft)
-    return draft is None or permissions.opens(staff, draft)
+    draft = _named(session, request, "draft_id", Draft)
+    return draft is None or permissions.can_open(staff, draft)
 
 
 def _named(

@@ -18,11 +18,11 @@ REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?").fullmatch
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The line is dead: cut, silent for too long, or no SMTP any more."""
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection.
 
     Whoever listens is called once for all the replies asked for, not once for each:
@@ -76,7 +76,7 @@ class Line(asyncio.Protocol):
         """Return the next reply, or raise Lost."""
         replies = await self.read((limit,))
         if not replies:
-            raise Lost(self.lost)
+            raise ConnectionLost(self.lost)
         return replies[0]
 
     def write(self, *chunks: bytes) -> None:
@@ -104,7 +104,7 @@ class Line(asyncio.Protocol):
             ssl_handshake_timeout=limit,
         )
         if made is None:
-            raise Lost(self.lost or "the line was cut while TLS began")
+            raise ConnectionLost(self.lost or "the line was cut while TLS began")
         self.transport = made
 
     def is_quiet(self) -> bool:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from flashmail.transports.base import Outcome
-from flashmail.transports.smtp.connection import Lost
+from flashmail.transports.smtp.connection import ConnectionLost
 from flashmail.transports.smtp.replies import CLOSING, GO_AHEAD, Phase, Reply, verdict
 from flashmail.transports.smtp.session import Session
-from flashmail.transports.smtp.transmission import Mail
+from flashmail.transports.smtp.transmission import OutgoingMail
 
 DOT = b".\r\n"
 
@@ -32,26 +32,26 @@ BLOCK = 64 * 1024
 ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 
 
-class Source(Protocol):
+class MailQueue(Protocol):
     """Where mails come from."""
 
-    def next(self, session: Session) -> Mail | None:
+    def next(self, session: Session) -> OutgoingMail | None:
         """Return a mail that this session can carry; None when it is done."""
         ...
 
 
-class Carrier:
+class Pipeline:
     """One session's way through the mails of a source."""
 
-    def __init__(self, session: Session, source: Source) -> None:
+    def __init__(self, session: Session, source: MailQueue) -> None:
         self._session = session
         self._line = session.line
         self._source = source
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         #: Its envelope is written, or will be next.
-        self._opened: Mail | None = None
+        self._opened: OutgoingMail | None = None
         #: Its last dot is written.
-        self._ended: Mail | None = None
+        self._ended: OutgoingMail | None = None
         #: A reply will come that says nothing of a mail: to RSET or a lone dot.
         self._owed = False
         #: To the commands of the opened mail, where they are written one by one.
@@ -78,7 +78,7 @@ class Carrier:
     def _safely(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except Lost as lost:
+        except ConnectionLost as lost:
             self._give_up(str(lost))
         except Exception as problem:
             self._give_up("stopped")
@@ -99,14 +99,14 @@ class Carrier:
             self._settle(replies.pop(0))
         if missing:
             self._judge_early(replies)
-            raise Lost(self._line.lost)
+            raise ConnectionLost(self._line.lost)
         self._act(replies)
 
     def _hear_one(self) -> None:
         """Take one answer, and write the command that comes next."""
         replies = self._line.take(1)
         if not replies:
-            raise Lost(self._line.lost)
+            raise ConnectionLost(self._line.lost)
         if self._ended or self._owed:
             self._settle(replies[0])
         else:
@@ -119,7 +119,7 @@ class Carrier:
         else:
             self._write_command(self._opened)
 
-    def _write_command(self, mail: Mail) -> None:
+    def _write_command(self, mail: OutgoingMail) -> None:
         self._line.write(mail.commands(self._session.offer)[len(self._answers)])
         self._line.listen(self._opening[:1], self._heard)
 
@@ -143,7 +143,9 @@ class Carrier:
         if mail is None:
             return
         if mail.round.stopped or self._line.lost:
-            raise Lost(self._line.lost or "stopped before the mail was written")
+            raise ConnectionLost(
+                self._line.lost or "stopped before the mail was written"
+            )
         if len(mail.body) <= BLOCK:
             self._end(mail.body)
             return
@@ -154,7 +156,7 @@ class Carrier:
 
     def _end(self, body: bytes = b"") -> None:
         if self._line.lost:
-            raise Lost(self._line.lost)
+            raise ConnectionLost(self._line.lost)
         self._opened, self._ended = None, self._opened
         self._go_on(body, DOT)
 
@@ -184,13 +186,13 @@ class Carrier:
             self._session.decided += 1
             self._book(mail, Phase.DOT, reply)
         if reply.code == CLOSING:
-            raise Lost(reply.reason)
+            raise ConnectionLost(reply.reason)
 
-    def _judge(self, mail: Mail, phase: Phase, reply: Reply) -> None:
+    def _judge(self, mail: OutgoingMail, phase: Phase, reply: Reply) -> None:
         """Book a mail that was refused before it was written."""
         _check_in_step(reply, phase)
         if reply.code == CLOSING:
-            raise Lost(reply.reason)
+            raise ConnectionLost(reply.reason)
         self._opened = None
         self._session.decided += 1
         self._book(mail, phase, reply)
@@ -201,7 +203,7 @@ class Carrier:
         if self._opened and refusal:
             self._judge(self._opened, *refusal)
 
-    def _book(self, mail: Mail, phase: Phase, reply: Reply) -> None:
+    def _book(self, mail: OutgoingMail, phase: Phase, reply: Reply) -> None:
         outcome = verdict(phase, reply)
         if outcome is Outcome.ACCEPTED:
             mail.round.accept(mail)
@@ -234,7 +236,7 @@ def _is_complete(answers: Sequence[Reply]) -> bool:
 def _check_in_step(reply: Reply, phase: Phase = Phase.DOT) -> None:
     """Raise Lost when a reply cannot belong to what was asked."""
     if 300 <= reply.code < 400 or (phase is Phase.DATA and reply.positive):
-        raise Lost(f"the server is out of step: {reply.reason}")
+        raise ConnectionLost(f"the server is out of step: {reply.reason}")
 
 
 def _refusal(answers: Sequence[Reply]) -> tuple[Phase, Reply] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from flashmail.transports.base import SenderProblem
-from flashmail.transports.smtp.connection import Line, Lost
+from flashmail.transports.smtp.connection import Connection, ConnectionLost
 from flashmail.transports.smtp.replies import LOGIN_CODES, Reply
 from flashmail.transports.smtp.settings import SmtpSettings, Timeouts, Tls
 
@@ -22,12 +22,12 @@ HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+").fullmatch
 GOODBYE = 2.0
 
 
-class Unreachable(Exception):
+class SessionUnavailable(Exception):
     """There is no session now; there may be one later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Capabilities:
     """What a server says it can do (RFC 5321, section 4.1.1.1)."""
 
     pipelining: bool = False
@@ -38,7 +38,7 @@ class Offer:
     mechanisms: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, reply: Reply) -> "Offer":
+    def read(cls, reply: Reply) -> "Capabilities":
         words = [line.upper().split() for line in reply.text.split("\n")[1:]]
         said = {line[0]: line[1:] for line in words if line}
         size = said.get("SIZE")
@@ -55,9 +55,9 @@ class Offer:
 class Session:
     """An open session, and how many mails were begun in it and decided on."""
 
-    line: Line
+    line: Connection
     timeouts: Timeouts
-    offer: Offer = Offer()
+    offer: Capabilities = Capabilities()
     begun: int = 0
     decided: int = 0
     idle_since: float = 0.0
@@ -77,8 +77,8 @@ class Session:
         session = cls(await _connect(settings, timeouts, context), timeouts)
         try:
             await session._introduce(settings, context, hostname)
-        except Lost as lost:
-            raise Unreachable(str(lost)) from None
+        except ConnectionLost as lost:
+            raise SessionUnavailable(str(lost)) from None
         except BaseException:
             session.line.abort()
             raise
@@ -107,14 +107,14 @@ class Session:
         if settings.user:
             await self._log_in(settings)
 
-    async def _hello(self, hostname: str) -> Offer:
+    async def _hello(self, hostname: str) -> Capabilities:
         name = hostname or _hostname(self.line)
         reply = await self._ask(f"EHLO {name}")
         if reply.code in NO_EHLO:
             _expect(await self._ask(f"HELO {name}"), "answered HELO with")
-            return Offer()
+            return Capabilities()
         _expect(reply, "answered EHLO with")
-        return Offer.read(reply)
+        return Capabilities.read(reply)
 
     async def _encrypt(
         self, settings: SmtpSettings, context: ssl.SSLContext | None
@@ -145,7 +145,9 @@ class Session:
             codes = f"{reply.code} {reply.enhanced}".strip()
             raise SenderProblem(f"the SMTP server refuses the login: {codes}")
         if not reply.positive:
-            raise Unreachable(f"the SMTP server cannot check the login: {reply.code}")
+            raise SessionUnavailable(
+                f"the SMTP server cannot check the login: {reply.code}"
+            )
 
     async def _ask(self, command: str) -> Reply:
         self.line.write(command.encode() + b"\r\n")
@@ -154,12 +156,12 @@ class Session:
 
 async def _connect(
     settings: SmtpSettings, timeouts: Timeouts, context: ssl.SSLContext | None
-) -> Line:
+) -> Connection:
     encrypted = settings.tls is Tls.IMPLICIT
     try:
         async with asyncio.timeout(timeouts.connect):
             _, line = await asyncio.get_running_loop().create_connection(
-                Line,
+                Connection,
                 settings.host,
                 settings.port,
                 ssl=context if encrypted else None,
@@ -175,17 +177,17 @@ def _no_connection(problem: Exception) -> Exception:
         said = f"the SMTP server's certificate is wrong: {problem.verify_message}"
         return SenderProblem(said)
     said = str(problem) or type(problem).__name__
-    return Unreachable(f"the SMTP server cannot be reached: {said}")
+    return SessionUnavailable(f"the SMTP server cannot be reached: {said}")
 
 
 def _expect(reply: Reply, said: str) -> None:
     if reply.code >= 500:
         raise SenderProblem(f"the SMTP server {said} {reply.reason}")
     if not reply.positive:
-        raise Unreachable(f"the SMTP server {said} {reply.reason}")
+        raise SessionUnavailable(f"the SMTP server {said} {reply.reason}")
 
 
-def _hostname(line: Line) -> str:
+def _hostname(line: Connection) -> str:
     """Return this machine's name, or its address as a literal where it has none."""
     name = socket.gethostname()
     if HOST_NAME(name):

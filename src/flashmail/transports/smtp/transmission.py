@@ -23,10 +23,10 @@ from flashmail.transports.base import (
     Recipient,
     SenderProblem,
 )
-from flashmail.transports.smtp.session import Offer, Session
+from flashmail.transports.smtp.session import Capabilities, Session
 
 
-class Carries(Protocol):
+class MailSender(Protocol):
     """Whoever carries a mail and waits for its mark."""
 
     def hand_over(self) -> None:
@@ -34,7 +34,7 @@ class Carries(Protocol):
         ...
 
 
-class Destiny(Protocol):
+class ResultSink(Protocol):
     """What becomes of a round's mails is written down here."""
 
     @property
@@ -42,33 +42,33 @@ class Destiny(Protocol):
         """Whether no further mail may be handed over."""
         ...
 
-    def ready(self, carrier: Carries, mail: "Mail") -> None:
+    def ready(self, carrier: MailSender, mail: "OutgoingMail") -> None:
         """Mark a mail durably as about to be handed over, then call the carrier."""
         ...
 
-    def accept(self, mail: "Mail") -> None: ...
+    def accept(self, mail: "OutgoingMail") -> None: ...
 
-    def book(self, mail: "Mail", outcome: Outcome, reason: str) -> None: ...
+    def book(self, mail: "OutgoingMail", outcome: Outcome, reason: str) -> None: ...
 
-    def put_back(self, mail: "Mail", reason: str) -> None:
+    def put_back(self, mail: "OutgoingMail", reason: str) -> None:
         """Take a mail back that was surely not handed over, for another session."""
         ...
 
-    def blame_sender(self, mail: "Mail", reason: str) -> None: ...
+    def blame_sender(self, mail: "OutgoingMail", reason: str) -> None: ...
 
 
 @dataclass(slots=True)
-class Mail:
+class OutgoingMail:
     """One reader's mail, ready to be carried."""
 
-    round: Destiny
+    round: ResultSink
     subscriber_id: int
     sender: bytes
     address: bytes
     body: bytes
     needs_smtputf8: bool = False
 
-    def envelope(self, offer: Offer) -> bytes:
+    def envelope(self, offer: Capabilities) -> bytes:
         """Return the commands that open the mail."""
         size = b"" if offer.size is None else b" SIZE=%d" % len(self.body)
         utf8 = b" SMTPUTF8" if self.needs_smtputf8 else b""
@@ -79,11 +79,11 @@ class Mail:
             self.address,
         )
 
-    def commands(self, offer: Offer) -> list[bytes]:
+    def commands(self, offer: Capabilities) -> list[bytes]:
         """Return them one by one."""
         return self.envelope(offer).splitlines(keepends=True)
 
-    def too_large(self, offer: Offer) -> SenderProblem | None:
+    def too_large(self, offer: Capabilities) -> SenderProblem | None:
         """Return the problem of having more octets than the server takes."""
         if not offer.size or len(self.body) <= offer.size:
             return None
@@ -97,7 +97,7 @@ class Mail:
 TRIES = 3
 
 
-class Round:
+class Transmission:
     """Gives mails to carriers and hears from them what became of each.
 
     It is `finished` when nobody waits and no mail is on its way.
@@ -109,7 +109,7 @@ class Round:
         self._form = compiled(message)
         self._recipients = recipients
         self._queue = deque(recipients)
-        self._again: deque[Mail] = deque()
+        self._again: deque[OutgoingMail] = deque()
         self._tries: dict[int, int] = {}
         self._on_their_way = 0
         self._booked: dict[int, Receipt] = {}
@@ -129,7 +129,7 @@ class Round:
         given_up = self._stop or self._unreachable
         return not given_up and bool(self._queue or self._again)
 
-    def next(self, session: Session) -> Mail | None:
+    def next(self, session: Session) -> OutgoingMail | None:
         """Return a mail that this session can carry."""
         while self.waiting:
             mail = self._again.popleft() if self._again else self._made()
@@ -139,20 +139,20 @@ class Round:
         self._look_whether_done()
         return None
 
-    def ready(self, carrier: Carries, mail: Mail) -> None:
+    def ready(self, carrier: MailSender, mail: OutgoingMail) -> None:
         self._marks.mark(carrier, mail)
 
-    def accept(self, mail: Mail) -> None:
+    def accept(self, mail: OutgoingMail) -> None:
         number = mail.subscriber_id
         self._booked[number] = Receipt(number, Outcome.ACCEPTED)
         self._marks.note(number)
         self._came_back()
 
-    def book(self, mail: Mail, outcome: Outcome, reason: str) -> None:
+    def book(self, mail: OutgoingMail, outcome: Outcome, reason: str) -> None:
         self._write(mail.subscriber_id, outcome, reason)
         self._came_back()
 
-    def put_back(self, mail: Mail, reason: str) -> None:
+    def put_back(self, mail: OutgoingMail, reason: str) -> None:
         tries = self._tries.get(mail.subscriber_id, 0) + 1
         self._tries[mail.subscriber_id] = tries
         if tries < TRIES:
@@ -161,7 +161,7 @@ class Round:
             self._write(mail.subscriber_id, Outcome.LATER, reason)
         self._came_back()
 
-    def blame_sender(self, mail: Mail, reason: str) -> None:
+    def blame_sender(self, mail: OutgoingMail, reason: str) -> None:
         self.stop(SenderProblem(reason))
         self._came_back()
 
@@ -193,7 +193,7 @@ class Round:
                 self._write(each.subscriber_id, Outcome.LATER, reason)
         return list(self._booked.values())
 
-    def _made(self) -> Mail | None:
+    def _made(self) -> OutgoingMail | None:
         """Personalise the next reader's mail; refuse what cannot be one."""
         number, address, values = self._queue.popleft()
         try:
@@ -203,9 +203,9 @@ class Round:
         except WrongInput as problem:
             self._write(number, Outcome.REFUSED, str(problem))
             return None
-        return Mail(self, number, sender, box.octets, body, box.needs_smtputf8)
+        return OutgoingMail(self, number, sender, box.octets, body, box.needs_smtputf8)
 
-    def _fits(self, mail: Mail, session: Session) -> bool:
+    def _fits(self, mail: OutgoingMail, session: Session) -> bool:
         if mail.needs_smtputf8 and not session.offer.smtputf8:
             reason = "smtputf8: the server takes only ASCII before the @"
             self._write(mail.subscriber_id, Outcome.REFUSED, reason)
@@ -231,18 +231,18 @@ class Round:
 class _Marks:
     """Marks a round's mails, all together that are ready at the same moment."""
 
-    def __init__(self, round_: Round, arm: Arm) -> None:
+    def __init__(self, round_: Transmission, arm: Arm) -> None:
         listener = arm if isinstance(arm, Listener) else None
         self.urgent = listener.urgent if listener else False
         self._together = listener.together if listener else None
         self._round, self._arm, self._listener = round_, arm, listener
         self._loop = asyncio.get_running_loop()
-        self._ready: list[tuple[Carries, int]] = []
+        self._ready: list[tuple[MailSender, int]] = []
         self._accepted: list[int] = []
         self._marking: asyncio.Task[None] | None = None
         self._telling = False
 
-    def mark(self, carrier: Carries, mail: Mail) -> None:
+    def mark(self, carrier: MailSender, mail: OutgoingMail) -> None:
         self._ready.append((carrier, mail.subscriber_id))
         if self._marking is None:
             self._marking = self._loop.create_task(self._mark())
@@ -261,7 +261,7 @@ class _Marks:
             self._marking.cancel()
 
     async def _mark(self) -> None:
-        group: list[tuple[Carries, int]] = []
+        group: list[tuple[MailSender, int]] = []
         try:
             while self._ready:
                 # A round of the loop later, so that whoever is about to be ready comes
@@ -281,7 +281,7 @@ class _Marks:
         finally:
             self._marking = None
 
-    def _end(self, group: list[tuple[Carries, int]], problem: Exception) -> None:
+    def _end(self, group: list[tuple[MailSender, int]], problem: Exception) -> None:
         self._round.stop(problem)
         rest, self._ready = self._ready, []
         _hand_over(group + rest)
@@ -293,7 +293,7 @@ class _Marks:
             self._listener.heard(accepted)
 
 
-def _hand_over(group: Sequence[tuple[Carries, int]]) -> None:
+def _hand_over(group: Sequence[tuple[MailSender, int]]) -> None:
     for carrier, _ in group:
         carrier.hand_over()
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from flashmail.message import Message
 from flashmail.transports.base import Arm, Receipt, Recipient, SenderProblem
-from flashmail.transports.smtp.pipeline import Carrier
-from flashmail.transports.smtp.session import GOODBYE, Session, Unreachable
+from flashmail.transports.smtp.pipeline import Pipeline
+from flashmail.transports.smtp.session import GOODBYE, Session, SessionUnavailable
 from flashmail.transports.smtp.settings import RFC_5321, SmtpSettings, Timeouts, Tls
-from flashmail.transports.smtp.transmission import Mail, Round
+from flashmail.transports.smtp.transmission import OutgoingMail, Transmission
 
 #: A session that rested longer, in seconds, or carried more is closed: servers drop
 #: old ones, and the load of a cluster moves only with new ones.
@@ -52,7 +52,7 @@ class Smtp:
         self._hostname = hostname
         self._context = context or _context(settings)
         self._idle_limit = idle_limit
-        self._rounds = _Rounds(mails_limit)
+        self._rounds = _Transmissions(mails_limit)
         self._lanes: set[asyncio.Task[None]] = set()
         self._idle: list[Session] = []
         self._unreachable = ""
@@ -62,7 +62,7 @@ class Smtp:
     ) -> list[Receipt]:
         if not recipients:
             return []
-        round_ = Round(message, recipients, arm)
+        round_ = Transmission(message, recipients, arm)
         self._rounds.begin(round_)
         for _ in range(min(self._connections - len(self._lanes), len(recipients))):
             self._lanes.add(asyncio.create_task(self._lane()))
@@ -85,7 +85,7 @@ class Smtp:
         """Carry mails through one session after another while there are any."""
         try:
             await self._carry_all()
-        except Unreachable as problem:
+        except SessionUnavailable as problem:
             self._unreachable = str(problem)
         except Exception as problem:
             self._rounds.stop(problem)
@@ -103,7 +103,7 @@ class Smtp:
         """Carry mails through one session; return whether any was decided on."""
         session = await self._session()
         before = session.decided
-        await Carrier(session, self._rounds).carry()
+        await Pipeline(session, self._rounds).carry()
         if session.line.lost:
             self._unreachable = session.line.lost
         await self._keep(session)
@@ -128,12 +128,12 @@ class Smtp:
             await session.close()
 
 
-class _Rounds:
+class _Transmissions:
     """The rounds under way, the urgent first: where the carriers' mails come from."""
 
     def __init__(self, mails_limit: int) -> None:
         self._mails_limit = mails_limit
-        self._all: list[Round] = []
+        self._all: list[Transmission] = []
 
     @property
     def waiting(self) -> bool:
@@ -143,7 +143,7 @@ class _Rounds:
         """Return whether a session may take a further mail."""
         return session.begun < self._mails_limit
 
-    def next(self, session: Session) -> Mail | None:
+    def next(self, session: Session) -> OutgoingMail | None:
         if not self.allow(session):
             return None
         for each in self._all:
@@ -153,11 +153,11 @@ class _Rounds:
                 return mail
         return None
 
-    def begin(self, round_: Round) -> None:
+    def begin(self, round_: Transmission) -> None:
         self._all.append(round_)
         self._all.sort(key=lambda each: not each.urgent)
 
-    def end(self, round_: Round) -> None:
+    def end(self, round_: Transmission) -> None:
         self._all.remove(round_)
 
     def stop(self, problem: Exception) -> None:

@@ -13,21 +13,21 @@ from flashmail.audience.segment import Segment
 from flashmail.briefs.dates import parse_moment
 from flashmail.campaigns import audience as crowd
 from flashmail.campaigns import briefs, lifecycle
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.campaigns.lifecycle import rehearsal_is_old
 from flashmail.errors import WrongInput
 from flashmail.findings import Finding
 from flashmail.message import PIXEL, fill
-from flashmail.model import Campaign, Priority, Rehearsal, Role, Subscriber
+from flashmail.model import Campaign, DryRun, Priority, Role, Subscriber
 from flashmail.rendering.renderer import SAMPLE
 from flashmail.review import approval, preparation
 from flashmail.review import approval as lone
-from flashmail.review.approval import Changed, Seen
+from flashmail.review.approval import ContentChanged, ReviewedState
 from flashmail.review.dry_run import latest
 from flashmail.review.preflight import preflight
 from flashmail.staff import members, permissions
 from flashmail.transactional import queue
-from flashmail.web.dependencies import Asker, By, Reading, ThePress, Writing
+from flashmail.web.dependencies import CurrentUser, Reading, ThePress, User, Writing
 from flashmail.web.page import done, mail, page
 from flashmail.web.policy import allow
 
@@ -56,9 +56,9 @@ class ApprovalForm(BaseModel):
 
 
 @router.get("/campaigns/{campaign_id}/approve", **allow(Role.VIEWER))
-def look(campaign_id: int, session: Reading, press: ThePress, by: By) -> Response:
+def look(campaign_id: int, session: Reading, press: ThePress, user: User) -> Response:
     """Show what would go out to whom, and what speaks against it."""
-    return page("approve", **_looked_at(session, campaign_id, press, by))
+    return page("approve", **_looked_at(session, campaign_id, press, user))
 
 
 @router.post("/campaigns/{campaign_id}/approve", **allow(Role.EDITOR))
@@ -66,14 +66,16 @@ def approve(
     campaign_id: int,
     session: Writing,
     press: ThePress,
-    by: By,
+    user: User,
     form: Annotated[ApprovalForm, Form()],
 ) -> Response:
     """Approve what was on the screen, for its moment; refuse what was not."""
     try:
-        _approve(session, lifecycle.find(session, campaign_id), press, by, form)
-    except Changed as changed:
-        found = _looked_at(session, campaign_id, press, by)
+        _approve(
+            session, lifecycle.get_campaign(session, campaign_id), press, user, form
+        )
+    except ContentChanged as changed:
+        found = _looked_at(session, campaign_id, press, user)
         return page("approve", 409, **found | {"difference": changed.difference})
     return done(f"/campaigns/{campaign_id}")
 
@@ -82,14 +84,14 @@ def approve(
 def schedule(
     campaign_id: int,
     session: Writing,
-    by: By,
+    user: User,
     when: Text = "now",
     at: Text = "",
     zone: Text = "",
 ) -> Response:
     """Let what was approved, or was missed, go: now or at a time."""
-    moment = _moment(when, at, zone, by.now) or by.now + UNDO
-    lifecycle.schedule(session, campaign_id, moment, who=by.who, now=by.now)
+    moment = _moment(when, at, zone, user.now) or user.now + UNDO
+    lifecycle.schedule(session, campaign_id, moment, by=user.name, now=user.now)
     return done(f"/campaigns/{campaign_id}")
 
 
@@ -103,49 +105,53 @@ def _moment(when: str, at: str, zone: str, now: datetime) -> datetime | None:
 
 
 def _approve(
-    session: Session, campaign: Campaign, press: Press, by: Asker, form: ApprovalForm
+    session: Session,
+    campaign: Campaign,
+    press: MailKit,
+    user: CurrentUser,
+    form: ApprovalForm,
 ) -> None:
     assert campaign.id is not None
     may = permissions.permission(
-        session, by.staff, campaign, who=by.who, reason=form.reason
+        session, user.staff, campaign, by=user.name, reason=form.reason
     )
-    rehearsed = session.get(Rehearsal, form.rehearsal)
-    permissions.require_room(
-        session, by.staff, rehearsed.meant if rehearsed else 0, now=by.now
+    rehearsed = session.get(DryRun, form.rehearsal)
+    permissions.require_capacity(
+        session, user.staff, rehearsed.audience_size if rehearsed else 0, now=user.now
     )
-    goes = _moment(form.when, form.at, form.zone, by.now) or by.now + UNDO
+    goes = _moment(form.when, form.at, form.zone, user.now) or user.now + UNDO
     approval.approve(
         session,
         campaign.id,
-        Seen(form.rehearsal, form.content, form.audience, form.typed),
-        findings=_findings(session, campaign, press, by.now, goes, rehearsed),
-        who=may.who,
+        ReviewedState(form.rehearsal, form.content, form.audience, form.typed),
+        findings=_findings(session, campaign, press, user.now, goes, rehearsed),
+        by=may.by,
         alone_because=may.alone_because,
-        now=by.now,
+        now=user.now,
     )
-    lifecycle.schedule(session, campaign.id, goes, who=by.who, now=by.now)
+    lifecycle.schedule(session, campaign.id, goes, by=user.name, now=user.now)
     if may.alone_because:
-        lone.note(
+        lone.record_self_approval(
             session,
             campaign,
             may.alone_because,
             told=members.addresses(session),
             links=press.links,
-            who=by.who,
-            now=by.now,
+            by=user.name,
+            now=user.now,
         )
 
 
 def _findings(
     session: Session,
     campaign: Campaign,
-    press: Press,
+    press: MailKit,
     now: datetime,
     moment: datetime,
-    rehearsal: Rehearsal | None,
+    rehearsal: DryRun | None,
 ) -> tuple[Finding, ...]:
     assert campaign.id is not None
-    same = rehearsal and rehearsal.content_digest == campaign.message_digest
+    same = rehearsal and rehearsal.content_hash == campaign.content_hash
     return preflight(
         session,
         campaign.id,
@@ -153,30 +159,30 @@ def _findings(
         moment=moment,
         postal_address=press.postal_address,
         # The rehearsal counted them: to count a million again would take a second.
-        audience=rehearsal.meant if rehearsal and same else None,
+        audience=rehearsal.audience_size if rehearsal and same else None,
     )
 
 
 def _looked_at(
-    session: Session, campaign_id: int, press: Press, by: Asker
+    session: Session, campaign_id: int, press: MailKit, user: CurrentUser
 ) -> dict[str, Any]:
-    campaign = lifecycle.find(session, campaign_id)
+    campaign = lifecycle.get_campaign(session, campaign_id)
     rehearsal = latest(session, campaign_id)
-    me, embargo = by.staff, briefs.embargo_of(session, campaign)
+    me, embargo = user.staff, briefs.embargo_of(session, campaign)
     # Whoever looks now may choose a time after the embargo.
-    earliest = max(by.now, embargo) if embargo else by.now
+    earliest = max(user.now, embargo) if embargo else user.now
     return {
         "campaign": campaign,
         "urgent": campaign.priority == Priority.URGENT,
         "rehearsal": rehearsal,
-        "current": rehearsal and rehearsal.content_digest == campaign.message_digest,
-        "old": rehearsal and rehearsal_is_old(rehearsal, now=by.now),
+        "current": rehearsal and rehearsal.content_hash == campaign.content_hash,
+        "old": rehearsal and rehearsal_is_old(rehearsal, now=user.now),
         "segment": Segment.from_json(campaign.audience),
         "samples": _samples(session, rehearsal) if rehearsal else [],
-        "findings": _findings(session, campaign, press, by.now, earliest, rehearsal),
+        "findings": _findings(session, campaign, press, user.now, earliest, rehearsal),
         "text": fill(campaign.text, lambda field: SAMPLE.get(field, "")),
         "may_send": permissions.may_send(me, permissions.topics_of(campaign)),
-        "room": permissions.left(session, me, now=by.now),
+        "room": permissions.remaining_today(session, me, now=user.now),
         "second": me is None or permissions.may_approve(session, me, campaign),
         "newer": preparation.changed_since(session, campaign),
         "embargo": embargo,
@@ -184,9 +190,9 @@ def _looked_at(
     }
 
 
-def _samples(session: Session, rehearsal: Rehearsal) -> list[Any]:
+def _samples(session: Session, rehearsal: DryRun) -> list[Any]:
     """Return some of those who will get it, spread over all."""
-    some = crowd.some(rehearsal.crowd, SAMPLES)
+    some = crowd.sample_ids(rehearsal.audience_ids, SAMPLES)
     rows = select(Subscriber.name, Subscriber.address)
     found = rows.where(col(Subscriber.id).in_(some)).order_by(col(Subscriber.id))
     return list(session.exec(found))
@@ -198,13 +204,13 @@ LOOKED_AT = SAMPLE | {PIXEL: ""}
 
 @router.post("/campaigns/{campaign_id}/test", **allow(Role.EDITOR))
 def send_test(
-    campaign_id: int, session: Writing, by: By, addresses: Text = ""
+    campaign_id: int, session: Writing, user: User, addresses: Text = ""
 ) -> Response:
     """Send it to some of the staff, as a test."""
     wanted = addresses.replace(",", " ").split()
     staff = members.addresses(session)
-    n = queue.ask_for_test(
-        session, campaign_id, wanted, staff=staff, who=by.who, now=by.now
+    n = queue.request_test(
+        session, campaign_id, wanted, staff=staff, by=user.name, now=user.now
     )
     return done(f"/campaigns/{campaign_id}", f"Sent as a test to {n}.")
 
@@ -212,5 +218,5 @@ def send_test(
 @router.get("/campaigns/{campaign_id}/html", **allow(Role.VIEWER))
 def html(campaign_id: int, session: Reading) -> Response:
     """Return its mail as a sample reader would get it, for a frame."""
-    found = lifecycle.find(session, campaign_id)
+    found = lifecycle.get_campaign(session, campaign_id)
     return mail(fill(found.html, lambda field: escape(LOOKED_AT.get(field, ""))))

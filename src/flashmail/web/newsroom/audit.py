@@ -15,14 +15,14 @@ from sqlmodel import col, select
 from flashmail.database import reading, transaction
 from flashmail.import_export.files import guarded
 from flashmail.model import AuditEntry, Role
-from flashmail.web.dependencies import By, Reading, TheEngine
-from flashmail.web.lists import Order, listed
+from flashmail.web.dependencies import Reading, TheEngine, User
+from flashmail.web.lists import SortOrder, listed
 from flashmail.web.page import page
 from flashmail.web.policy import allow
 
 router = APIRouter()
 
-ORDER = Order(col(AuditEntry.id), col(AuditEntry.id), descending=True)
+ORDER = SortOrder(col(AuditEntry.id), col(AuditEntry.id), descending=True)
 
 COLUMNS = ("at", "who", "action", "subject", "detail")
 
@@ -40,14 +40,18 @@ def show(session: Reading, q: str = "", cursor: str = "") -> Response:
 
 
 @router.post("/audit/export", **allow(Role.ADMIN))
-def export(engine: TheEngine, by: By, q: str = "") -> Response:
+def export(engine: TheEngine, user: User, q: str = "") -> Response:
     """Download what was done as CSV; that is itself something that was done."""
     with transaction(engine) as session:
         entry = AuditEntry(
-            at=by.now, who=by.who, action="export", subject="audit log", detail={"q": q}
+            at=user.now,
+            done_by=user.name,
+            action="export",
+            subject="audit log",
+            detail={"q": q},
         )
         session.add(entry)
-    name = f'attachment; filename="audit-{by.now:%Y-%m-%d}.csv"'
+    name = f'attachment; filename="audit-{user.now:%Y-%m-%d}.csv"'
     return StreamingResponse(
         _csv(engine, q),
         media_type="text/csv; charset=utf-8",
@@ -58,7 +62,7 @@ def export(engine: TheEngine, by: By, q: str = "") -> Response:
 def _asked(q: str) -> Select[Any]:
     rows: Select[Any] = select(AuditEntry)
     for word in q.split():
-        texts = (AuditEntry.who, AuditEntry.action, AuditEntry.subject)
+        texts = (AuditEntry.done_by, AuditEntry.action, AuditEntry.subject)
         rows = rows.where(
             or_(*(col(t).icontains(word, autoescape=True) for t in texts))
         )
@@ -77,7 +81,7 @@ def _csv(engine: Engine, q: str) -> Iterator[str]:
 
 def _row(each: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(each.detail, ensure_ascii=False) if each.detail else ""
-    said = (each.who, each.action, each.subject, detail)
+    said = (each.done_by, each.action, each.subject, detail)
     return (each.at.isoformat(), *(guarded(text) for text in said))
 
 

@@ -13,14 +13,14 @@ from sqlmodel import Session, col, select
 from flashmail.campaigns import briefs, lifecycle
 from flashmail.campaigns.lifecycle import approval_is_old
 from flashmail.delivery.intervention import retry, retryable
-from flashmail.delivery.starting import include as approval_include
-from flashmail.delivery.starting import joined_later as approval_joined_later
+from flashmail.delivery.starting import count_late_joiners as approval_joined_later
+from flashmail.delivery.starting import include_late_joiners as approval_include
 from flashmail.model import (
     Campaign,
     CampaignStatus,
     DeliveryState,
+    DryRun,
     Priority,
-    Rehearsal,
     Role,
     Staff,
 )
@@ -31,8 +31,8 @@ from flashmail.review.dry_run import latest
 from flashmail.review.preparation import changed_since
 from flashmail.staff import permissions
 from flashmail.transactional.queue import tests_of
-from flashmail.web.dependencies import Asker, By, Me, Reading, Writing
-from flashmail.web.lists import Listed, Order, Orders, listed
+from flashmail.web.dependencies import CurrentUser, Me, Reading, User, Writing
+from flashmail.web.lists import ListPage, SortOrder, SortOrders, listed
 from flashmail.web.page import done, page, part
 from flashmail.web.policy import allow
 
@@ -43,52 +43,52 @@ AGAIN = "again"
 
 
 @router.get("/campaigns/{campaign_id}", **allow(Role.VIEWER))
-def campaign(campaign_id: int, session: Reading, by: By) -> Response:
+def campaign(campaign_id: int, session: Reading, user: User) -> Response:
     """Show where a campaign stands, and what can be done about it."""
-    shown = _live(session, campaign_id, by)
+    shown = _live(session, campaign_id, user)
     return page("campaign", **shown, **_besides(session, shown["campaign"]))
 
 
 @router.get("/campaigns/{campaign_id}/live", **allow(Role.VIEWER))
-def campaign_live(campaign_id: int, session: Reading, by: By) -> Response:
+def campaign_live(campaign_id: int, session: Reading, user: User) -> Response:
     """Return the part of the page that changes while it is looked at."""
-    return part("campaign-live", **_live(session, campaign_id, by))
+    return part("campaign-live", **_live(session, campaign_id, user))
 
 
 @router.post("/campaigns/{campaign_id}/take-back", **allow(Role.EDITOR))
-def take_back(campaign_id: int, session: Writing, by: By) -> Response:
+def revoke_approval(campaign_id: int, session: Writing, user: User) -> Response:
     """Undo: nothing went out yet, and nothing will before it is approved again."""
-    lifecycle.take_back(session, campaign_id, who=by.who, now=by.now)
+    lifecycle.revoke_approval(session, campaign_id, by=user.name, now=user.now)
     return done(_path(campaign_id), "Taken back. Nobody got anything.")
 
 
 @router.post("/campaigns/{campaign_id}/pause", **allow(Role.EDITOR))
-def pause(campaign_id: int, session: Writing, by: By) -> Response:
+def pause(campaign_id: int, session: Writing, user: User) -> Response:
     """Stop after the batches in hand."""
     lifecycle.pause(
-        session, campaign_id, who=by.who, now=by.now, note=f"halted by {by.who}"
+        session, campaign_id, by=user.name, now=user.now, note=f"halted by {user.name}"
     )
     return done(_path(campaign_id), "Halted. What is on its way right now arrives.")
 
 
 @router.post("/campaigns/{campaign_id}/resume", **allow(Role.EDITOR))
-def resume(campaign_id: int, session: Writing, by: By) -> Response:
+def resume(campaign_id: int, session: Writing, user: User) -> Response:
     """Go on where it stopped."""
-    lifecycle.resume(session, campaign_id, who=by.who, now=by.now)
+    lifecycle.resume(session, campaign_id, by=user.name, now=user.now)
     return done(_path(campaign_id), "It goes on.")
 
 
 @router.post("/campaigns/{campaign_id}/cancel", **allow(Role.EDITOR))
-def cancel(campaign_id: int, session: Writing, by: By) -> Response:
+def cancel(campaign_id: int, session: Writing, user: User) -> Response:
     """Send nothing more, for good."""
-    lifecycle.cancel(session, campaign_id, who=by.who, now=by.now)
+    lifecycle.cancel(session, campaign_id, by=user.name, now=user.now)
     return done(_path(campaign_id), "Cancelled for good.")
 
 
 @router.post("/campaigns/{campaign_id}/retry", **allow(Role.EDITOR))
-def try_again(campaign_id: int, session: Writing, by: By) -> Response:
+def try_again(campaign_id: int, session: Writing, user: User) -> Response:
     """Try again what failed, but not because of the address."""
-    count = retry(session, campaign_id, unknown=False, who=by.who, now=by.now)
+    count = retry(session, campaign_id, unknown=False, by=user.name, now=user.now)
     return done(_path(campaign_id), f"{count:,} are tried again.")
 
 
@@ -96,23 +96,23 @@ def try_again(campaign_id: int, session: Writing, by: By) -> Response:
 def try_unknown(
     campaign_id: int,
     session: Writing,
-    by: By,
+    user: User,
     word: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Send again what may have arrived, when somebody says so in a word."""
     if word.strip().lower() != AGAIN:
         text = f"Nothing was sent. Type “{AGAIN}” to let a second copy go out."
         return done(_path(campaign_id), text)
-    count = retry(session, campaign_id, unknown=True, who=by.who, now=by.now)
+    count = retry(session, campaign_id, unknown=True, by=user.name, now=user.now)
     return done(_path(campaign_id), f"{count:,} are sent again.")
 
 
 @router.post("/campaigns/{campaign_id}/include", **allow(Role.EDITOR))
-def include(campaign_id: int, session: Writing, by: By) -> Response:
+def include(campaign_id: int, session: Writing, user: User) -> Response:
     """Send it to those as well who joined after the approval."""
     more = approval_joined_later(session, campaign_id)
-    permissions.require_room(session, by.staff, more, now=by.now)
-    count = approval_include(session, campaign_id, who=by.who, now=by.now)
+    permissions.require_capacity(session, user.staff, more, now=user.now)
+    count = approval_include(session, campaign_id, by=user.name, now=user.now)
     return done(_path(campaign_id), f"{count:,} more get it.")
 
 
@@ -120,20 +120,20 @@ def _path(campaign_id: int) -> str:
     return f"/campaigns/{campaign_id}"
 
 
-def _live(session: Session, campaign_id: int, by: Asker) -> dict[str, Any]:
+def _live(session: Session, campaign_id: int, user: CurrentUser) -> dict[str, Any]:
     """Return what the part of the page shows that is asked for again and again."""
-    found = lifecycle.find(session, campaign_id)
-    numbers = live(session, found, now=by.now)
+    found = lifecycle.get_campaign(session, campaign_id)
+    numbers = live(session, found, now=user.now)
     return {
         "campaign": found,
         "live": numbers,
-        "now": by.now,
+        "now": user.now,
         **_further(session, campaign_id, numbers.states),
         "amendments": amendments(session, campaign_id),
         "newer": changed_since(session, found),
-        "may_send": permissions.may_send(by.staff, permissions.topics_of(found)),
+        "may_send": permissions.may_send(user.staff, permissions.topics_of(found)),
         "again": AGAIN,
-        "old": approval_is_old(found, now=by.now),
+        "old": approval_is_old(found, now=user.now),
     }
 
 
@@ -158,9 +158,9 @@ def _further(
     return {"joined": joined, "retryable": again}
 
 
-def _rehearsal(session: Session, found: Campaign) -> Rehearsal | None:
-    if found.rehearsal_id is not None:
-        return session.get(Rehearsal, found.rehearsal_id)
+def _rehearsal(session: Session, found: Campaign) -> DryRun | None:
+    if found.dry_run_id is not None:
+        return session.get(DryRun, found.dry_run_id)
     return latest(session, found.id or 0)
 
 
@@ -169,13 +169,13 @@ SOME_DAY = datetime(9000, 1, 1, tzinfo=UTC)
 
 ID = col(Campaign.id)
 
-ORDERS = Orders(
+ORDERS = SortOrders(
     {
-        "number": Order(ID, ID),
-        "title": Order(func.lower(col(Campaign.subject)), ID),
-        "status": Order(col(Campaign.status), ID),
-        "when": Order(func.coalesce(col(Campaign.send_at), SOME_DAY), ID),
-        "recipients": Order(col(Campaign.addressed), ID),
+        "number": SortOrder(ID, ID),
+        "title": SortOrder(func.lower(col(Campaign.subject)), ID),
+        "status": SortOrder(col(Campaign.status), ID),
+        "when": SortOrder(func.coalesce(col(Campaign.send_at), SOME_DAY), ID),
+        "recipients": SortOrder(col(Campaign.recipient_count), ID),
     },
     usual="-number",
 )
@@ -188,8 +188,8 @@ SHOWN = (
     Campaign.priority,
     Campaign.topics,
     Campaign.send_at,
-    Campaign.addressed,
-    Campaign.amends,
+    Campaign.recipient_count,
+    Campaign.amendment_kind,
 )
 
 
@@ -216,8 +216,8 @@ def campaign_list(
 
 
 def _found(
-    session: Session, statement: Select[Any], order: Order, cursor: str
-) -> Listed[Any]:
+    session: Session, statement: Select[Any], order: SortOrder, cursor: str
+) -> ListPage[Any]:
     """Return a page of campaigns.
 
     An index has all that they are found and sorted by; only of those on the page are
@@ -231,7 +231,7 @@ def _found(
 
 
 def _filtered(
-    session: Session, me: Staff | None, q: str, status: str, order: Order
+    session: Session, me: Staff | None, q: str, status: str, order: SortOrder
 ) -> Select[Any]:
     statement: Select[Any] = sqlalchemy.select(ID, order.column.label("key"))
     if q:
@@ -239,7 +239,7 @@ def _filtered(
         statement = statement.where(subject.icontains(q, autoescape=True))
     if status in set(CampaignStatus):
         statement = statement.where(col(Campaign.status) == status)
-    theirs = permissions.campaigns(session, me)
+    theirs = permissions.visible_campaigns(session, me)
     if theirs is not None:
         statement = statement.where(ID.in_(theirs))
     return statement

@@ -8,13 +8,13 @@ from sqlmodel import col, func
 
 from flashmail.drafts import editing
 from flashmail.drafts import versions as history
-from flashmail.drafts.sources import Source, begin_from
+from flashmail.drafts.sources import DraftSource, create_draft_from
 from flashmail.drafts.versions import difference
-from flashmail.errors import CannotBring
-from flashmail.model import BriefDraft, Role
+from flashmail.errors import CannotImport
+from flashmail.model import Draft, Role
 from flashmail.staff import permissions
-from flashmail.web.dependencies import By, Me, Now, Reading, Who, Writing, may
-from flashmail.web.lists import Order, Orders, listed
+from flashmail.web.dependencies import Me, Now, Reading, User, UserName, Writing, may
+from flashmail.web.lists import SortOrder, SortOrders, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -35,7 +35,7 @@ def version(draft_id: int, number: int, session: Reading, me: Me) -> Response:
     draft = editing.find(session, draft_id)
     this = history.version(session, draft_id, number)
     before = history.before(session, this)
-    other = draft.markdown if this.aside else before.markdown if before else ""
+    other = draft.markdown if this.conflicting else before.markdown if before else ""
     return page(
         "brief-version",
         draft=draft,
@@ -47,30 +47,30 @@ def version(draft_id: int, number: int, session: Reading, me: Me) -> Response:
 
 
 @router.post("/briefs/{draft_id}/versions/{number}", **allow(Role.EDITOR))
-def set_back(
+def restore_version(
     draft_id: int,
     number: int,
     revision: Annotated[int, Form()],
     session: Writing,
-    by: By,
+    user: User,
 ) -> Response:
     """Make an earlier form the one that counts."""
     draft = editing.find(session, draft_id)
     text = history.version(session, draft_id, number).markdown
-    permissions.require_kept(by.staff, draft, editing.read(session, text).topics)
-    saved = editing.set_back(
-        session, draft_id, number, revision=revision, who=by.who, now=by.now
+    permissions.require_kept(user.staff, draft, editing.read(session, text).topics)
+    saved = editing.restore_version(
+        session, draft_id, number, revision=revision, by=user.name, now=user.now
     )
     if saved.aside:
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
     return done(f"/briefs/{draft_id}", f"This is version {number} again.")
 
 
-ORDERS = Orders(
+ORDERS = SortOrders(
     {
-        "title": Order(func.lower(col(BriefDraft.title)), col(BriefDraft.id)),
-        "status": Order(editing.standing(), col(BriefDraft.id)),
-        "changed": Order(col(BriefDraft.changed_at), col(BriefDraft.id)),
+        "title": SortOrder(func.lower(col(Draft.title)), col(Draft.id)),
+        "status": SortOrder(editing.standing(), col(Draft.id)),
+        "changed": SortOrder(col(Draft.changed_at), col(Draft.id)),
     },
     usual="-changed",
 )
@@ -94,7 +94,7 @@ def briefs(
 ) -> Response:
     """List the briefs that are being written, the one changed last at the top."""
     way, order = ORDERS.chosen(sort)
-    drafts = permissions.within(
+    drafts = permissions.visible_drafts(
         session, me, editing.drafts(q[:200], discarded=discarded)
     )
     found = listed(
@@ -117,13 +117,13 @@ def briefs(
 @router.get("/briefs/new", **allow(Role.EDITOR))
 def new() -> Response:
     """Ask for a text, a Word document or an address."""
-    return page("brief-new", source=Source(), wrong="")
+    return page("brief-new", source=DraftSource(), wrong="")
 
 
 @router.post("/briefs", **allow(Role.EDITOR))
 def begin(
     session: Writing,
-    who: Who,
+    user_name: UserName,
     now: Now,
     text: Text = "",
     url: Line = "",
@@ -132,26 +132,28 @@ def begin(
     file: UploadFile | None = None,
 ) -> Response:
     """Begin a brief with what was given; where it cannot be read, give it back."""
-    source = Source(text=text, url=url, title=title, date=date)
+    source = DraftSource(text=text, url=url, title=title, date=date)
     try:
         if file is not None and file.filename:
             data = file.file.read(LARGEST + 1)
             source = source.with_file(file.filename, data)
-        draft_id = begin_from(session, source, who=who, now=now)
-    except CannotBring as error:
+        draft_id = create_draft_from(session, source, by=user_name, now=now)
+    except CannotImport as error:
         return page("brief-new", 422, source=source, wrong=str(error))
     return done(f"/briefs/{draft_id}", "This is what was understood.")
 
 
 @router.post("/briefs/{draft_id}/discard", **allow(Role.EDITOR))
-def discard(draft_id: int, session: Writing, who: Who, now: Now) -> Response:
+def discard(draft_id: int, session: Writing, user_name: UserName, now: Now) -> Response:
     """Put a brief away."""
-    editing.discard(session, draft_id, who=who, now=now)
+    editing.discard(session, draft_id, by=user_name, now=now)
     return done("/briefs", "The brief is put away.", f"/briefs/{draft_id}/take-out")
 
 
 @router.post("/briefs/{draft_id}/take-out", **allow(Role.EDITOR))
-def take_out(draft_id: int, session: Writing, who: Who, now: Now) -> Response:
+def undiscard(
+    draft_id: int, session: Writing, user_name: UserName, now: Now
+) -> Response:
     """Take a brief out again that was put away."""
-    editing.take_out(session, draft_id, who=who, now=now)
+    editing.undiscard(session, draft_id, by=user_name, now=now)
     return done(f"/briefs/{draft_id}", "The brief is back.")

@@ -12,7 +12,7 @@ from sqlmodel import Session
 from starlette.background import BackgroundTask
 
 from flashmail.audience.segment import Segment
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.database import reading
 from flashmail.drafts import editing, versions
 from flashmail.drafts.form import ROWS, Form, form_of, quote_of, rearranged
@@ -26,22 +26,22 @@ from flashmail.drafts.submission import (
 )
 from flashmail.errors import FormError
 from flashmail.findings import Finding
-from flashmail.model import BriefDraft, Role, Staff
+from flashmail.model import Draft, Role, Staff
 from flashmail.review.preflight import (
     UNKNOWN_TOPIC,
-    Surroundings,
+    PreflightContext,
+    check_draft,
     have_links_followed,
-    look_ahead,
 )
 from flashmail.staff import permissions
-from flashmail.staff.permissions import NotYours
+from flashmail.staff.permissions import PermissionDenied
 from flashmail.web.dependencies import (
-    By,
     Fields,
     Me,
     Now,
     Reading,
     ThePress,
+    User,
     Writing,
     may,
 )
@@ -80,13 +80,13 @@ def save(
     fields: Fields,
     session: Writing,
     press: ThePress,
-    by: By,
+    user: User,
 ) -> Response:
     """Save a brief and do what the pressed button stands for."""
     sent = _sent(fields)
     try:
-        _require_kept(session, by.staff, draft_id, sent)
-        saved = submit(session, draft_id, sent, who=by.who, now=by.now)
+        _require_kept(session, user.staff, draft_id, sent)
+        saved = submit(session, draft_id, sent, by=user.name, now=user.now)
     except FormError as error:
         draft = editing.find(session, draft_id)
         return _page(session, draft, sent, wrong={error.field: str(error)})
@@ -94,7 +94,7 @@ def save(
         return done(f"/briefs/{draft_id}/versions/{saved.aside}")
     answer = done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
     engine = request.app.state.engine
-    answer.background = BackgroundTask(_follow, engine, press, draft_id, by.now)
+    answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
     return answer
 
 
@@ -105,14 +105,14 @@ def typed(
     fields: Fields,
     session: Writing,
     press: ThePress,
-    by: By,
+    user: User,
 ) -> Response:
     """Save what is being typed; the answer goes beside the form."""
     sent, wrong, saved = _sent(fields), "", None
     try:
-        _require_kept(session, by.staff, draft_id, sent)
+        _require_kept(session, user.staff, draft_id, sent)
         saved = submit(
-            session, draft_id, sent, who=by.who, now=by.now, origin=versions.TYPED
+            session, draft_id, sent, by=user.name, now=user.now, origin=versions.TYPED
         )
     except FormError as error:
         wrong = str(error)
@@ -123,13 +123,13 @@ def typed(
         writes=True,
         saved=saved,
         wrong=wrong,
-        now=by.now,
+        now=user.now,
         approvals=_approvals(session, sent),
         reading=editing.read(session, draft.markdown),
     )
     if saved and not saved.aside:
         engine = request.app.state.engine
-        answer.background = BackgroundTask(_follow, engine, press, draft_id, by.now)
+        answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
         answer.headers["HX-Trigger"] = "brief-saved"
     return answer
 
@@ -148,14 +148,14 @@ def findings(
         return _found(request, draft, ())
     sizes, segment = request.app.state.sizes, Segment(any=brief.topics)
     people = sizes.known(segment)
-    around = Surroundings(
+    around = PreflightContext(
         postal_address=press.postal_address,
         markdown=draft.markdown,
         embargo_until=brief.embargo,
         audience=people,
         uncounted=people is None and _beside(request),
     )
-    found = look_ahead(session, press, brief, segment, around, now=now)
+    found = check_draft(session, press, brief, segment, around, now=now)
     known = UNKNOWN_TOPIC not in {each.code for each in found}
     session.close()
     answer = _found(request, draft, found, counting=known and people is None)
@@ -171,7 +171,7 @@ def _beside(request: Request) -> bool:
 
 def _found(
     request: Request,
-    draft: BriefDraft,
+    draft: Draft,
     found: Sequence[Finding],
     *,
     counting: bool = False,
@@ -182,7 +182,7 @@ def _found(
     return part("findings", findings=found, again=again)
 
 
-def _follow(engine: Engine, press: Press, draft_id: int, now: datetime) -> None:
+def _follow(engine: Engine, press: MailKit, draft_id: int, now: datetime) -> None:
     """Have the links of a brief followed; done when the answer has left."""
     with reading(engine) as session:
         brief = editing.read(session, editing.find(session, draft_id).markdown).brief
@@ -198,7 +198,7 @@ def _require_kept(
     try:
         topics = editing.read(session, text).topics
         permissions.require_kept(me, editing.find(session, draft_id), topics)
-    except NotYours as error:
+    except PermissionDenied as error:
         raise FormError("topics", f"{error}.") from error
 
 
@@ -226,7 +226,7 @@ def _approvals(session: Session, sent: Submission) -> list[object]:
 
 def _page(
     session: Session,
-    draft: BriefDraft,
+    draft: Draft,
     sent: Submission,
     *,
     wrong: Mapping[str, str] = MappingProxyType({}),

@@ -14,8 +14,8 @@ from flashmail.audit import log
 from flashmail.database import transaction
 from flashmail.import_export import files
 from flashmail.model import Role, Task
-from flashmail.tasks import Progress
-from flashmail.web.dependencies import LongWork, Now, Reading, Who
+from flashmail.tasks import TaskProgress
+from flashmail.web.dependencies import LongWork, Now, Reading, UserName
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -99,24 +99,38 @@ def _taken_for(sheets: tuple[import_export.Preview, ...]) -> dict[str, str]:
 
 @router.post("/{key}/try", **allow(Role.LIST_MANAGER))
 def attempt(
-    key: str, request: Request, folder: Uploads, said: Mapped, tasks: LongWork, who: Who
+    key: str,
+    request: Request,
+    folder: Uploads,
+    said: Mapped,
+    tasks: LongWork,
+    user_name: UserName,
 ) -> Response:
     """Say what would happen, row by row, and change nothing."""
     file = files.file_of(folder, key)
-    work = _work(request.app.state.engine, folder, key, said, dry_run=True, who=who)
+    work = _work(
+        request.app.state.engine, folder, key, said, dry_run=True, by=user_name
+    )
     title = f"Trying to import {file.name}"
-    return done(tasks.begin(title, work, who=who, then="/imports/report/{id}"))
+    return done(tasks.begin(title, work, by=user_name, then="/imports/report/{id}"))
 
 
 @router.post("/{key}/run", **allow(Role.LIST_MANAGER))
 def run(
-    key: str, request: Request, folder: Uploads, said: Mapped, tasks: LongWork, who: Who
+    key: str,
+    request: Request,
+    folder: Uploads,
+    said: Mapped,
+    tasks: LongWork,
+    user_name: UserName,
 ) -> Response:
     """Bring the people of a file in."""
     file = files.file_of(folder, key)
-    work = _work(request.app.state.engine, folder, key, said, dry_run=False, who=who)
+    work = _work(
+        request.app.state.engine, folder, key, said, dry_run=False, by=user_name
+    )
     title = f"Importing {file.name}"
-    return done(tasks.begin(title, work, who=who, then="/imports/report/{id}"))
+    return done(tasks.begin(title, work, by=user_name, then="/imports/report/{id}"))
 
 
 @router.get("/report/{task_id}", **allow(Role.LIST_MANAGER))
@@ -146,11 +160,11 @@ def _work(
     said: Mapping[str, str],
     *,
     dry_run: bool,
-    who: str,
+    by: str,
 ) -> Any:
     """Return the import as work that tells of its progress."""
 
-    def work(progress: Progress) -> dict[str, Any]:
+    def work(progress: TaskProgress) -> dict[str, Any]:
         file, now = files.file_of(folder, key), datetime.now(UTC)
         with files.rejected_of(folder, key).open(
             "w", encoding="utf-8", newline=""
@@ -166,7 +180,7 @@ def _work(
                 bare=True,
             )
         if not dry_run:
-            _note(engine, file.name, found, who=who, now=now)
+            _note(engine, file.name, found, by=by, now=now)
         told = found.as_json()
         return {
             "import": {"key": key, "dry_run": dry_run, "said": dict(said), "did": told}
@@ -180,7 +194,7 @@ def _note(
     name: str,
     found: import_export.ImportReport,
     *,
-    who: str,
+    by: str,
     now: datetime,
 ) -> None:
     numbers = {
@@ -188,4 +202,4 @@ def _note(
         for each in ("rows", "added", "updated", "rejected", "kept_out")
     }
     with transaction(engine) as session:
-        log(session, "subscribers", "import", who=who, now=now, file=name, **numbers)
+        log(session, "subscribers", "import", by=by, now=now, file=name, **numbers)

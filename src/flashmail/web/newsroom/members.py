@@ -11,7 +11,7 @@ from flashmail.audience.topics import topic_ids
 from flashmail.errors import WrongInput
 from flashmail.model import Role
 from flashmail.staff import members, permissions, sign_in
-from flashmail.web.dependencies import By, Now, Reading, Writing
+from flashmail.web.dependencies import Now, Reading, User, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -20,7 +20,7 @@ router = APIRouter()
 Topics = Annotated[list[str], Form()]
 
 
-class NewColleague(BaseModel):
+class NewStaffForm(BaseModel):
     """Somebody who is to sign in."""
 
     name: str
@@ -36,7 +36,9 @@ def list_all(session: Reading) -> Response:
 
 
 @router.post("/staff", **allow(Role.ADMIN))
-def add(session: Writing, by: By, form: Annotated[NewColleague, Form()]) -> Response:
+def add(
+    session: Writing, user: User, form: Annotated[NewStaffForm, Form()]
+) -> Response:
     """Let somebody sign in; their first password is shown once."""
     password = members.new_password()
     topics = _known(session, form.topics)
@@ -47,8 +49,8 @@ def add(session: Writing, by: By, form: Annotated[NewColleague, Form()]) -> Resp
         form.role,
         password,
         topics=topics,
-        who=by.who,
-        now=by.now,
+        by=user.name,
+        now=user.now,
     )
     return page("staff-secret", person=added.name, password=password, recovery=[])
 
@@ -61,7 +63,7 @@ def look(staff_id: int, session: Reading, now: Now) -> Response:
         "staff-member",
         it=found,
         sign_ins=sign_in.sign_ins(session, found),
-        used=permissions.used(session, found, now=now),
+        used=permissions.used_today(session, found, now=now),
         **_choices(session),
     )
 
@@ -70,15 +72,15 @@ def look(staff_id: int, session: Reading, now: Now) -> Response:
 def change(
     staff_id: int,
     session: Writing,
-    by: By,
+    user: User,
     role: Annotated[Role, Form()],
     topics: Topics = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Change what somebody may do, and sign them out."""
     it = members.of(session, staff_id)
     limits = _known(session, topics)
-    members.change_role(session, it, role, who=by.who, now=by.now)
-    members.limit(session, it, limits, who=by.who, now=by.now)
+    members.change_role(session, it, role, by=user.name, now=user.now)
+    members.limit(session, it, limits, by=user.name, now=user.now)
     return done(f"/staff/{staff_id}", f"{it.name} has to sign in again.")
 
 
@@ -86,7 +88,7 @@ def change(
 def change_cap(
     staff_id: int,
     session: Writing,
-    by: By,
+    user: User,
     daily: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Say to how many people a day somebody may send; empty is no limit."""
@@ -94,39 +96,43 @@ def change_cap(
     if plain and not plain.isdecimal():
         raise WrongInput(f"{daily!r} is no number of people")
     number = int(plain) if plain else None
-    members.cap(session, it, number, who=by.who, now=by.now)
+    members.cap(session, it, number, by=user.name, now=user.now)
     words = f"at most {number:,} people a day" if number is not None else "anybody"
     return done(f"/staff/{staff_id}", f"{it.name} may send to {words}.")
 
 
 @router.post("/staff/{staff_id}/password", **allow(Role.ADMIN))
-def renew(staff_id: int, session: Writing, by: By) -> Response:
+def renew(staff_id: int, session: Writing, user: User) -> Response:
     """Give somebody a new password, and sign them out everywhere."""
     it = members.of(session, staff_id)
     password = members.new_password()
-    members.change_password(session, it, password, who=by.who, now=by.now)
+    members.change_password(session, it, password, by=user.name, now=user.now)
     return page("staff-secret", person=it.name, password=password, recovery=[])
 
 
 @router.post("/staff/{staff_id}/factor", **allow(Role.ADMIN))
-def reset_factor(staff_id: int, session: Writing, by: By) -> Response:
+def reset_factor(staff_id: int, session: Writing, user: User) -> Response:
     """Let somebody in without a second factor again; they set up a new one."""
     it = members.of(session, staff_id)
-    members.drop_second_factor(session, it, who=by.who, now=by.now)
+    members.drop_second_factor(session, it, by=user.name, now=user.now)
     return done(f"/staff/{staff_id}", f"{it.name} signs in by password alone now.")
 
 
 @router.post("/staff/{staff_id}/let-go", **allow(Role.ADMIN))
-def let_go(staff_id: int, session: Writing, by: By) -> Response:
+def deactivate(staff_id: int, session: Writing, user: User) -> Response:
     """Let somebody sign in no more."""
-    members.let_go(session, members.of(session, staff_id), who=by.who, now=by.now)
+    members.deactivate(
+        session, members.of(session, staff_id), by=user.name, now=user.now
+    )
     return done("/staff", "They may not sign in any more.")
 
 
 @router.post("/staff/{staff_id}/take-on", **allow(Role.ADMIN))
-def take_on(staff_id: int, session: Writing, by: By) -> Response:
+def reactivate(staff_id: int, session: Writing, user: User) -> Response:
     """Let somebody sign in again."""
-    members.take_on(session, members.of(session, staff_id), who=by.who, now=by.now)
+    members.reactivate(
+        session, members.of(session, staff_id), by=user.name, now=user.now
+    )
     return done(f"/staff/{staff_id}", "They may sign in again.")
 
 

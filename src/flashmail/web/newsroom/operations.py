@@ -27,11 +27,11 @@ router = APIRouter()
 def metrics(session: Reading, now: Now, tracking: WhoIsWatched) -> Response:
     """Return the figures in Prometheus's text form."""
     registry = CollectorRegistry()
-    registry.register(Figures(session, now, tracking))
+    registry.register(CampaignCollector(session, now, tracking))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class Figures(Collector):
+class CampaignCollector(Collector):
     """The campaigns under way and those that ended last, counted as for the pages."""
 
     def __init__(self, session: Session, now: datetime, tracking: Tracking) -> None:
@@ -64,7 +64,7 @@ class Figures(Collector):
         )
 
 
-def _deliveries(campaigns: list[dashboard.Progress]) -> Iterator[Metric]:
+def _deliveries(campaigns: list[dashboard.CampaignSummary]) -> Iterator[Metric]:
     states = GaugeMetricFamily(
         "flashmail_deliveries",
         "Deliveries of a campaign by state; they add up to those addressed.",

@@ -12,16 +12,16 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from flashmail.audience.counts import latest
-from flashmail.campaigns.lifecycle import find
+from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading
 from flashmail.digests.schedules import moments, parse_days, parse_time
 from flashmail.errors import WrongInput
-from flashmail.model import Campaign, Crowd, Role, Schedule
+from flashmail.model import Campaign, HeadcountKind, Role, Schedule
 from flashmail.reports.cached import (
     DETAILS,
     PARTS,
     SUMMARY,
-    Figures,
+    CachedFigures,
     comparison,
     figures,
 )
@@ -50,10 +50,10 @@ class Counting:
     tracking: Tracking
     fresh: bool = False
 
-    def part(self, name: str) -> Figures:
+    def part(self, name: str) -> CachedFigures:
         if self.fresh:
             counted = PARTS[name](self.session, self.campaign, self.tracking)
-            return Figures(counted, self.now)
+            return CachedFigures(counted, self.now)
         return figures(
             self.session, self.campaign, name, now=self.now, tracking=self.tracking
         )
@@ -66,11 +66,11 @@ def report(
     now: Now,
     me: Me,
     tracking: WhoIsWatched,
-    who: str = "",
+    address: str = "",
     fresh: bool = False,
 ) -> Response:
     """Show what became of a campaign; `fresh` counts it now."""
-    campaign = find(session, campaign_id)
+    campaign = get_campaign(session, campaign_id)
     counting = Counting(session, campaign, now, tracking, fresh=fresh)
     counted = counting.part(SUMMARY)
     past, measures = comparison(session, campaign, now=now, tracking=tracking)
@@ -83,15 +83,15 @@ def report(
         past=past,
         measures=measures,
         may_export=may(me, Role.LIST_MANAGER),
-        **_case(session, campaign, who),
+        **_case(session, campaign, address),
     )
 
 
 @router.get("/campaigns/{campaign_id}/report/why", **allow(Role.VIEWER))
-def why(campaign_id: int, session: Reading, who: str = "") -> Response:
+def why(campaign_id: int, session: Reading, address: str = "") -> Response:
     """Say why one person did or did not get it."""
-    campaign = find(session, campaign_id)
-    return part("report-why", campaign=campaign, **_case(session, campaign, who))
+    campaign = get_campaign(session, campaign_id)
+    return part("report-why", campaign=campaign, **_case(session, campaign, address))
 
 
 @router.get("/campaigns/{campaign_id}/report/timeline.json", **allow(Role.VIEWER))
@@ -99,7 +99,7 @@ def timeline(
     campaign_id: int, session: Reading, now: Now, tracking: WhoIsWatched
 ) -> JSONResponse:
     """Return the lines of the chart."""
-    found = Counting(session, find(session, campaign_id), now, tracking)
+    found = Counting(session, get_campaign(session, campaign_id), now, tracking)
     return JSONResponse(found.part(DETAILS).values["timeline"])
 
 
@@ -110,7 +110,7 @@ def download(campaign_id: int, request: Request) -> Response:
     """Return each delivery as a row."""
     engine = request.app.state.engine
     with reading(engine) as session:
-        find(session, campaign_id)
+        get_campaign(session, campaign_id)
     rows = _rows(engine, campaign_id)
     return as_csv(f"campaign-{campaign_id}.csv", COLUMNS, rows)
 
@@ -121,14 +121,18 @@ def _rows(engine: Engine, campaign_id: int) -> Iterator[tuple[object, ...]]:
             yield tuple(row.values())
 
 
-def _case(session: Session, campaign: Campaign, who: str) -> dict[str, Any]:
+def _case(session: Session, campaign: Campaign, address: str) -> dict[str, Any]:
     """Return what is to be told of one person, or what is wrong with the address."""
-    if not who.strip():
-        return {"who": "", "case": None, "wrong": ""}
+    if not address.strip():
+        return {"address": "", "case": None, "wrong": ""}
     try:
-        return {"who": who, "case": account(session, campaign, who), "wrong": ""}
+        return {
+            "address": address,
+            "case": account(session, campaign, address),
+            "wrong": "",
+        }
     except WrongInput as problem:
-        return {"who": who, "case": None, "wrong": str(problem)}
+        return {"address": address, "case": None, "wrong": str(problem)}
 
 
 #: Digests are looked for so far ahead.
@@ -136,7 +140,7 @@ AHEAD = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Coming:
+class UpcomingCampaign:
     """What goes out next: a campaign, at its path, or a digest, which has none yet."""
 
     name: str
@@ -148,14 +152,14 @@ class Coming:
 @router.get("/", **allow(Role.VIEWER))
 def overview(session: Reading, me: Me, now: Now, tracking: WhoIsWatched) -> Response:
     """Show the newsroom at a glance."""
-    seen = Newsroom(session, now, tracking, permissions.campaigns(session, me))
+    seen = Newsroom(session, now, tracking, permissions.visible_campaigns(session, me))
     return page("overview", **_glance(seen))
 
 
 @router.get("/overview/live", **allow(Role.VIEWER))
 def live(session: Reading, me: Me, now: Now, tracking: WhoIsWatched) -> Response:
     """Return the parts of the overview that change by themselves."""
-    seen = Newsroom(session, now, tracking, permissions.campaigns(session, me))
+    seen = Newsroom(session, now, tracking, permissions.visible_campaigns(session, me))
     return part("overview-live", **_glance(seen))
 
 
@@ -168,14 +172,16 @@ def _glance(seen: Newsroom) -> dict[str, Any]:
         "missed": missed(session, now=now),
         "unscheduled": unscheduled(session),
         "ended": seen.ended(),
-        "heads": latest(session, Crowd.STATUS),
+        "heads": latest(session, HeadcountKind.STATUS),
     }
 
 
-def coming(seen: Newsroom) -> list[Coming]:
+def coming(seen: Newsroom) -> list[UpcomingCampaign]:
     """Return what goes out next, the earliest first."""
     campaigns = [
-        Coming(each.subject, each.send_at, each.status.value, f"/campaigns/{each.id}")
+        UpcomingCampaign(
+            each.subject, each.send_at, each.status.value, f"/campaigns/{each.id}"
+        )
         for each in seen.coming()
         if each.send_at
     ]
@@ -183,7 +189,7 @@ def coming(seen: Newsroom) -> list[Coming]:
     return sorted(found, key=lambda each: each.at)
 
 
-def digests(session: Session, now: datetime) -> list[Coming]:
+def digests(session: Session, now: datetime) -> list[UpcomingCampaign]:
     """Return when each digest goes out next."""
     found = []
     for each in session.exec(select(Schedule).where(col(Schedule.active))):
@@ -192,5 +198,7 @@ def digests(session: Session, now: datetime) -> list[Coming]:
             days, at, ZoneInfo(each.time_zone), after=now, until=now + AHEAD
         )
         name = f"Digest “{each.name}”"
-        found += [Coming(name, moment, "digest") for moment in list(times)[:1]]
+        found += [
+            UpcomingCampaign(name, moment, "digest") for moment in list(times)[:1]
+        ]
     return found

@@ -9,23 +9,23 @@ from sqlalchemy import Engine
 
 from flashmail.audience import saved_segments
 from flashmail.database import reading
-from flashmail.errors import NoSuchDraft
+from flashmail.errors import DraftNotFound
 from flashmail.links import Tokens
-from flashmail.model import BriefDraft, Role
+from flashmail.model import Draft, Role
 from flashmail.review import preparation
-from flashmail.review.dry_run import rehearse
-from flashmail.review.preparation import Wish
+from flashmail.review.dry_run import dry_run
+from flashmail.review.preparation import SendRequest
 from flashmail.staff import permissions
-from flashmail.tasks import Progress, Tasks
+from flashmail.tasks import TaskProgress, Tasks
 from flashmail.web.dependencies import (
-    Asker,
-    By,
+    CurrentUser,
     FileSegments,
     LongWork,
     Me,
     OurTokens,
     Reading,
     ThePress,
+    User,
 )
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
@@ -40,45 +40,45 @@ Number = Annotated[int, Form()]
 
 
 @dataclass(frozen=True)
-class Stage:
+class DryRunRunner:
     """Where campaigns are rehearsed while somebody looks on."""
 
     engine: Engine
     tokens: Tokens
     tasks: Tasks
 
-    def rehearse(self, campaign_id: int, by: Asker) -> Response:
-        def rehearsing(progress: Progress) -> dict[str, Any]:
-            number = rehearse(
+    def rehearse(self, campaign_id: int, user: CurrentUser) -> Response:
+        def rehearsing(progress: TaskProgress) -> dict[str, Any]:
+            number = dry_run(
                 self.engine,
                 campaign_id,
                 self.tokens,
-                who=by.who,
-                now=by.now,
+                by=user.name,
+                now=user.now,
                 advance=progress,
             )
             return {"rehearsal": number}
 
         title = f"Rehearsing campaign {campaign_id}"
         then = f"/campaigns/{campaign_id}/approve"
-        return done(self.tasks.begin(title, rehearsing, who=by.who, then=then))
+        return done(self.tasks.begin(title, rehearsing, by=user.name, then=then))
 
 
-def _stage(request: Request, tokens: OurTokens, tasks: LongWork) -> Stage:
-    return Stage(request.app.state.engine, tokens, tasks)
+def _stage(request: Request, tokens: OurTokens, tasks: LongWork) -> DryRunRunner:
+    return DryRunRunner(request.app.state.engine, tokens, tasks)
 
 
-TheStage = Annotated[Stage, Depends(_stage)]
+TheStage = Annotated[DryRunRunner, Depends(_stage)]
 
 
 @router.get("/campaigns/new", **allow(Role.EDITOR))
 def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response:
     """Ask how a draft is to be sent: to whom, and whether it is urgent."""
-    found = session.get(BriefDraft, draft)
+    found = session.get(Draft, draft)
     if found is None or found.discarded_at is not None:
-        raise NoSuchDraft(f"there is no draft {draft}")
+        raise DraftNotFound(f"there is no draft {draft}")
     permissions.require(me, found)
-    brief = preparation.form_of(session, draft, found.revision)
+    brief = preparation.form_of(session, draft, found.version)
     named = list(saved_segments.merged(session, of_file))
     return page("campaign-new", draft=found, brief=brief, segments=named)
 
@@ -87,7 +87,7 @@ def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response
 def make(
     press: ThePress,
     stage: TheStage,
-    by: By,
+    user: User,
     draft: Number,
     revision: Number,
     of_file: FileSegments,
@@ -97,34 +97,34 @@ def make(
     """Freeze a draft as a campaign, and rehearse it."""
     with reading(stage.engine) as session:
         chosen = saved_segments.named(session, of_file, segment) if segment else None
-        if found := session.get(BriefDraft, draft):
-            permissions.require(by.staff, found)
+        if found := session.get(Draft, draft):
+            permissions.require(user.staff, found)
     campaign_id = preparation.prepare(
         stage.engine,
         press,
-        Wish(draft, revision, chosen, urgent=urgent),
-        check=lambda made: permissions.require_rights(by.staff, made),
-        who=by.who,
-        now=by.now,
+        SendRequest(draft, revision, chosen, urgent=urgent),
+        check=lambda made: permissions.require_rights(user.staff, made),
+        by=user.name,
+        now=user.now,
     )
-    return stage.rehearse(campaign_id, by)
+    return stage.rehearse(campaign_id, user)
 
 
 @router.post("/campaigns/{campaign_id}/rehearse", **allow(Role.EDITOR))
-def run_through(campaign_id: int, stage: TheStage, by: By) -> Response:
+def run_through(campaign_id: int, stage: TheStage, user: User) -> Response:
     """Do all but send it."""
-    return stage.rehearse(campaign_id, by)
+    return stage.rehearse(campaign_id, user)
 
 
 @router.post("/campaigns/{campaign_id}/renew", **allow(Role.EDITOR))
-def renew(campaign_id: int, press: ThePress, stage: TheStage, by: By) -> Response:
+def refresh(campaign_id: int, press: ThePress, stage: TheStage, user: User) -> Response:
     """Take the draft over as it is now, and rehearse that."""
-    preparation.renew(
+    preparation.refresh(
         stage.engine,
         press,
         campaign_id,
-        check=lambda made: permissions.require_rights(by.staff, made),
-        who=by.who,
-        now=by.now,
+        check=lambda made: permissions.require_rights(user.staff, made),
+        by=user.name,
+        now=user.now,
     )
-    return stage.rehearse(campaign_id, by)
+    return stage.rehearse(campaign_id, user)

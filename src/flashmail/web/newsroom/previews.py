@@ -12,7 +12,7 @@ from flashmail.audience.counts import size
 from flashmail.audience.segment import Segment
 from flashmail.audience.selection import UnknownTopic
 from flashmail.briefs import Brief
-from flashmail.campaigns.content import TEMPLATES, Press
+from flashmail.campaigns.content import TEMPLATES, MailKit
 from flashmail.database import reading
 from flashmail.drafts import editing
 from flashmail.errors import FlashmailError
@@ -64,7 +64,7 @@ def show(
     return _shown(made, values, part=part, dark=dark)
 
 
-def _rendered(press: Press, brief: Brief, template: str) -> Rendered:
+def _rendered(press: MailKit, brief: Brief, template: str) -> Rendered:
     if not _at_once.acquire(timeout=PATIENCE):
         raise Busy("others are looking at theirs just now; show it once more")
     try:
@@ -93,7 +93,7 @@ class Size(NamedTuple):
     counted_at: datetime
 
 
-class Sizes:
+class AudienceSizeCache:
     """The sizes of segments as they were counted last, each by one thread at a time."""
 
     def __init__(self, engine: Engine) -> None:

@@ -11,20 +11,26 @@ from sqlmodel import Session
 from starlette.datastructures import FormData, QueryParams
 
 from flashmail.audience import counts, saved_segments
-from flashmail.audience.segment import OPERATORS, Row, Segment, rows_of, where_of
+from flashmail.audience.segment import (
+    OPERATORS,
+    ConditionRow,
+    Segment,
+    rows_of,
+    where_of,
+)
 from flashmail.audience.topics import tree
 from flashmail.bootstrap import count_everybody
 from flashmail.errors import WrongInput
-from flashmail.model import Crowd, Role, StoredSegment
-from flashmail.subscribers.explain import why
-from flashmail.tasks import Progress
+from flashmail.model import HeadcountKind, Role, SavedSegment
+from flashmail.subscribers.explain import explain
+from flashmail.tasks import TaskProgress
 from flashmail.web.dependencies import (
     FileSegments,
     LongWork,
     Me,
     Now,
     Reading,
-    Who,
+    UserName,
     Writing,
     may,
 )
@@ -50,7 +56,7 @@ def segment_of(form: FormData | QueryParams) -> Segment:
         for name in ("field", "operator", "value")
     ]
     where = where_of(
-        (Row(*each) for each in zip(*columns, strict=False)),
+        (ConditionRow(*each) for each in zip(*columns, strict=False)),
         either=form.get("joined") == "or",
         text=str(form.get("where", "")),
     )
@@ -80,12 +86,12 @@ def listing(
 ) -> Response:
     """List the segments with how many people each means; compare two of them."""
     known = saved_segments.merged(session, of_file)
-    weeks = counts.growth(session, Crowd.SEGMENT, now=now)
+    weeks = counts.growth(session, HeadcountKind.SEGMENT, now=now)
     return page(
         "segments",
         segments=known,
         of_file=of_file,
-        heads=counts.latest(session, Crowd.SEGMENT),
+        heads=counts.latest(session, HeadcountKind.SEGMENT),
         growth={name: growth_of(weeks.get(name, ())) for name in known},
         one=one,
         other=other,
@@ -104,11 +110,16 @@ def _common(
 
 @router.get("/segments/one", **allow(Role.VIEWER))
 def show(
-    session: Reading, of_file: FileSegments, now: Now, me: Me, name: str, who: str = ""
+    session: Reading,
+    of_file: FileSegments,
+    now: Now,
+    me: Me,
+    name: str,
+    address: str = "",
 ) -> Response:
     """Show a segment: its rule, its growth, and why somebody is in it or not."""
     segment = saved_segments.named(session, of_file, name)
-    weeks = counts.growth(session, Crowd.SEGMENT, now=now)
+    weeks = counts.growth(session, HeadcountKind.SEGMENT, now=now)
     rows = {each.name: each for each in saved_segments.stored(session)}
     return page(
         "segment",
@@ -116,7 +127,7 @@ def show(
         row=_about(rows.get(name)),
         growth=growth_of(weeks.get(name, ())),
         may_edit=may(me, Role.LIST_MANAGER),
-        **_case(session, segment, who),
+        **_case(session, segment, address),
     )
 
 
@@ -151,10 +162,14 @@ def new(session: Reading) -> Response:
 
 @router.post("/segments", **allow(Role.LIST_MANAGER))
 def make(
-    session: Writing, of_file: FileSegments, wanted: WantedSegment, who: Who, now: Now
+    session: Writing,
+    of_file: FileSegments,
+    wanted: WantedSegment,
+    user_name: UserName,
+    now: Now,
 ) -> Response:
     """Keep a new segment."""
-    kept = saved_segments.keep(session, wanted, taken=of_file, who=who, now=now)
+    kept = saved_segments.keep(session, wanted, taken=of_file, by=user_name, now=now)
     return done(_path(kept.name), f"The segment “{kept.name}” is there.")
 
 
@@ -173,30 +188,38 @@ def save(
     session: Writing,
     of_file: FileSegments,
     wanted: WantedSegment,
-    who: Who,
+    user_name: UserName,
     now: Now,
 ) -> Response:
     """Change a segment that was made here."""
     kept = saved_segments.keep(
-        session, wanted, taken=of_file, segment_id=segment_id, who=who, now=now
+        session, wanted, taken=of_file, segment_id=segment_id, by=user_name, now=now
     )
     return done(_path(kept.name), "It is changed.")
 
 
 @router.post("/segments/{segment_id}/delete", **allow(Role.LIST_MANAGER))
-def delete(segment_id: int, session: Writing, who: Who, now: Now) -> Response:
+def delete(
+    segment_id: int, session: Writing, user_name: UserName, now: Now
+) -> Response:
     """Delete a segment that was made here; it can be restored."""
-    saved_segments.delete(session, segment_id, who=who, now=now)
+    saved_segments.delete(session, segment_id, by=user_name, now=now)
     undo = f"/segments/{segment_id}/restore"
     return done("/segments", "The segment is deleted.", undo=undo)
 
 
 @router.post("/segments/{segment_id}/restore", **allow(Role.LIST_MANAGER))
 def restore(
-    segment_id: int, session: Writing, of_file: FileSegments, who: Who, now: Now
+    segment_id: int,
+    session: Writing,
+    of_file: FileSegments,
+    user_name: UserName,
+    now: Now,
 ) -> Response:
     """Bring a deleted segment back."""
-    kept = saved_segments.restore(session, segment_id, taken=of_file, who=who, now=now)
+    kept = saved_segments.restore(
+        session, segment_id, taken=of_file, by=user_name, now=now
+    )
     return done(_path(kept.name), "It is back.")
 
 
@@ -204,23 +227,30 @@ def _path(name: str) -> str:
     return f"/segments/one?{urlencode({'name': name})}"
 
 
-def _about(row: StoredSegment | None) -> dict[str, Any] | None:
+def _about(row: SavedSegment | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {"id": row.id, "by": row.changed_by, "at": row.changed_at}
 
 
 def _look(session: Session, segment: Segment) -> dict[str, Any]:
-    return {"seen": counts.look(session, segment), "nothing": segment.says_nothing}
+    return {
+        "seen": counts.preview_segment(session, segment),
+        "nothing": segment.says_nothing,
+    }
 
 
-def _case(session: Session, segment: Segment, who: str) -> dict[str, Any]:
-    if not who.strip():
-        return {"who": "", "case": None, "wrong": ""}
+def _case(session: Session, segment: Segment, address: str) -> dict[str, Any]:
+    if not address.strip():
+        return {"address": "", "case": None, "wrong": ""}
     try:
-        return {"who": who, "case": why(session, who, segment), "wrong": ""}
+        return {
+            "address": address,
+            "case": explain(session, address, segment),
+            "wrong": "",
+        }
     except WrongInput as problem:
-        return {"who": who, "case": None, "wrong": str(problem)}
+        return {"address": address, "case": None, "wrong": str(problem)}
 
 
 def _form(session: Session, segment: Segment, segment_id: int | None) -> dict[str, Any]:
@@ -240,8 +270,8 @@ def _form(session: Session, segment: Segment, segment_id: int | None) -> dict[st
 @router.get("/topics", **allow(Role.VIEWER))
 def topics(session: Reading, now: Now, me: Me) -> Response:
     """Show the tree, the followers of each topic, and how it grew."""
-    heads = counts.latest(session, Crowd.TOPIC)
-    weeks = counts.growth(session, Crowd.TOPIC, now=now)
+    heads = counts.latest(session, HeadcountKind.TOPIC)
+    weeks = counts.growth(session, HeadcountKind.TOPIC, now=now)
     branches = tree(session)
     return page(
         "topics",
@@ -254,12 +284,12 @@ def topics(session: Reading, now: Now, me: Me) -> Response:
 
 
 @router.post("/topics/count", **allow(Role.LIST_MANAGER))
-def count_now(request: Request, tasks: LongWork, who: Who) -> Response:
+def count_now(request: Request, tasks: LongWork, user_name: UserName) -> Response:
     """Count everybody now."""
     state = request.app.state
 
-    def work(progress: Progress) -> dict[str, Any]:
+    def work(progress: TaskProgress) -> dict[str, Any]:
         count_everybody(state.engine, state.home, now=datetime.now(UTC))
         return {}
 
-    return done(tasks.begin("Counting everybody", work, who=who, then="/topics"))
+    return done(tasks.begin("Counting everybody", work, by=user_name, then="/topics"))

@@ -11,9 +11,9 @@ from flashmail.model import Role, Staff
 from flashmail.settings import is_loopback
 from flashmail.staff import sign_in
 from flashmail.staff.credentials import digest, totp_address
-from flashmail.staff.oidc import Journey, NotVouchedFor, Provider
+from flashmail.staff.oidc import IdentityRefused, OidcState, Provider
 from flashmail.staff.sign_in import TooManyFailures
-from flashmail.web.dependencies import By, Me, Now, Reading, Writing
+from flashmail.web.dependencies import Me, Now, Reading, User, Writing
 from flashmail.web.page import done, page
 from flashmail.web.policy import (
     COOKIE,
@@ -41,11 +41,11 @@ def show(request: Request, session: Reading, me: Me) -> Response:
 
 @router.post("/account/password", **allow(Role.VIEWER))
 def change_password(
-    request: Request, session: Writing, me: Me, by: By, old: Text, new: Text
+    request: Request, session: Writing, me: Me, user: User, old: Text, new: Text
 ) -> Response:
     """Change one's own password; every sign-in ends."""
     mine = _mine(session, me)
-    if sign_in.change_password(session, mine, old, new, now=by.now):
+    if sign_in.change_password(session, mine, old, new, now=user.now):
         return done("/sign-in")
     return _shown(request, session, mine, WRONG_PASSWORD, 403)
 
@@ -61,28 +61,28 @@ def offer_factor(session: Writing, me: Me) -> Response:
 
 @router.post("/account/factor/confirm", **allow(Role.VIEWER))
 def confirm_factor(
-    request: Request, session: Writing, me: Me, by: By, code: Text
+    request: Request, session: Writing, me: Me, user: User, code: Text
 ) -> Response:
     """Ask for a code from now on: who typed a right one has set it up."""
     mine = _mine(session, me)
-    recovery = sign_in.confirm_second_factor(session, mine, code, now=by.now)
+    recovery = sign_in.confirm_second_factor(session, mine, code, now=user.now)
     if recovery is None:
         return _shown(request, session, mine, WRONG_CODE, 403)
     return page("staff-secret", person=mine.name, password="", recovery=recovery)
 
 
 @router.post("/account/sign-ins", **allow(Role.VIEWER))
-def end_others(request: Request, session: Writing, me: Me, by: By) -> Response:
+def end_others(request: Request, session: Writing, me: Me, user: User) -> Response:
     """End every other sign-in of one's own."""
     token = token_of(request)
-    n = sign_in.end_others(session, _mine(session, me), token, now=by.now)
+    n = sign_in.end_others(session, _mine(session, me), token, now=user.now)
     return done("/account", f"Other sign-ins that are over now: {n}.")
 
 
 @router.post("/account/sign-ins/{held}", **allow(Role.VIEWER))
-def end_one(held: str, session: Writing, me: Me, by: By) -> Response:
+def end_one(held: str, session: Writing, me: Me, user: User) -> Response:
     """End one sign-in of one's own."""
-    sign_in.end_sign_in(session, _mine(session, me), held, now=by.now)
+    sign_in.end_sign_in(session, _mine(session, me), held, now=user.now)
     return done("/account", "It is over.")
 
 
@@ -194,10 +194,10 @@ STRANGER = "Nobody with that address is on the staff. Ask an admin to add you."
 def go(request: Request, next: str = "/") -> Response:
     """Send the browser to the provider. Nothing is kept here but in the browser."""
     provider = _provider(request)
-    journey = Journey.begin(inside(next))
+    journey = OidcState.begin(inside(next))
     try:
         answer = RedirectResponse(provider.address(journey), 303)
-    except NotVouchedFor as problem:
+    except IdentityRefused as problem:
         return sign_in_page(request, 502, wrong=str(problem))
     here = is_here(request)
     answer.set_cookie(
@@ -216,11 +216,11 @@ def come_back(request: Request, session: Writing, now: Now) -> Response:
     """Let in whom the provider vouches for, if they are on the staff."""
     kept = request.cookies.get(WAY) or request.cookies.get(WAY_HERE) or ""
     try:
-        journey = Journey.read(kept)
+        journey = OidcState.read(kept)
         address = _provider(request).vouches_for(journey, request.query_params)
-    except NotVouchedFor as problem:
+    except IdentityRefused as problem:
         return sign_in_page(request, 403, wrong=str(problem))
-    token = sign_in.vouched_for(session, address, now=now)
+    token = sign_in.sign_in_with_provider(session, address, now=now)
     if token is None:
         return sign_in_page(request, 403, wrong=STRANGER)
     answer = RedirectResponse(inside(journey.next), 303)

@@ -19,9 +19,9 @@ from flashmail.audit import log, of_subscriber
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import (
-    Crowd,
+    DeliveryPreferences,
     Frequency,
-    Rhythm,
+    HeadcountKind,
     Role,
     Subscriber,
     SubscriberStatus,
@@ -33,18 +33,18 @@ from flashmail.reports.subscriber import history
 from flashmail.subscribers import edit as change
 from flashmail.subscribers.edit import Profile
 from flashmail.subscribers.edit import add as roster_add
-from flashmail.subscribers.search import Begins, Wanted, people
+from flashmail.subscribers.search import StartsWith, SubscriberFilter, people
 from flashmail.web.dependencies import (
     FileSegments,
     Me,
     Now,
     Reading,
     TheOutbox,
-    Who,
+    UserName,
     Writing,
     may,
 )
-from flashmail.web.lists import Listed, Order, as_csv, listed
+from flashmail.web.lists import ListPage, SortOrder, as_csv, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
@@ -73,7 +73,7 @@ def ask(subscriber_id: int, session: Reading) -> Response:
 def erase_them(
     subscriber_id: int,
     session: Writing,
-    who: Who,
+    user_name: UserName,
     outbox: TheOutbox,
     now: Now,
     address: Annotated[str, Form(max_length=500)] = "",
@@ -83,7 +83,7 @@ def erase_them(
     if address.strip().lower() != person.address.lower():
         raise WrongInput("nobody was erased: the address that you typed is another one")
     erase_everywhere(session, person, outbox, now=now)
-    log(session, of_subscriber(subscriber_id), "erase", who=who, now=now)
+    log(session, of_subscriber(subscriber_id), "erase", by=user_name, now=now)
     return done("/subscribers", "One person is erased.")
 
 
@@ -121,11 +121,11 @@ async def _profile(request: Request) -> Profile:
 #: What the form of a request says of a person.
 WantedProfile = Annotated[Profile, Depends(_profile)]
 
-BY_ADDRESS = Order(col(Subscriber.key), col(Subscriber.id))
+BY_ADDRESS = SortOrder(col(Subscriber.key), col(Subscriber.id))
 
-BY_NAME = Order(col(Subscriber.name_key), col(Subscriber.id))
+BY_NAME = SortOrder(col(Subscriber.name_key), col(Subscriber.id))
 
-NEWEST = Order(col(Subscriber.id), col(Subscriber.id), descending=True)
+NEWEST = SortOrder(col(Subscriber.id), col(Subscriber.id), descending=True)
 
 #: People found by their name who are shown below those found by their address.
 NAMESAKES = 10
@@ -138,7 +138,7 @@ def subscribers(
     session: Reading,
     me: Me,
     q: str = "",
-    begins: Begins = Begins.ADDRESS,
+    begins: StartsWith = StartsWith.ADDRESS,
     status: str = "",
     topic: int | None = None,
     sort: str = "address",
@@ -146,9 +146,11 @@ def subscribers(
 ) -> Response:
     """List people, a page at a time; `q` is how an address or a name begins."""
     known = status if status in set(SubscriberStatus) else ""
-    wanted = Wanted(q, begins, SubscriberStatus(known) if known else None, topic)
+    wanted = SubscriberFilter(
+        q, begins, SubscriberStatus(known) if known else None, topic
+    )
     found = _found(session, wanted, sort, cursor)
-    first = bool(q) and not cursor and begins is Begins.ADDRESS
+    first = bool(q) and not cursor and begins is StartsWith.ADDRESS
     return page(
         "subscribers",
         found=found,
@@ -158,14 +160,16 @@ def subscribers(
         path=_path(wanted, sort),
         statuses=[each.value for each in SubscriberStatus],
         topics=session.exec(select(Topic).order_by(col(Topic.name))).all(),
-        heads=latest(session, Crowd.STATUS),
+        heads=latest(session, HeadcountKind.STATUS),
         may_edit=may(me, Role.LIST_MANAGER),
     )
 
 
-def _found(session: Session, wanted: Wanted, sort: str, cursor: str) -> Listed[Any]:
+def _found(
+    session: Session, wanted: SubscriberFilter, sort: str, cursor: str
+) -> ListPage[Any]:
     order, place = BY_ADDRESS, _by_address
-    if wanted.start and wanted.begins is Begins.NAME:
+    if wanted.start and wanted.begins is StartsWith.NAME:
         order, place = BY_NAME, _by_name
     elif sort == "newest" and not wanted.start:
         order, place = NEWEST, _by_id
@@ -173,10 +177,12 @@ def _found(session: Session, wanted: Wanted, sort: str, cursor: str) -> Listed[A
 
 
 def _namesakes(
-    session: Session, wanted: Wanted, found: Listed[Any]
+    session: Session, wanted: SubscriberFilter, found: ListPage[Any]
 ) -> list[Subscriber]:
     """Return some whose name begins so, without those found by their address."""
-    by_name = Wanted(wanted.start, Begins.NAME, wanted.status, wanted.topic_id)
+    by_name = SubscriberFilter(
+        wanted.start, StartsWith.NAME, wanted.status, wanted.topic_id
+    )
     some = people(session, by_name).order_by(*BY_NAME.terms()).limit(NAMESAKES)
     shown = {each.id for each in found.rows}
     return [each for each in session.execute(some).scalars() if each.id not in shown]
@@ -194,11 +200,11 @@ def _by_id(each: Subscriber) -> tuple[Any, Any]:
     return each.id, each.id
 
 
-def _path(wanted: Wanted, sort: str) -> str:
+def _path(wanted: SubscriberFilter, sort: str) -> str:
     """Return the address of this list without its cursor."""
     asked = {
         "q": wanted.start,
-        "begins": "" if wanted.begins is Begins.ADDRESS else wanted.begins.value,
+        "begins": "" if wanted.begins is StartsWith.ADDRESS else wanted.begins.value,
         "status": wanted.status.value if wanted.status else "",
         "topic": str(wanted.topic_id or ""),
         "sort": "" if sort == "address" else sort,
@@ -209,13 +215,17 @@ def _path(wanted: Wanted, sort: str) -> str:
 
 @router.get("/subscribers/export.csv", **allow(Role.LIST_MANAGER))
 def export(
-    request: Request, of_file: FileSegments, who: Who, now: Now, segment: str = ""
+    request: Request,
+    of_file: FileSegments,
+    user_name: UserName,
+    now: Now,
+    segment: str = "",
 ) -> Response:
     """Return everybody, or those whom a segment means, as a roster."""
     engine: Engine = request.app.state.engine
     with transaction(engine) as session:
         chosen = named(session, of_file, segment) if segment else None
-        log(session, "subscribers", "export", who=who, now=now, segment=segment)
+        log(session, "subscribers", "export", by=user_name, now=now, segment=segment)
     rows = _rows(engine, chosen)
     return as_csv("subscribers.csv", next(rows), rows)
 
@@ -236,7 +246,7 @@ def new(session: Reading) -> Response:
 @router.post("/subscribers", **allow(Role.LIST_MANAGER))
 def add(
     session: Writing,
-    who: Who,
+    user_name: UserName,
     now: Now,
     address: Field,
     name: Field = "",
@@ -254,7 +264,7 @@ def add(
         language=language,
         now=now,
     )
-    log(session, f"subscriber {added}", "add", who=who, now=now)
+    log(session, f"subscriber {added}", "add", by=user_name, now=now)
     return done(f"/subscribers/{added}", f"{address} is there.")
 
 
@@ -269,7 +279,7 @@ def show(
         person=person,
         profile=change.profile(session, person),
         suppressed=session.get(Suppression, person.key),
-        rhythm=session.get(Rhythm, subscriber_id),
+        rhythm=session.get(DeliveryPreferences, subscriber_id),
         history=history(session, person, before=before),
         may_edit=may(me, Role.LIST_MANAGER),
         may_lift=may(me, Role.ADMIN),
@@ -292,10 +302,14 @@ def edit(subscriber_id: int, session: Reading) -> Response:
 
 @router.post("/subscribers/{subscriber_id}", **allow(Role.LIST_MANAGER))
 def save(
-    subscriber_id: int, session: Writing, wanted: WantedProfile, who: Who, now: Now
+    subscriber_id: int,
+    session: Writing,
+    wanted: WantedProfile,
+    user_name: UserName,
+    now: Now,
 ) -> Response:
     """Change a person."""
-    entry = change.edit(session, subscriber_id, wanted, who=who, now=now)
+    entry = change.edit(session, subscriber_id, wanted, by=user_name, now=now)
     here = f"/subscribers/{subscriber_id}"
     if entry is None:
         return done(here, "Nothing was different.")
@@ -304,20 +318,20 @@ def save(
 
 @router.post("/subscribers/{subscriber_id}/undo/{entry}", **allow(Role.LIST_MANAGER))
 def undo(
-    subscriber_id: int, entry: int, session: Writing, who: Who, now: Now
+    subscriber_id: int, entry: int, session: Writing, user_name: UserName, now: Now
 ) -> Response:
     """Take a change back."""
-    change.undo(session, entry, who=who, now=now)
+    change.undo(session, entry, by=user_name, now=now)
     return done(f"/subscribers/{subscriber_id}", "It is as it was.")
 
 
 @router.post("/subscribers/{subscriber_id}/suppress", **allow(Role.LIST_MANAGER))
 def stop(
-    subscriber_id: int, session: Writing, who: Who, now: Now, words: Field
+    subscriber_id: int, session: Writing, user_name: UserName, now: Now, words: Field
 ) -> Response:
     """Send a person no more mail."""
     address = change.find(session, subscriber_id).address
-    entry = suppression.suppress_by_hand(session, address, words, who=who, now=now)
+    entry = suppression.suppress_by_hand(session, address, words, by=user_name, now=now)
     undo = f"/suppressions/undo/{entry}"
     here = f"/subscribers/{subscriber_id}"
     return done(here, f"{address} gets no more mail.", undo=undo)

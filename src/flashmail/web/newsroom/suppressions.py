@@ -7,16 +7,16 @@ from fastapi.responses import Response
 from sqlmodel import Session, col, select
 
 from flashmail.audience import suppression
-from flashmail.model import LEFT, Role, Subscriber, SubscriberStatus, Suppression
+from flashmail.model import OPTED_OUT, Role, Subscriber, SubscriberStatus, Suppression
 from flashmail.subscribers.search import beginning
-from flashmail.web.dependencies import Me, Now, Reading, Who, Writing, may
-from flashmail.web.lists import Order, listed
+from flashmail.web.dependencies import Me, Now, Reading, UserName, Writing, may
+from flashmail.web.lists import SortOrder, listed
 from flashmail.web.page import done, page
 from flashmail.web.policy import allow
 
 router = APIRouter(prefix="/suppressions")
 
-BY_ADDRESS = Order(col(Suppression.key), col(Suppression.key))
+BY_ADDRESS = SortOrder(col(Suppression.key), col(Suppression.key))
 
 Field = Annotated[str, Form(max_length=1000)]
 
@@ -36,7 +36,7 @@ def suppressions(
         people=_people(session, [each.key for each in found.rows]),
         q=q,
         reason=reason,
-        reasons=sorted(each.value for each in LEFT),
+        reasons=sorted(each.value for each in OPTED_OUT),
         may_edit=may(me, Role.LIST_MANAGER),
         may_lift=may(me, Role.ADMIN),
         theirs=suppression.THEIR_WISH,
@@ -44,27 +44,34 @@ def suppressions(
 
 
 @router.post("", **allow(Role.LIST_MANAGER))
-def add(session: Writing, who: Who, now: Now, address: Field, words: Field) -> Response:
+def add(
+    session: Writing, user_name: UserName, now: Now, address: Field, words: Field
+) -> Response:
     """Suppress an address."""
-    entry = suppression.suppress_by_hand(session, address, words, who=who, now=now)
+    entry = suppression.suppress_by_hand(session, address, words, by=user_name, now=now)
     undo = f"/suppressions/undo/{entry}"
     return done("/suppressions", f"{address} gets no more mail.", undo=undo)
 
 
 @router.post("/undo/{entry}", **allow(Role.LIST_MANAGER))
-def undo(entry: int, session: Writing, who: Who, now: Now) -> Response:
+def undo(entry: int, session: Writing, user_name: UserName, now: Now) -> Response:
     """Take back a suppression that was made here."""
-    address = suppression.undo(session, entry, who=who, now=now)
+    address = suppression.undo(session, entry, by=user_name, now=now)
     return done("/suppressions", f"{address} stands as before.")
 
 
 @router.post("/lift", **allow(Role.LIST_MANAGER))
 def lift(
-    session: Writing, me: Me, who: Who, now: Now, address: Field, words: Field
+    session: Writing,
+    me: Me,
+    user_name: UserName,
+    now: Now,
+    address: Field,
+    words: Field,
 ) -> Response:
     """Let an address get mail again."""
     admin = may(me, Role.ADMIN)
-    suppression.lift(session, address, words, admin=admin, who=who, now=now)
+    suppression.lift(session, address, words, admin=admin, by=user_name, now=now)
     return done("/suppressions", f"{address} may get mail again.")
 
 
@@ -72,7 +79,7 @@ def _filters(q: str, reason: str) -> list[Any]:
     found: list[Any] = []
     if start := q.strip().lower():
         found += beginning(col(Suppression.key), start)
-    if reason in LEFT:
+    if reason in OPTED_OUT:
         found.append(col(Suppression.reason) == SubscriberStatus(reason))
     return found
 

@@ -16,7 +16,7 @@ from flashmail.briefs.brief import lifted
 from flashmail.campaigns import archive
 from flashmail.campaigns.archive import (
     Amendment,
-    Entry,
+    ArchivedBrief,
     about,
     entries,
     open_topics,
@@ -24,7 +24,7 @@ from flashmail.campaigns.archive import (
     slug_of,
 )
 from flashmail.campaigns.briefs import embargo_of
-from flashmail.campaigns.content import Press
+from flashmail.campaigns.content import MailKit
 from flashmail.links import NOBODY, BadToken, Purpose
 from flashmail.message import LEAVE, TOKEN_WIDTH, WATCH, fill
 from flashmail.model import Campaign, Delivery, Topic
@@ -154,7 +154,7 @@ def brief(
 def _list(
     request: Request,
     session: Session,
-    found: Sequence[Entry],
+    found: Sequence[ArchivedBrief],
     title: str,
     path: str,
     before: int,
@@ -174,7 +174,7 @@ def _list(
 
 
 def _feed(
-    request: Request, form: str, found: Sequence[Entry], title: str, path: str
+    request: Request, form: str, found: Sequence[ArchivedBrief], title: str, path: str
 ) -> Response:
     if form not in FEEDS:
         raise HTTPException(404, "There is no such feed.")
@@ -183,7 +183,9 @@ def _feed(
     return _cached(request, write(_base(request), title, path, some), media_type)
 
 
-def _atom(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -> str:
+def _atom(
+    base: str, title: str, path: str, some: Sequence[tuple[ArchivedBrief, Any]]
+) -> str:
     changed = max((each.changed_at for each, _ in some), default=BEGINNING)
     entries = [(*each, _content(*each)) for each in some]
     return xml(
@@ -191,7 +193,9 @@ def _atom(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -
     )
 
 
-def _json(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -> str:
+def _json(
+    base: str, title: str, path: str, some: Sequence[tuple[ArchivedBrief, Any]]
+) -> str:
     return json.dumps(
         {
             "version": "https://jsonfeed.org/version/1.1",
@@ -217,7 +221,7 @@ def _json(base: str, title: str, path: str, some: Sequence[tuple[Entry, Any]]) -
     )
 
 
-def _content(entry: Entry, brief: Any) -> str:
+def _content(entry: ArchivedBrief, brief: Any) -> str:
     return xml("feed-brief", brief=brief, corrections=_told(entry.corrections))
 
 
@@ -239,7 +243,9 @@ FEEDS: dict[str, tuple[str, Callable[..., str]]] = {
 }
 
 
-def _of_topic(session: Session, slug: str, now: datetime) -> tuple[str, list[Entry]]:
+def _of_topic(
+    session: Session, slug: str, now: datetime
+) -> tuple[str, list[ArchivedBrief]]:
     names = {each.slug: each.name for each in open_topics(session)}
     if slug not in names:
         raise HTTPException(404, "There is no such topic.")
@@ -247,7 +253,9 @@ def _of_topic(session: Session, slug: str, now: datetime) -> tuple[str, list[Ent
     return names[slug], about(entries(session, now=now), tags)
 
 
-def _of_person(session: Session, slug: str, now: datetime) -> tuple[str, list[Entry]]:
+def _of_person(
+    session: Session, slug: str, now: datetime
+) -> tuple[str, list[ArchivedBrief]]:
     found = quoting(entries(session, now=now), slug)
     names = [name for each in found for name in each.people if slug_of(name) == slug]
     if not names:
@@ -255,7 +263,7 @@ def _of_person(session: Session, slug: str, now: datetime) -> tuple[str, list[En
     return names[0], found
 
 
-def _topics_of(session: Session, found: Sequence[Entry]) -> list[Topic]:
+def _topics_of(session: Session, found: Sequence[ArchivedBrief]) -> list[Topic]:
     """Return the topics under which there is something to read."""
     known = lineage(session)
     tags = {tag for each in found for tag in each.brief.topics if tag in known.parents}
@@ -289,8 +297,8 @@ def _base(request: Request) -> str:
     return _press(request).links.base_url
 
 
-def _press(request: Request) -> Press:
-    press: Press = request.app.state.press
+def _press(request: Request) -> MailKit:
+    press: MailKit = request.app.state.press
     return press
 
 

@@ -15,8 +15,8 @@ from flashmail.addresses import BadAddress, masked, parse_address
 from flashmail.links import BadToken
 from flashmail.model import Subscriber, SubscriberStatus
 from flashmail.privacy import as_text, erase_everywhere, takeout
-from flashmail.subscribers.preferences import WORDING, Where, network_of
-from flashmail.subscribers.requests import ask_to_move
+from flashmail.subscribers.preferences import WORDING, ConsentSource, network_of
+from flashmail.subscribers.requests import request_address_change
 from flashmail.transactional.mails import owner
 from flashmail.web.dependencies import Now, OurTokens, Reading, TheOutbox, Writing
 from flashmail.web.page import page
@@ -39,10 +39,10 @@ def shown(person: Subscriber) -> dict[str, Any]:
     }
 
 
-def where(request: Request, wording: str, source: str) -> Where:
+def where(request: Request, wording: str, source: str) -> ConsentSource:
     """Return where a word was given, for the consent ledger."""
     host = request.client.host if request.client else ""
-    return Where(wording, source, network_of(host))
+    return ConsentSource(wording, source, network_of(host))
 
 
 async def form_of(request: Request) -> Any:
@@ -119,7 +119,7 @@ async def change_address(
     except BadAddress as problem:
         wrong = str(problem)
         return page("move", 422, token=token, asked=False, wrong=wrong, **shown(person))
-    ask_to_move(session, person, address, where=place, now=now)
+    request_address_change(session, person, address, where=place, now=now)
     return page("move", token=token, asked=True, wrong="", **shown(person))
 
 

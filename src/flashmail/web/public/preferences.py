@@ -13,7 +13,7 @@ from flashmail.links import Purpose
 from flashmail.model import Frequency, Subscriber
 from flashmail.reports.subscriber import latest_briefs
 from flashmail.subscribers.preferences import WORDING, choices, choose, wishes
-from flashmail.transactional.mails import write_own_link
+from flashmail.transactional.mails import request_data_link
 from flashmail.web.dependencies import Now, OurTokens, Reading, ThePress, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, allow
@@ -84,7 +84,7 @@ def ask_for_own(
 ) -> Response:
     """Write to the reader's own mailbox: this link may be in somebody else's hands."""
     person = _person(session, tokens, token)
-    write_own_link(session, person, tokens, press.links, now=now)
+    request_data_link(session, person, tokens, press.links, now=now)
     return page("own-asked", token=token, **shown(person))
 
 

@@ -8,23 +8,23 @@ from fastapi.responses import PlainTextResponse, Response
 
 from flashmail.addresses import BadAddress, parse_address
 from flashmail.database import transaction
-from flashmail.errors import KnockGone
+from flashmail.errors import RequestNotFound
 from flashmail.links import Purpose
-from flashmail.model import Frequency, Knock
+from flashmail.model import Frequency, SubscriptionRequest
 from flashmail.subscribers.preferences import choices
 from flashmail.subscribers.requests import (
-    ask_to_join,
+    block_address,
     confirm,
     find_open,
-    never,
     offered,
+    request_subscription,
 )
-from flashmail.transactional.mails import tell_old_address
+from flashmail.transactional.mails import notify_old_address
 from flashmail.web.dependencies import Now, OurTokens, Reading, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, EVERYONE, allow
 from flashmail.web.public.personal_data import form_of, where
-from flashmail.web.public.signup_limits import BITS, Gate, Verdict
+from flashmail.web.public.signup_limits import BITS, SignupDecision, SignupLimiter
 
 router = APIRouter()
 
@@ -94,9 +94,9 @@ def confirmed(
     done = confirm(session, knock, where=place, now=now)
     if done.way_back:
         links = request.app.state.press.links
-        tell_old_address(session, done.way_back, knock, tokens, links, now=now)
+        notify_old_address(session, done.way_back, knock, tokens, links, now=now)
     theirs = tokens.write(Purpose.LEAVE, 0, done.subscriber_id)
-    return page("confirmed", token=theirs, moved=knock.moves)
+    return page("confirmed", token=theirs, moved=knock.changes_address)
 
 
 @router.get("/n/{token}", **allow(BEARER))
@@ -109,10 +109,10 @@ def ask_for_never(token: str, tokens: OurTokens) -> Response:
 @router.post("/n/{token}", **allow(BEARER))
 def never_again(token: str, session: Writing, tokens: OurTokens, now: Now) -> Response:
     """See to it that nobody can have this address mailed by a form any more."""
-    knock = session.get(Knock, tokens.read(Purpose.NEVER, token)[1])
+    knock = session.get(SubscriptionRequest, tokens.read(Purpose.NEVER, token)[1])
     if knock is None:
-        raise KnockGone("this request is not kept any more")
-    never(session, knock, now=now)
+        raise RequestNotFound("this request is not kept any more")
+    block_address(session, knock, now=now)
     return page("never", token=token, done=True)
 
 
@@ -130,12 +130,12 @@ def _knock(request: Request, form: Any, now: Now) -> Response:
             return _form(request, tree, fields, now=now, wrong=wrong)
         challenge, proof = str(form.get("challenge", "")), str(form.get("proof", ""))
         verdict = _gate(request).admit(place, challenge, proof, now=now)
-        if verdict is Verdict.LATER:
+        if verdict is SignupDecision.LATER:
             return _form(request, tree, fields, now=now, wrong=TOO_MANY, status=429)
-        if verdict is Verdict.PROVE:
+        if verdict is SignupDecision.PROVE:
             return _form(request, tree, fields, now=now, prove=True, wrong=BUSY)
         if not form.get(HONEYPOT):
-            ask_to_join(
+            request_subscription(
                 session,
                 parse_address(fields["address"].strip()),
                 dict.fromkeys(_numbers(fields["chosen"], free), fields["often"]),
@@ -187,13 +187,13 @@ def _form(
     )
 
 
-def _gate(request: Request) -> Gate:
-    gate: Gate = request.app.state.gate
+def _gate(request: Request) -> SignupLimiter:
+    gate: SignupLimiter = request.app.state.gate
     return gate
 
 
-def _plain(knock: Knock) -> dict[str, Any]:
-    return {"address": knock.address, "moves": knock.moves}
+def _plain(knock: SubscriptionRequest) -> dict[str, Any]:
+    return {"address": knock.address, "moves": knock.changes_address}
 
 
 def _list(form: Any, field: str) -> list[Any]:

@@ -33,7 +33,7 @@ LASTS = timedelta(hours=2)
 REMEMBERED = 100_000
 
 
-class Verdict(Enum):
+class SignupDecision(Enum):
     """What becomes of a knock."""
 
     IN = "in"
@@ -42,7 +42,7 @@ class Verdict(Enum):
 
 
 @dataclass
-class Gate:
+class SignupLimiter:
     """Counts who knocks; forgets it after an hour."""
 
     tokens: Tokens
@@ -53,18 +53,18 @@ class Gate:
 
     def admit(
         self, place: str, challenge: str, proof: str, *, now: datetime
-    ) -> Verdict:
+    ) -> SignupDecision:
         """Say whether somebody may knock now, and count it if so."""
         with self._lock:
             self._forget(now)
             mine = self._by_place.get(place, deque())
             if len(mine) >= FROM_ONE or len(self._all) >= FROM_ALL:
-                return Verdict.LATER
+                return SignupDecision.LATER
             if self._attacked(now) and not self._proved(challenge, proof, now):
-                return Verdict.PROVE
+                return SignupDecision.PROVE
             self._by_place.setdefault(place, mine).append(now)
             self._all.append(now)
-            return Verdict.IN
+            return SignupDecision.IN
 
     def attacked(self, *, now: datetime) -> bool:
         """Whether so many knock that each has to prove it is meant."""

@@ -22,7 +22,7 @@ from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import EventKind
 from flashmail.tracking import sendgrid_webhook
 from flashmail.tracking.engagement import without_people
-from flashmail.tracking.hits import Sighting, Sightings
+from flashmail.tracking.hits import Hit, HitBuffer
 from flashmail.tracking.recording import record
 from flashmail.tracking.unsubscribe import destinations
 from flashmail.web.dependencies import Now, OurTokens
@@ -58,7 +58,7 @@ LONGEST_NUMBER = 6
 KEPT = 256
 
 
-class Destinations:
+class LinkCache:
     """Where links lead, kept for a while: they were fixed when they were approved."""
 
     def __init__(self, engine: Engine, *, fresh: float = FRESH) -> None:
@@ -87,9 +87,7 @@ class Destinations:
             return destinations(session, campaign_id)
 
 
-def routes(
-    tokens: Tokens, sightings: Sightings, leads: Destinations
-) -> list[BareRoute]:
+def routes(tokens: Tokens, sightings: HitBuffer, leads: LinkCache) -> list[BareRoute]:
     """Return the routes, each with its policy: what it does hangs on a signed token."""
 
     def note(kind: EventKind, scope: Scope, link: int | None = None) -> int:
@@ -100,7 +98,7 @@ def routes(
         if scope["method"] == "GET":
             now, (says, address) = sightings.clock(), _who(scope)
             sightings.note(
-                Sighting(kind, campaign_id, subscriber_id, link, now, says, address)
+                Hit(kind, campaign_id, subscriber_id, link, now, says, address)
             )
         return campaign_id
 

@@ -15,7 +15,13 @@ from flashmail.audience.selection import followed
 from flashmail.audience.topics import topic_ids
 from flashmail.database import reading
 from flashmail.links import Purpose
-from flashmail.model import Campaign, Farewell, Subscriber, Subscription, Topic
+from flashmail.model import (
+    Campaign,
+    Subscriber,
+    Subscription,
+    Topic,
+    UnsubscribeFeedback,
+)
 from flashmail.tracking.unsubscribe import Spool
 from flashmail.web.dependencies import Now, OurTokens, Writing
 from flashmail.web.page import page
@@ -92,7 +98,9 @@ def say_why(
     if reason in REASONS:
         day = now.date().isoformat()
         session.add(
-            Farewell(campaign_id=campaign_id, reason=reason, words=words, day=day)
+            UnsubscribeFeedback(
+                campaign_id=campaign_id, reason=reason, comment=words, day=day
+            )
         )
     return page("told", what="Thank you", why="You will hear nothing more from us.")
 
