@@ -69,7 +69,7 @@ def test_one_is_erased_without_looking_at_everybody_elses_mails(crowd: Office) -
     assert plans
     for statement, values in plans:
         plan = explained(crowd.engine, statement, values)
-        assert not re.search(r"SCAN delivery|Seq Scan on delivery", plan), plan
+        assert not re.search(r"(SCAN|Seq Scan on) delivery\b", plan), plan
     with transaction(crowd.engine) as session:
         owners = session.exec(select(Delivery.subscriber_id).distinct()).all()
         assert 1 not in owners

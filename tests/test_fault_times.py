@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flashmail import cli, migrations
-from flashmail.audience.suppression import suppress as record_suppress
+from flashmail.audience.suppression import suppress_subscribers
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.lifecycle import InvalidTransition
 from flashmail.database import connect, transaction
@@ -185,7 +185,8 @@ def test_people_who_change_their_minds_while_it_is_sent(
 def somebody_leaves(office: Office, number: int, left: set[Key]) -> None:
     """Suppress a reader, and note which mails must not go out any more."""
     with transaction(office.engine) as session:
-        record_suppress(session, number, SubscriberStatus.UNSUBSCRIBED, now=office.now)
+        reason = (SubscriberStatus.UNSUBSCRIBED, office.now, "")
+        suppress_subscribers(session, {number: reason})
         for campaign in (1, 2):
             delivery = session.get(Delivery, (campaign, number))
             if delivery and delivery.state is QUEUED:

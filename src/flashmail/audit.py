@@ -1,4 +1,8 @@
-"""The audit log of what staff do to people and segments."""
+"""The audit log: what staff, the command line and flashmail itself did, and when.
+
+The one writer of it. A subject is `campaign 7`, `subscriber 3`, `brief 2`, `staff KEY`,
+`segment NAME` or `address KEY`; the log is read by it.
+"""
 
 from datetime import datetime
 
@@ -7,7 +11,7 @@ from sqlmodel import Session
 from flashmail.model import AuditEntry
 
 
-def log(
+def record(
     session: Session,
     subject: str,
     action: str,
@@ -16,7 +20,7 @@ def log(
     now: datetime,
     **detail: object,
 ) -> int:
-    """Add an entry; return its number, by which it can be undone."""
+    """Add an entry; return its number, by which the action can be undone."""
     entry = AuditEntry(
         at=now, done_by=by, action=action, subject=subject, detail=detail
     )
@@ -26,22 +30,16 @@ def log(
     return entry.id
 
 
+def of_campaign(campaign_id: int) -> str:
+    """Return the subject of actions on a campaign."""
+    return f"campaign {campaign_id}"
+
+
+def of_draft(draft_id: int) -> str:
+    """Return the subject of actions on a draft."""
+    return f"brief {draft_id}"
+
+
 def of_subscriber(subscriber_id: int) -> str:
-    """Return the subject of what is done to a subscriber."""
+    """Return the subject of actions on a subscriber."""
     return f"subscriber {subscriber_id}"
-
-
-def log_campaign(
-    session: Session,
-    campaign_id: int,
-    action: str,
-    *,
-    by: str,
-    now: datetime,
-    **detail: object,
-) -> None:
-    """Add to the audit log what somebody did to a campaign."""
-    subject = f"campaign {campaign_id}"
-    session.add(
-        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
-    )

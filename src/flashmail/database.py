@@ -5,14 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.pool import StaticPool
-from sqlmodel import Session, create_engine
+from sqlmodel import Session, SQLModel, create_engine
 
-from flashmail.errors import WrongInput
+from flashmail.errors import NotFound, WrongInput
+
+Row = TypeVar("Row", bound=SQLModel)
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT = 30_000
@@ -147,3 +150,19 @@ def rows_changed(result: object) -> int:
     """Return how many rows an UPDATE met."""
     assert isinstance(result, CursorResult)
     return result.rowcount
+
+
+def upsert(session: Session, table: Any) -> Any:
+    """Return an INSERT with the `on_conflict_...` methods of the session's database."""
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    return insert(table)
+
+
+def get_or_raise(
+    session: Session, table: type[Row], key: Any, missing: type[NotFound], words: str
+) -> Row:
+    """Return the row of this primary key; raise `missing` with `words` without one."""
+    found = session.get(table, key)
+    if found is None:
+        raise missing(words)
+    return found

@@ -1,4 +1,4 @@
-"""The root of every error that flashmail raises on purpose."""
+"""Every error that flashmail raises on purpose."""
 
 
 class FlashmailError(Exception):
@@ -13,11 +13,15 @@ class NeedsDecision(FlashmailError):
     """A person has to decide before this can go on; the text says what about."""
 
 
-class DraftNotFound(WrongInput):
+class NotFound(WrongInput):
+    """There is nothing of this number or name; a page answers 404."""
+
+
+class DraftNotFound(NotFound):
     """There is no draft of this number, or not this form of it."""
 
 
-class SegmentNotFound(WrongInput):
+class SegmentNotFound(NotFound):
     """There is no segment of this name, or number."""
 
 
@@ -34,23 +38,23 @@ class BriefError(WrongInput):
     """This cannot be a brief; the text says where, and what to mend."""
 
 
-class CampaignNotFound(WrongInput):
+class CampaignNotFound(NotFound):
     """There is no campaign of this number."""
 
 
-class RequestNotFound(WrongInput):
+class RequestNotFound(NotFound):
     """There is no such request any more."""
 
 
-class StaffNotFound(WrongInput):
-    """There is nobody of this number on the staff."""
+class StaffNotFound(NotFound):
+    """There is no member of staff of this number."""
 
 
-class SubscriberNotFound(WrongInput):
+class SubscriberNotFound(NotFound):
     """There is no subscriber of this number."""
 
 
-class UploadNotFound(WrongInput):
+class UploadNotFound(NotFound):
     """There is no such upload, or not any more."""
 
 

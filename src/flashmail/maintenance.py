@@ -15,13 +15,12 @@ from threading import Thread
 import uvloop
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col
 
 from flashmail import bootstrap
 from flashmail.campaigns.link_checks import run_checks
-from flashmail.database import is_sqlite, rows_changed, transaction
+from flashmail.database import rows_changed, transaction, upsert
 from flashmail.delivery.starting import start_due_campaigns
 from flashmail.delivery.worker import Worker
 from flashmail.model import LeaderLease
@@ -138,9 +137,8 @@ def release_lease(engine: Engine, by: str) -> None:
 
 def _begin(session: Session, by: str, now: datetime) -> bool:
     """Be the first who ever had it; of two only one is."""
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     row = {"name": ALONE, "holder": by, "expires_at": now + LEASE}
-    into = insert(LeaderLease).values(row).on_conflict_do_nothing()
+    into = upsert(session, LeaderLease).values(row).on_conflict_do_nothing()
     return session.execute(into.returning(col(LeaderLease.name))).first() is not None
 
 

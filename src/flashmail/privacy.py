@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, update
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from flashmail import audit
 from flashmail.audience.suppression import suppress_hashed
-from flashmail.audit import of_subscriber
 from flashmail.model import (
     MOVE,
     UNDO_REQUEST,
@@ -83,7 +83,7 @@ def about(
         & col(TransactionalMail.address).in_(earlier),
     )
     yield SubscriptionRequest, theirs
-    subjects = (of_subscriber(person.id or 0), f"address {person.key}")
+    subjects = (audit.of_subscriber(person.id or 0), f"address {person.key}")
     yield AuditEntry, col(AuditEntry.subject).in_(subjects)
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.audience.segment import Segment
 from flashmail.audience.topics import topic_ids
-from flashmail.audit import log
 from flashmail.errors import SegmentNotFound, WrongInput
 from flashmail.model import SavedSegment
 
@@ -91,7 +91,7 @@ def keep(
     session.add(row)
     action = "make" if segment_id is None else "change"
     detail = {"after": row.rule} | ({"before": before} if segment_id else {})
-    log(session, f"segment {row.name}", action, by=by, now=now, **detail)
+    audit.record(session, f"segment {row.name}", action, by=by, now=now, **detail)
     return row
 
 
@@ -100,7 +100,7 @@ def delete(session: Session, segment_id: int, *, by: str, now: datetime) -> None
     row = find(session, segment_id)
     row.deleted_at = now
     session.add(row)
-    log(session, f"segment {row.name}", "delete", by=by, now=now)
+    audit.record(session, f"segment {row.name}", "delete", by=by, now=now)
 
 
 def restore(
@@ -118,7 +118,7 @@ def restore(
     _require_name(session, row.name, taken, but=segment_id)
     row.deleted_at = None
     session.add(row)
-    log(session, f"segment {row.name}", "restore", by=by, now=now)
+    audit.record(session, f"segment {row.name}", "restore", by=by, now=now)
     return row
 
 

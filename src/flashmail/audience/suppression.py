@@ -1,4 +1,8 @@
-"""Suppressions by hand: an address gets no more mail, or may get it again."""
+"""Suppressions: addresses that get no more mail, and why.
+
+The one writer of them, whatever the reason: by hand, by an event, by an import, by the
+person, by erasure. The first reason stays; a suppression outlives its subscriber.
+"""
 
 import hmac
 import secrets
@@ -7,13 +11,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import delete, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import Select, Table, delete, insert, update
+from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.addresses import parse_address
-from flashmail.audit import log, of_subscriber
-from flashmail.database import is_sqlite
+from flashmail.database import upsert
 from flashmail.errors import WrongInput
 from flashmail.model import (
     OPTED_OUT,
@@ -29,13 +32,86 @@ ERASED = "erased:"
 
 SALT = "erased addresses"
 
+#: Why an address is suppressed: the reason, since when, and a detail in words.
+Reason = tuple[SubscriberStatus, datetime, str]
+
+FIELDS = ("reason", "since", "detail")
+
+
+def suppress(session: Session, reasons: Mapping[str, Reason]) -> None:
+    """Suppress addresses, given by their keys; the first reason of each one stays.
+
+    The status of its subscriber follows, unless the subscriber had opted out before.
+    """
+    if not reasons:
+        return
+    session.flush()
+    known = select(Suppression.key).where(col(Suppression.key).in_(reasons))
+    new = sorted(set(reasons) - set(session.exec(known).all()))
+    rows = [dict(zip(FIELDS, reasons[key], strict=True), key=key) for key in new]
+    _insert(session, rows)
+    for reason in {row["reason"] for row in rows}:
+        keys = [row["key"] for row in rows if row["reason"] is reason]
+        session.execute(
+            update(Subscriber)
+            .where(col(Subscriber.key).in_(keys))
+            .where(col(Subscriber.status).not_in(OPTED_OUT))
+            .values(status=reason)
+            .execution_options(synchronize_session="fetch")
+        )
+
+
+def suppress_subscribers(session: Session, reasons: Mapping[int, Reason]) -> None:
+    """Suppress the addresses that subscribers, given by their ids, have now."""
+    if not reasons:
+        return
+    session.flush()
+    found = select(Subscriber.id, Subscriber.key).where(col(Subscriber.id).in_(reasons))
+    suppress(session, {key: reasons[n] for n, key in session.exec(found) if n})
+
+
+def suppress_selected(session: Session, rows: Select[Any]) -> None:
+    """Suppress what a query yields: key, reason, since and detail of new keys only.
+
+    Statuses are the caller's to set: an import writes them with its own rows.
+    """
+    table: Table = Suppression.__table__  # type: ignore[attr-defined]
+    session.execute(insert(table).from_select(["key", *FIELDS], rows))
+
 
 def suppress_hashed(session: Session, key: str, *, now: datetime) -> None:
-    """Suppress an address without keeping it."""
+    """Suppress an address without keeping it, as a keyed hash."""
     hashed = hash_of(_salt(session), key)
-    if session.get(Suppression, hashed) is None:
-        reason = SubscriberStatus.UNSUBSCRIBED
-        session.add(Suppression(key=hashed, reason=reason, since=now, detail="erased"))
+    suppress(session, {hashed: (SubscriberStatus.UNSUBSCRIBED, now, "erased")})
+
+
+def block(session: Session, key: str, detail: str, *, now: datetime) -> None:
+    """Suppress an address that asked for it; what it asked for replaces the detail.
+
+    A complaint keeps its own words.
+    """
+    suppress(session, {key: (SubscriberStatus.UNSUBSCRIBED, now, detail)})
+    session.execute(
+        update(Suppression)
+        .where(col(Suppression.key) == key)
+        .where(col(Suppression.reason) != SubscriberStatus.COMPLAINED)
+        .values(detail=detail)
+    )
+
+
+def release(session: Session, key: str) -> None:
+    """Let an address get mail again, also one that was erased."""
+    hashed = hash_of(_salt(session), key)
+    both = col(Suppression.key).in_([key, hashed])
+    session.execute(delete(Suppression).where(both))
+
+
+def _insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; where another transaction was quicker, its row stays."""
+    if rows:
+        table: Table = Suppression.__table__  # type: ignore[attr-defined]
+        into = upsert(session, table).on_conflict_do_nothing()
+        session.connection().execute(into, rows)
 
 
 def erased_addresses(session: Session, keys: Iterable[str]) -> set[str]:
@@ -49,13 +125,8 @@ def erased_addresses(session: Session, keys: Iterable[str]) -> set[str]:
     return {key for key in keys if hash_of(salt, key) in hashes}
 
 
-def forget_erasure(session: Session, key: str) -> None:
-    """Forget that an address was erased: who owns it has just asked for mail again."""
-    hashed = hash_of(_salt(session), key)
-    session.execute(delete(Suppression).where(col(Suppression.key) == hashed))
-
-
 def hash_of(salt: str, key: str) -> str:
+    """Return the key of a suppression that stands for an erased address."""
     mac = hmac.new(bytes.fromhex(salt), key.encode(), sha256)
     return f"{ERASED}{mac.hexdigest()}"
 
@@ -70,60 +141,10 @@ def _salt(session: Session) -> str:
 
 
 def may_be_mailed(session: Session, address: str) -> bool:
-    """Whether an address may be told so still, when the mail is about to go."""
+    """Return whether an address is neither suppressed nor erased."""
     key = parse_address(address).key
     suppressed = session.get(Suppression, key) is not None
     return not suppressed and not erased_addresses(session, [key])
-
-
-Reason = tuple[SubscriberStatus, datetime, str]  # what for, since when, in words
-
-
-def suppress(
-    session: Session,
-    subscriber_id: int,
-    reason: SubscriberStatus,
-    *,
-    now: datetime,
-    detail: str = "",
-) -> None:
-    """See to it that an address gets no more mail; the first reason stays."""
-    _suppress(session, {subscriber_id: (reason, now, detail)})
-
-
-def _suppress(session: Session, reasons: Mapping[int, Reason]) -> None:
-    if not reasons:
-        return
-    session.flush()
-    who = select(Subscriber.id, Subscriber.key).where(col(Subscriber.id).in_(reasons))
-    keys = {key: each for each, key in session.exec(who) if each is not None}
-    known = select(Suppression.key).where(col(Suppression.key).in_(keys))
-    for key in session.exec(known).all():
-        del keys[key]
-    rows: list[dict[str, Any]] = [
-        dict(zip(("reason", "since", "detail"), reasons[each], strict=True), key=key)
-        for key, each in sorted(keys.items())
-    ]
-    _add(session, Suppression, rows)
-    for reason in {row["reason"] for row in rows}:
-        left = [keys[row["key"]] for row in rows if row["reason"] is reason]
-        session.execute(
-            update(Subscriber)
-            .where(col(Subscriber.id).in_(left))
-            .values(status=reason)
-            .execution_options(synchronize_session="fetch")
-        )
-
-
-def _add(
-    session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Add rows; where another post was quicker, its row stays."""
-    if not rows:
-        return
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
-    into = insert(table.__table__).on_conflict_do_nothing()  # type: ignore[attr-defined]
-    session.connection().execute(into, rows)
 
 
 #: Only the person can take these back: an admin who lifts one has to say how they did.
@@ -156,13 +177,8 @@ def suppress_by_hand(
     person = session.exec(select(Subscriber).where(Subscriber.key == key)).first()
     was = person.status.value if person else ""
     reason = SubscriberStatus.UNSUBSCRIBED
-    session.add(
-        Suppression(key=key, reason=reason, since=now, detail=f"by {by}: {words}")
-    )
-    if person is not None and person.status not in OPTED_OUT:
-        person.status = reason
-        session.add(person)
-    return log(
+    suppress(session, {key: (reason, now, f"by {by}: {words}")})
+    return audit.record(
         session,
         _subject(session, key),
         SUPPRESS,
@@ -183,7 +199,7 @@ def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> str:
     suppressed = session.get(Suppression, key)
     if suppressed is None or suppressed.since != entry.at:
         raise WrongInput(f"{key} was suppressed or lifted again since: look at it")
-    session.delete(suppressed)
+    release(session, key)
     if was := entry.detail["was"]:
         session.execute(
             update(Subscriber)
@@ -191,7 +207,7 @@ def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> str:
             .where(col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED)
             .values(status=SubscriberStatus(was))
         )
-    log(session, entry.subject, "undo suppress", by=by, now=now)
+    audit.record(session, entry.subject, "undo suppress", by=by, now=now)
     return key
 
 
@@ -218,14 +234,16 @@ def lift(
             " has to write down how they asked for it"
         )
     reason = suppressed.reason
-    session.delete(suppressed)
+    release(session, key)
     session.execute(
         update(Subscriber)
         .where(col(Subscriber.key) == key, col(Subscriber.status).in_(OPTED_OUT))
         .values(status=SubscriberStatus.ACTIVE)
     )
     subject = _subject(session, key)
-    log(session, subject, "lift", by=by, now=now, words=words, was=reason.value)
+    audit.record(
+        session, subject, "lift", by=by, now=now, words=words, was=reason.value
+    )
 
 
 def _said(words: str) -> str:
@@ -239,4 +257,4 @@ def _said(words: str) -> str:
 
 def _subject(session: Session, key: str) -> str:
     known = session.exec(select(Subscriber.id).where(Subscriber.key == key)).first()
-    return of_subscriber(known) if known is not None else f"address {key}"
+    return audit.of_subscriber(known) if known is not None else f"address {key}"

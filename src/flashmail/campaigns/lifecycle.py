@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import CursorResult, Engine, update
 from sqlmodel import Session, col
 
-from flashmail.audit import log_campaign
+from flashmail import audit
 from flashmail.briefs import Brief
 from flashmail.briefs.brief import require_lifted
 from flashmail.campaigns import briefs
@@ -101,7 +101,14 @@ def approve(
         approved_at=now,
         approved_hash=digest,
     )
-    log_campaign(session, campaign_id, "approve", by=by, now=now, digest=digest)
+    audit.record(
+        session,
+        audit.of_campaign(campaign_id),
+        "approve",
+        by=by,
+        now=now,
+        digest=digest,
+    )
 
 
 def schedule(
@@ -112,7 +119,14 @@ def schedule(
     require_lifted(embargo_of(session, campaign), at=at)
     require_fresh_approval(campaign, now=now)
     transition(session, campaign_id, CampaignStatus.SCHEDULED, send_at=at, note="")
-    log_campaign(session, campaign_id, "schedule", by=by, now=now, at=at.isoformat())
+    audit.record(
+        session,
+        audit.of_campaign(campaign_id),
+        "schedule",
+        by=by,
+        now=now,
+        at=at.isoformat(),
+    )
 
 
 def revoke_approval(
@@ -130,7 +144,7 @@ def revoke_approval(
         send_at=None,
         note="",
     )
-    log_campaign(session, campaign_id, "take back", by=by, now=now)
+    audit.record(session, audit.of_campaign(campaign_id), "take back", by=by, now=now)
 
 
 def pause(
@@ -138,14 +152,16 @@ def pause(
 ) -> None:
     """Stop after the batches in hand."""
     transition(session, campaign_id, CampaignStatus.PAUSED, note=note)
-    log_campaign(session, campaign_id, "pause", by=by, now=now, note=note)
+    audit.record(
+        session, audit.of_campaign(campaign_id), "pause", by=by, now=now, note=note
+    )
 
 
 def resume(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
     """Go on where a paused campaign stopped."""
     _require(session, campaign_id, CampaignStatus.PAUSED, "resume")
     transition(session, campaign_id, CampaignStatus.SENDING, note="")
-    log_campaign(session, campaign_id, "resume", by=by, now=now)
+    audit.record(session, audit.of_campaign(campaign_id), "resume", by=by, now=now)
 
 
 def cancel(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
@@ -159,7 +175,7 @@ def cancel(session: Session, campaign_id: int, *, by: str, now: datetime) -> Non
             state=DeliveryState.CANCELLED, state_since=now, reason=f"cancelled by {by}"
         )
     )
-    log_campaign(session, campaign_id, "cancel", by=by, now=now)
+    audit.record(session, audit.of_campaign(campaign_id), "cancel", by=by, now=now)
 
 
 def get_campaign(session: Session, campaign_id: int) -> Campaign:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from flashmail.audit import log_campaign
+from flashmail import audit
 from flashmail.cli import console
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.findings import Finding
@@ -54,8 +54,14 @@ class Overrides:
             return
         assert campaign.id is not None
         codes, why = list(self.codes), self.reason
-        log_campaign(
-            session, campaign.id, "despite", by=by, now=now, codes=codes, reason=why
+        audit.record(
+            session,
+            audit.of_campaign(campaign.id),
+            "despite",
+            by=by,
+            now=now,
+            codes=codes,
+            reason=why,
         )
         approval.record_self_approval(
             session,

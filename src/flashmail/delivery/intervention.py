@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Engine, update
 from sqlmodel import Session, and_, col, distinct, exists, func, select
 
-from flashmail.audit import log_campaign
+from flashmail import audit
 from flashmail.campaigns.lifecycle import (
     InvalidTransition,
     get_campaign,
@@ -125,9 +125,9 @@ def retry(
         count += _queue(session, campaign_id, DeliveryState.UNKNOWN, now)
     if count:
         reopen_batches(session, campaign_id, now=now)
-        log_campaign(
+        audit.record(
             session,
-            campaign_id,
+            audit.of_campaign(campaign_id),
             "retry",
             by=by,
             now=now,
@@ -234,7 +234,13 @@ def settle(
     )
     count = rows_changed(settled)
     if count:
-        log_campaign(
-            session, campaign_id, "settle", by=by, now=now, state=state, mails=count
+        audit.record(
+            session,
+            audit.of_campaign(campaign_id),
+            "settle",
+            by=by,
+            now=now,
+            state=state,
+            mails=count,
         )
     return count

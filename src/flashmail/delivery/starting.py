@@ -8,7 +8,7 @@ from sqlmodel import select as select_approval
 from sqlmodel import select as select_calendar
 from sqlmodel import select as select_correct
 
-from flashmail.audit import log_campaign
+from flashmail import audit
 from flashmail.briefs.brief import require_lifted
 from flashmail.campaigns import audience
 from flashmail.campaigns.audience import reachable
@@ -92,7 +92,14 @@ def include_late_joiners(
     count = rows_changed(queued)
     if count:
         reopen_batches(session, campaign_id, now=now)
-        log_campaign(session, campaign_id, "include", by=by, now=now, queued=count)
+        audit.record(
+            session,
+            audit.of_campaign(campaign_id),
+            "include",
+            by=by,
+            now=now,
+            queued=count,
+        )
     return count
 
 
@@ -228,7 +235,14 @@ def start_due_campaigns(
 def _set_aside(engine: Engine, campaign_id: int, note: str, now: datetime) -> None:
     with transaction(engine) as session:
         transition(session, campaign_id, CampaignStatus.MISSED, note=note)
-        log_campaign(session, campaign_id, "miss", by=SYSTEM, now=now, note=note)
+        audit.record(
+            session,
+            audit.of_campaign(campaign_id),
+            "miss",
+            by=SYSTEM,
+            now=now,
+            note=note,
+        )
 
 
 def _due(engine: Engine, now: datetime) -> list[int]:
@@ -258,7 +272,14 @@ def _begin(
                 f"nobody was there to send it at {campaign.send_at:%Y-%m-%d %H:%M} UTC"
             )
             transition(session, campaign_id, CampaignStatus.MISSED, note=note)
-            log_campaign(session, campaign_id, "miss", by=SYSTEM, now=now, note=note)
+            audit.record(
+                session,
+                audit.of_campaign(campaign_id),
+                "miss",
+                by=SYSTEM,
+                now=now,
+                note=note,
+            )
             return False
         if campaign.amends_id and count_in_flight(session, campaign.amends_id):
             return False  # whom it is for is not known before the first one has landed
@@ -268,5 +289,12 @@ def _begin(
         campaign.recipient_count = count
         later = skip_late_joiners(session, campaign, now=now)
         detail = {"addressed": count, "joined_later": later}
-        log_campaign(session, campaign_id, "begin", by=SYSTEM, now=now, **detail)
+        audit.record(
+            session,
+            audit.of_campaign(campaign_id),
+            "begin",
+            by=SYSTEM,
+            now=now,
+            **detail,
+        )
         return True

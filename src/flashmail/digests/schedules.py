@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func
 from sqlmodel import select as select_cover
 
@@ -20,7 +19,7 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.selection import members
 from flashmail.audience.timing import quiet_until, zone_of
 from flashmail.audience.topics import lineage
-from flashmail.database import is_sqlite
+from flashmail.database import upsert
 from flashmail.errors import WrongInput
 from flashmail.model import (
     Campaign,
@@ -231,9 +230,8 @@ def _occurrences(
         }
         for (zone, quiet), moment in times
     ]
-    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     # One that was begun already is begun again, for a clock may have been put back.
-    into = insert(Edition).on_conflict_do_update(
+    into = upsert(session, Edition).on_conflict_do_update(
         index_elements=["timing", "schedule_id", "zone", "quiet_hours", "at"],
         set_={"status": EditionStatus.WAITING},
     )

@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, String, cast
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from flashmail import briefs
+from flashmail import audit, briefs
 from flashmail.audience.topics import topic_ids
 from flashmail.briefs import Brief, BriefError, ParseWarning
 from flashmail.drafts import versions
 from flashmail.errors import DraftNotFound
-from flashmail.model import AuditEntry, Campaign, Draft
+from flashmail.model import Campaign, Draft
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def begin(
         versions.keep(session, draft, original, by=by, now=now, origin="as it came")
         draft.version += 1
     versions.keep(session, draft, markdown, by=by, now=now, origin="understood")
-    _log(session, draft.id, "begin", by=by, now=now)
+    audit.record(session, audit.of_draft(draft.id), "begin", by=by, now=now)
     return draft.id
 
 
@@ -154,7 +154,15 @@ def save(
     )
     if origin != versions.TYPED or detail:
         number = draft.version
-        _log(session, draft_id, "save", by=by, now=now, revision=number, **detail)
+        audit.record(
+            session,
+            audit.of_draft(draft_id),
+            "save",
+            by=by,
+            now=now,
+            revision=number,
+            **detail,
+        )
     return SaveResult(draft.version)
 
 
@@ -197,13 +205,13 @@ def restore_version(
 def discard(session: Session, draft_id: int, *, by: str, now: datetime) -> None:
     """Put a draft away; it can be taken out again."""
     find(session, draft_id, lock=True).discarded_at = now
-    _log(session, draft_id, "discard", by=by, now=now)
+    audit.record(session, audit.of_draft(draft_id), "discard", by=by, now=now)
 
 
 def undiscard(session: Session, draft_id: int, *, by: str, now: datetime) -> None:
     """Take a draft out again that was put away."""
     find(session, draft_id, lock=True).discarded_at = None
-    _log(session, draft_id, "take out", by=by, now=now)
+    audit.record(session, audit.of_draft(draft_id), "take out", by=by, now=now)
 
 
 def dismiss_warning(
@@ -212,7 +220,14 @@ def dismiss_warning(
     """Note that somebody looked at a doubt: it is not shown any more."""
     draft = find(session, draft_id, lock=True)
     draft.warnings = [each for each in draft.warnings if each["message"] != message]
-    _log(session, draft_id, "look at doubt", by=by, now=now, doubt=message)
+    audit.record(
+        session,
+        audit.of_draft(draft_id),
+        "look at doubt",
+        by=by,
+        now=now,
+        doubt=message,
+    )
 
 
 def _title(reading: ParsedDraft) -> str:
@@ -234,18 +249,3 @@ def _open(
         for doubt in doubts
         if doubt.message not in raised
     ]
-
-
-def _log(
-    session: Session,
-    draft_id: int,
-    action: str,
-    *,
-    by: str,
-    now: datetime,
-    **detail: object,
-) -> None:
-    subject = f"brief {draft_id}"
-    session.add(
-        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
-    )

@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.briefs import Quote
 from flashmail.errors import FormError
-from flashmail.model import AuditEntry, QuoteApproval
+from flashmail.model import QuoteApproval
 
 
 def approvals(session: Session, quotes: Sequence[Quote]) -> dict[str, QuoteApproval]:
@@ -78,8 +79,5 @@ def _log(
     now: datetime,
     **detail: object,
 ) -> None:
-    subject = f"brief {draft_id}"
     detail |= {"person": quote.person, "quote": quote.digest}
-    session.add(
-        AuditEntry(at=now, done_by=by, action=action, subject=subject, detail=detail)
-    )
+    audit.record(session, audit.of_draft(draft_id), action, by=by, now=now, **detail)

@@ -37,12 +37,11 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, SQLModel
 
-from flashmail.audience.suppression import erased_addresses
-from flashmail.database import is_sqlite
+from flashmail.audience.suppression import erased_addresses, suppress_selected
+from flashmail.database import is_sqlite, upsert
 from flashmail.import_export.staging import Staged
 from flashmail.model import OPTED_OUT, Frequency, SubscriberStatus
 
@@ -261,9 +260,8 @@ def _update(session: Session) -> None:
 def _follow(session: Session) -> None:
     """Let the people follow what the entries list; nobody loses a topic."""
     columns = ["subscriber_id", "topic_id", "frequency"]
-    into = sqlite.insert if is_sqlite(session) else postgresql.insert
     session.execute(
-        into(subscription)
+        upsert(session, subscription)
         .from_select(columns, _wishes(session))
         .on_conflict_do_nothing()
     )
@@ -324,5 +322,4 @@ def _suppress(session: Session, now: datetime) -> None:
         literal(now, suppression.c.since.type),
         literal("so says a roster"),
     ).where(staged.c.status.in_(_LEFT), ~already)
-    columns = ["key", "reason", "since", "detail"]
-    session.execute(insert(suppression).from_select(columns, rows))
+    suppress_selected(session, rows)

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlmodel import Session, col, distinct, func, select
 
+from flashmail import audit
 from flashmail.addresses import parse_address
 from flashmail.audience.segment import Segment
 from flashmail.audience.timing import zone_of
-from flashmail.audit import of_subscriber
 from flashmail.model import (
     AuditEntry,
     Campaign,
@@ -245,7 +245,7 @@ def _deed(event: Event) -> str:
 def _changes(session: Session, person: Subscriber) -> Iterator[HistoryEntry]:
     entries = (
         select(AuditEntry)
-        .where(AuditEntry.subject == of_subscriber(person.id or 0))
+        .where(AuditEntry.subject == audit.of_subscriber(person.id or 0))
         .order_by(col(AuditEntry.id).desc())
         .limit(CHANGES)
     )

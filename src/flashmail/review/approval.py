@@ -12,7 +12,7 @@ from sqlalchemy import CursorResult, update
 from sqlmodel import Session, col, select
 from sqlmodel import select as select_approval
 
-from flashmail.audit import log_campaign
+from flashmail import audit
 from flashmail.campaigns import audience as crowd
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.content import load_content as campaigns_frozen
@@ -105,7 +105,15 @@ def approve(
     detail = {"meant": rehearsal.audience_size, "audience": rehearsal.audience_hash}
     action = "approve alone" if alone_because else "approve the audience"
     reason = {"reason": alone_because} if alone_because else {}
-    log_campaign(session, campaign_id, action, by=by, now=now, **detail, **reason)
+    audit.record(
+        session,
+        audit.of_campaign(campaign_id),
+        action,
+        by=by,
+        now=now,
+        **detail,
+        **reason,
+    )
 
 
 def difference(session: Session, campaign: Campaign, rehearsal: DryRun) -> Difference:
@@ -252,4 +260,6 @@ def acknowledge(
     if result.rowcount != 1:
         raise AlreadyReviewed("it was looked at already, or is your own")
     approval = session.get_one(SelfApproval, approval_id)
-    log_campaign(session, approval.campaign_id, "review", by=by, now=now)
+    audit.record(
+        session, audit.of_campaign(approval.campaign_id), "review", by=by, now=now
+    )

@@ -11,9 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, exists, or_
 from sqlmodel import select as select_correct
 
-from flashmail import briefs
+from flashmail import audit, briefs
 from flashmail.audience.segment import Segment
-from flashmail.audit import log_campaign
 from flashmail.briefs import Brief
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.audience import not_received
@@ -223,9 +222,9 @@ class _Adding:
         campaign.amendment_text = self.fix.words
         campaign.draft_id = self.fix.draft_id
         campaign.draft_version = self.fix.revision
-        log_campaign(
+        audit.record(
             self.session,
-            self.first,
+            audit.of_campaign(self.first),
             f"draft the {amends}",
             by=self.by,
             now=self.now,

@@ -14,9 +14,9 @@ import sqlalchemy
 from sqlalchemy import Engine, null
 from sqlmodel import Session, col, func, select
 
+from flashmail import audit
 from flashmail.audience.segment import Segment
 from flashmail.audience.selection import bringing, count, mailable
-from flashmail.audit import log_campaign
 from flashmail.campaigns import audience
 from flashmail.campaigns.audience import reachable
 from flashmail.campaigns.content import load_content, message_of
@@ -133,9 +133,9 @@ def _keep(engine: Engine, rehearsal: DryRun) -> int:
     with transaction(engine) as session:
         session.add(rehearsal)
         session.flush()
-        log_campaign(
+        audit.record(
             session,
-            rehearsal.campaign_id,
+            audit.of_campaign(rehearsal.campaign_id),
             "dry-run",
             by=rehearsal.requested_by,
             now=rehearsal.at,

@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import CursorResult, Engine, delete, update
 from sqlmodel import Session, col, select
 
-from flashmail import briefs
+from flashmail import audit, briefs
 from flashmail.audience.segment import Segment
-from flashmail.audit import log_campaign
 from flashmail.briefs import Brief
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.briefs import store_brief_once
@@ -68,8 +67,13 @@ def prepare(
         assert campaign.id is not None
         check(campaign)
         campaign.draft_id, campaign.draft_version = wish.draft_id, wish.revision
-        log_campaign(
-            session, campaign.id, "prepare", by=by, now=now, digest=what.content_hash
+        audit.record(
+            session,
+            audit.of_campaign(campaign.id),
+            "prepare",
+            by=by,
+            now=now,
+            digest=what.content_hash,
         )
         return campaign.id
 
@@ -94,8 +98,13 @@ def refresh(
         brief_id = store_brief_once(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.revision)
         check(lifecycle.get_campaign(session, campaign_id))
-        log_campaign(
-            session, campaign_id, "renew", by=by, now=now, digest=what.content_hash
+        audit.record(
+            session,
+            audit.of_campaign(campaign_id),
+            "renew",
+            by=by,
+            now=now,
+            digest=what.content_hash,
         )
 
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.addresses import parse_address
 from flashmail.errors import StaffNotFound, WrongInput
-from flashmail.model import AuditEntry, Role, SignIn, Staff
+from flashmail.model import Role, SignIn, Staff
 from flashmail.staff.credentials import (
     digest,
     hash_password,
@@ -188,6 +189,4 @@ def sign_out_everywhere(session: Session, staff: Staff) -> None:
 
 
 def _log(session: Session, staff: Staff, action: str, by: str, now: datetime) -> None:
-    session.add(
-        AuditEntry(at=now, done_by=by, action=action, subject=f"staff {staff.key}")
-    )
+    audit.record(session, f"staff {staff.key}", action, by=by, now=now)

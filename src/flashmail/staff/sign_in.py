@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import CursorResult, delete
 from sqlmodel import Session, col, func, select
 
+from flashmail import audit
 from flashmail.addresses import BadAddress, parse_address
 from flashmail.errors import FlashmailError
-from flashmail.model import AuditEntry, FailedSignIn, SignIn, Staff
+from flashmail.model import FailedSignIn, SignIn, Staff
 from flashmail.staff import members
 from flashmail.staff.credentials import (
     code_step,
@@ -104,11 +105,7 @@ def _begin(session: Session, staff: Staff, now: datetime) -> str:
 def _note(
     session: Session, staff: Staff, action: str, now: datetime, **detail: str
 ) -> None:
-    session.add(
-        AuditEntry(
-            at=now, done_by=staff.key, action=action, subject=staff.key, detail=detail
-        )
-    )
+    audit.record(session, staff.key, action, by=staff.key, now=now, **detail)
 
 
 def _second_factor_fits(staff: Staff, code: str, now: datetime) -> bool:
@@ -209,5 +206,4 @@ def end_others(session: Session, staff: Staff, token: str, *, now: datetime) -> 
 
 
 def _log(session: Session, staff: Staff, action: str, now: datetime) -> None:
-    subject = f"staff {staff.key}"
-    session.add(AuditEntry(at=now, done_by=staff.key, action=action, subject=subject))
+    audit.record(session, f"staff {staff.key}", action, by=staff.key, now=now)

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.addresses import parse_address
+from flashmail.audience.suppression import suppress
 from flashmail.audience.topics import SEPARATOR, topic_ids
-from flashmail.audit import log, of_subscriber
 from flashmail.errors import SubscriberNotFound, WrongInput
 from flashmail.import_export.files import CsvRow, guarded
 from flashmail.import_export.merge import KEPT_OUT, merge
@@ -23,7 +24,6 @@ from flashmail.model import (
     Subscriber,
     SubscriberStatus,
     Subscription,
-    Suppression,
 )
 
 
@@ -72,12 +72,7 @@ def remove(session: Session, address: str, *, now: datetime) -> bool:
     """
     key = parse_address(address.strip()).key
     unsubscribed = SubscriberStatus.UNSUBSCRIBED
-    if session.get(Suppression, key) is None:
-        session.add(
-            Suppression(
-                key=key, reason=unsubscribed, since=now, detail="removed by hand"
-            )
-        )
+    suppress(session, {key: (unsubscribed, now, "removed by hand")})
     session.execute(
         update(Subscriber)
         .where(col(Subscriber.key) == key, col(Subscriber.status).not_in(OPTED_OUT))
@@ -149,9 +144,9 @@ def edit(
     if wanted == before:
         return None
     _write(session, person, before, wanted)
-    return log(
+    return audit.record(
         session,
-        of_subscriber(subscriber_id),
+        audit.of_subscriber(subscriber_id),
         EDIT,
         by=by,
         now=now,
@@ -175,8 +170,8 @@ def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> int:
     if any(asdict(here)[name] != value for name, value in after.items()):
         raise WrongInput("it was changed again since: look at it first")
     _write(session, person, here, Profile(**asdict(here) | before))
-    subject = of_subscriber(subscriber_id)
-    log(session, subject, UNDO, by=by, now=now, before=after, after=before)
+    subject = audit.of_subscriber(subscriber_id)
+    audit.record(session, subject, UNDO, by=by, now=now, before=after, after=before)
     return subscriber_id
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from flashmail.addresses import Address
-from flashmail.audience.suppression import forget_erasure
+from flashmail.audience.suppression import block, release
 from flashmail.errors import RequestNotFound
 from flashmail.model import (
     UNDO_REQUEST,
@@ -167,23 +167,13 @@ def block_address(
 ) -> None:
     """See to it that an address is never mailed again, by a form or otherwise."""
     knock.state = RequestState.BLOCKED
-    suppressed = session.get(Suppression, knock.key)
-    reason = SubscriberStatus.UNSUBSCRIBED
-    if suppressed is None:
-        suppressed = Suppression(key=knock.key, reason=reason, since=now)
-    if suppressed.reason is not SubscriberStatus.COMPLAINED:
-        suppressed.detail = NEVER
-    person = _owner(session, knock.key)
-    if person is not None:
-        person.status = suppressed.reason
-        session.add(person)
-    session.add_all([knock, suppressed])
+    session.add(knock)
+    block(session, knock.key, NEVER, now=now)
 
 
 def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subscriber:
     """Let somebody in, or back in: whoever owns the address has just asked for it."""
-    forget_erasure(session, knock.key)
-    session.execute(delete(Suppression).where(col(Suppression.key) == knock.key))
+    release(session, knock.key)
     person = _owner(session, knock.key) or Subscriber(
         address=knock.address, key=knock.key, created_at=now
     )
@@ -217,8 +207,7 @@ def _moved(session: Session, knock: SubscriptionRequest) -> Subscriber:
     if session.get(Suppression, person.key) is not None:
         raise RequestNotFound("this address was unsubscribed since: please join again")
     person.address, person.key = knock.address, knock.key
-    session.execute(delete(Suppression).where(col(Suppression.key) == knock.key))
-    forget_erasure(session, knock.key)
+    release(session, knock.key)
     session.add(person)
     session.flush()
     return person

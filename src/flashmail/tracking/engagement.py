@@ -18,10 +18,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import select as columns
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from flashmail.database import is_sqlite, reading, transaction
+from flashmail.database import reading, transaction, upsert
 from flashmail.links import NOBODY
 from flashmail.model import (
     ALL_LINKS,
@@ -327,7 +326,7 @@ def _add(
     if not rows:
         return
     table = EngagementTotal.__table__  # type: ignore[attr-defined]
-    into = (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
+    into = upsert(session, table)
     statement = into.on_conflict_do_update(
         index_elements=list(TotalKey._fields),
         set_={

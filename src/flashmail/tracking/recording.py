@@ -12,7 +12,7 @@ from operator import itemgetter
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, or_, select
 
-from flashmail.audience.suppression import Reason, _suppress
+from flashmail.audience.suppression import Reason, suppress_subscribers
 from flashmail.model import (
     ENGAGEMENT,
     Campaign,
@@ -148,11 +148,13 @@ def _record(session: Session, events: Sequence[RecordedEvent]) -> int:
     _move(session, new, stands)
     # What happened first is the reason; a key decides between events of one moment.
     new.sort(key=lambda event: (event.at, event.key))
-    _suppress(session, dict(reversed(list(_consequences(new)))))
+    suppress_subscribers(session, dict(reversed(list(_consequences(new)))))
     worn = over_soft_bounce_limit(
         session, [e for e in new if counts_as_soft_bounce(e.kind, e.detail)]
     )
-    _suppress(session, {each: (BOUNCED, new[0].recorded_at, WORN) for each in worn})
+    suppress_subscribers(
+        session, {each: (BOUNCED, new[0].recorded_at, WORN) for each in worn}
+    )
     return len(new)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, select
 
-from flashmail.audience.suppression import suppress as suppress_readers
+from flashmail.audience.suppression import suppress_subscribers
 from flashmail.database import transaction
 from flashmail.links import BadToken, Purpose, Tokens
 from flashmail.model import ConsentKind, EventKind, Link, Subscriber, SubscriberStatus
@@ -80,13 +80,9 @@ def unsubscribe(session: Session, tokens: Tokens, token: str, *, now: datetime) 
     if person is not None and person.status is not SubscriberStatus.UNSUBSCRIBED:
         where = ConsentSource(WORDING, f"the link in campaign {campaign_id}")
         agreed(session, subscriber_id, ConsentKind.LEAVE, where, now=now)
-    suppress_readers(
-        session,
-        subscriber_id,
-        SubscriberStatus.UNSUBSCRIBED,
-        now=now,
-        detail=f"by the link in campaign {campaign_id}",
-    )
+    words = f"by the link in campaign {campaign_id}"
+    reason = (SubscriberStatus.UNSUBSCRIBED, now, words)
+    suppress_subscribers(session, {subscriber_id: reason})
 
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from html import escape
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
+from flashmail import audit
 from flashmail.audience.suppression import may_be_mailed
-from flashmail.audit import log_campaign
 from flashmail.campaigns.content import Sender, message_of
 from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading, transaction
@@ -100,7 +100,9 @@ def request_test(
             address=each, campaign_id=campaign_id, asked_by=by, at=now
         )
         session.add(letter)
-    log_campaign(session, campaign_id, "test", by=by, now=now, to=wanted)
+    audit.record(
+        session, audit.of_campaign(campaign_id), "test", by=by, now=now, to=wanted
+    )
     return len(wanted)
 
 

@@ -16,15 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flashmail import bootstrap, maintenance
 from flashmail.campaigns.content import MailKit
-from flashmail.errors import (
-    CampaignNotFound,
-    DraftNotFound,
-    FlashmailError,
-    RequestNotFound,
-    SegmentNotFound,
-    SubscriberNotFound,
-    UploadNotFound,
-)
+from flashmail.errors import FlashmailError, NotFound
 from flashmail.links import BadToken, Tokens
 from flashmail.maintenance import worker_running
 from flashmail.settings import Settings, Tracking
@@ -91,16 +83,6 @@ PAGES = (
     tracking.router,
 )
 
-#: What there is none of is a page that is not there.
-MISSING = (
-    RequestNotFound,
-    CampaignNotFound,
-    DraftNotFound,
-    SegmentNotFound,
-    SubscriberNotFound,
-    UploadNotFound,
-)
-
 
 class Application(FastAPI):
     """The application. What is called the most does not go through all of it."""
@@ -154,8 +136,7 @@ def create_app(
     app.add_middleware(_Always)
     app.add_exception_handler(SignInFirst, _sign_in)
     app.add_exception_handler(BadToken, _no_such_link)
-    for kind in MISSING:
-        app.add_exception_handler(kind, _missing)
+    app.add_exception_handler(NotFound, _missing)
     app.add_exception_handler(BadSignature, _refused)
     app.add_exception_handler(PermissionDenied, _forbidden)
     app.add_exception_handler(FlashmailError, _wrong)

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import Engine, Select, or_
 from sqlmodel import col, select
 
+from flashmail import audit
 from flashmail.database import reading, transaction
 from flashmail.import_export.files import guarded
 from flashmail.model import AuditEntry, Role
@@ -43,14 +44,7 @@ def show(session: Reading, q: str = "", cursor: str = "") -> Response:
 def export(engine: TheEngine, user: User, q: str = "") -> Response:
     """Download what was done as CSV; that is itself something that was done."""
     with transaction(engine) as session:
-        entry = AuditEntry(
-            at=user.now,
-            done_by=user.name,
-            action="export",
-            subject="audit log",
-            detail={"q": q},
-        )
-        session.add(entry)
+        audit.record(session, "audit log", "export", by=user.name, now=user.now, q=q)
     name = f'attachment; filename="audit-{user.now:%Y-%m-%d}.csv"'
     return StreamingResponse(
         _csv(engine, q),

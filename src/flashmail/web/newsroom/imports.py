@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import Engine
 
-from flashmail import import_export
-from flashmail.audit import log
+from flashmail import audit, import_export
 from flashmail.database import transaction
 from flashmail.import_export import files
 from flashmail.model import Role, Task
@@ -202,4 +201,6 @@ def _note(
         for each in ("rows", "added", "updated", "rejected", "kept_out")
     }
     with transaction(engine) as session:
-        log(session, "subscribers", "import", by=by, now=now, file=name, **numbers)
+        audit.record(
+            session, "subscribers", "import", by=by, now=now, file=name, **numbers
+        )

@@ -10,12 +10,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 from starlette.datastructures import FormData
 
-from flashmail import import_export
+from flashmail import audit, import_export
 from flashmail.audience import suppression
 from flashmail.audience.counts import latest
 from flashmail.audience.saved_segments import named
 from flashmail.audience.segment import Segment
-from flashmail.audit import log, of_subscriber
 from flashmail.database import reading, transaction
 from flashmail.errors import WrongInput
 from flashmail.model import (
@@ -83,7 +82,9 @@ def erase_them(
     if address.strip().lower() != person.address.lower():
         raise WrongInput("nobody was erased: the address that you typed is another one")
     erase_everywhere(session, person, outbox, now=now)
-    log(session, of_subscriber(subscriber_id), "erase", by=user_name, now=now)
+    audit.record(
+        session, audit.of_subscriber(subscriber_id), "erase", by=user_name, now=now
+    )
     return done("/subscribers", "One person is erased.")
 
 
@@ -225,7 +226,9 @@ def export(
     engine: Engine = request.app.state.engine
     with transaction(engine) as session:
         chosen = named(session, of_file, segment) if segment else None
-        log(session, "subscribers", "export", by=user_name, now=now, segment=segment)
+        audit.record(
+            session, "subscribers", "export", by=user_name, now=now, segment=segment
+        )
     rows = _rows(engine, chosen)
     return as_csv("subscribers.csv", next(rows), rows)
 
@@ -264,7 +267,7 @@ def add(
         language=language,
         now=now,
     )
-    log(session, f"subscriber {added}", "add", by=user_name, now=now)
+    audit.record(session, f"subscriber {added}", "add", by=user_name, now=now)
     return done(f"/subscribers/{added}", f"{address} is there.")
 
 
