@@ -1,7 +1,10 @@
 """Put together from the settings: engine, links, renderer, transport, worker.
 
-The only reader of Settings, but for `home`, which makes a place for them.
+The only reader of Settings, but for `home`, which makes a place for them. Each function
+imports what it puts together, so that a command loads nothing that it does not use.
 """
+
+from __future__ import annotations
 
 import os
 import secrets
@@ -11,40 +14,27 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx2 as httpx
-from pydantic import SecretStr
-from sqlalchemy import Engine
-
-from flashmail import migrations
-from flashmail.audience.counts import heads, keep_heads
-from flashmail.audience.saved_segments import merged, named
-from flashmail.audience.segment import Segment, parse_segments
-from flashmail.audience.topics import TopicEntry, parse_topics, sync_topics
-from flashmail.campaigns.content import MailKit, Sender
 from flashmail.database import clock_of, connect, reading, transaction
-from flashmail.delivery import dispatch_procrastinate
-from flashmail.delivery.dispatch import Dispatch, Polling
-from flashmail.delivery.rate_limit import Limits
-from flashmail.delivery.worker import Worker
-from flashmail.digests.composing import digest_of
-from flashmail.doctor import Check, Installation, checks
 from flashmail.home import SEGMENTS, TOPICS, own, packaged
 from flashmail.links import Links, Tokens
-from flashmail.rendering import Renderer, Site
 from flashmail.settings import PREFIX, DispatchName, Settings, TransportName, load
-from flashmail.staff.oidc import Provider
-from flashmail.tracking.seeds import SeedResult, raise_alarm, seed_results
-from flashmail.transactional.mails import Porter
-from flashmail.transactional.queue import Postman
-from flashmail.transports import Transport
-from flashmail.transports.base import Failover
-from flashmail.transports.outbox import Outbox
-from flashmail.transports.sendgrid import SendGrid
-from flashmail.transports.smtp import Smtp, SmtpSettings
 
 if TYPE_CHECKING:
-    pass
+    from sqlalchemy import Engine
 
+    from flashmail.audience.segment import Segment
+    from flashmail.audience.topics import TopicEntry
+    from flashmail.campaigns.content import MailKit, Sender
+    from flashmail.delivery.dispatch import Dispatch
+    from flashmail.delivery.worker import Worker
+    from flashmail.doctor import Check, Installation
+    from flashmail.rendering import Renderer
+    from flashmail.staff.oidc import Provider
+    from flashmail.tracking.seeds import SeedResult
+    from flashmail.transactional.mails import Porter
+    from flashmail.transactional.queue import Postman
+    from flashmail.transports import Transport
+    from flashmail.transports.outbox import Outbox
 
 #: Batches that one worker has in hand: one goes out while another is claimed or booked.
 LANES = 2
@@ -55,6 +45,8 @@ IN_MEMORY = "sqlite://"
 
 def engine(settings: Settings) -> Engine:
     """Connect to the database, and give a new one its tables."""
+    from flashmail import migrations
+
     made = connect(settings.database)
     if migrations.is_empty(made):
         migrations.upgrade(made)
@@ -64,23 +56,31 @@ def engine(settings: Settings) -> Engine:
 
 def topics(home: Path) -> tuple[TopicEntry, ...]:
     """Read the home's topics."""
+    from flashmail.audience.topics import parse_topics
+
     return parse_topics(own(home, f"subscribers/{TOPICS}").read_text())
 
 
 def segments_of_file(home: Path) -> dict[str, Segment]:
     """Read the segments of the home's file, by name."""
+    from flashmail.audience.segment import parse_segments
+
     text = own(home, f"subscribers/{SEGMENTS}").read_text()
     return {each.name: each for each in parse_segments(text)}
 
 
 def segments(home: Path, made: Engine) -> dict[str, Segment]:
     """Return the home's segments by name: the file's, and those made in the page."""
+    from flashmail.audience.saved_segments import merged
+
     with reading(made) as session:
         return merged(session, segments_of_file(home))
 
 
 def segment(home: Path, name: str, made: Engine) -> Segment:
     """Return a segment of the home by its name."""
+    from flashmail.audience.saved_segments import named
+
     with reading(made) as session:
         return named(session, segments_of_file(home), name)
 
@@ -90,6 +90,8 @@ def count_everybody(made: Engine, home: Path | None, *, now: datetime) -> None:
 
     Counting a million takes seconds, in which nobody has to wait for it.
     """
+    from flashmail.audience.counts import heads, keep_heads
+
     known = segments(home, made) if home else {}
     with reading(made) as session:
         counted = heads(session, known)
@@ -99,6 +101,8 @@ def count_everybody(made: Engine, home: Path | None, *, now: datetime) -> None:
 
 def engine_with_topics(settings: Settings) -> Engine:
     """Connect, and bring the topic table in line with the home's topics."""
+    from flashmail.audience.topics import sync_topics
+
     made = engine(settings)
     with transaction(made) as session:
         sync_topics(session, topics(settings.home))
@@ -117,6 +121,8 @@ def load_or_sample(home: Path) -> Settings:
 
 def sample(home: Path) -> Settings:
     """Return settings to look at a brief with; nothing is kept or sent by them."""
+    from pydantic import SecretStr
+
     return Settings(
         home=home,
         database_url=IN_MEMORY,
@@ -135,16 +141,22 @@ def links(settings: Settings) -> Links:
 
 
 def sender(settings: Settings) -> Sender:
+    from flashmail.campaigns.content import Sender
+
     return Sender(settings.sender_name, settings.sender_address, settings.mail_domain)
 
 
 def renderer(settings: Settings) -> Renderer:
+    from flashmail.rendering import Renderer, Site
+
     site = Site(settings.sender_name, settings.postal_address, settings.base_url)
     return Renderer(_template_folders(settings.home), site)
 
 
 def press(settings: Settings) -> MailKit:
     """Return all that the installation makes mails with."""
+    from flashmail.campaigns.content import MailKit
+
     return MailKit(
         renderer(settings), sender(settings), links(settings), settings.postal_address
     )
@@ -156,6 +168,8 @@ def _template_folders(home: Path) -> list[Path]:
 
 def oidc(settings: Settings) -> Provider | None:
     """Return who else vouches for staff, if the settings name somebody."""
+    from flashmail.staff.oidc import Provider
+
     if not settings.oidc_issuer:
         return None
     assert settings.oidc_client_secret is not None
@@ -168,10 +182,14 @@ def oidc(settings: Settings) -> Provider | None:
 
 
 def postman(settings: Settings, made: Engine) -> Postman:
+    from flashmail.transactional.queue import Postman
+
     return Postman(made, partial(transport, settings), sender(settings))
 
 
 def outbox(settings: Settings) -> Outbox:
+    from flashmail.transports.outbox import Outbox
+
     return Outbox(settings.home / "outbox")
 
 
@@ -180,6 +198,8 @@ def transport(settings: Settings) -> Transport:
 
     In training there is none but the outbox, whatever the settings name.
     """
+    from flashmail.transports.base import Failover
+
     if settings.training:
         return outbox(settings)
     first = _transport(settings, settings.transport)
@@ -189,6 +209,11 @@ def transport(settings: Settings) -> Transport:
 
 
 def _transport(settings: Settings, name: TransportName) -> Transport:
+    import httpx2 as httpx
+
+    from flashmail.transports.sendgrid import SendGrid
+    from flashmail.transports.smtp import Smtp, SmtpSettings
+
     if name is TransportName.SMTP:
         assert settings.smtp_url is not None
         url = SmtpSettings.parse(settings.smtp_url.get_secret_value())
@@ -205,9 +230,10 @@ def _transport(settings: Settings, name: TransportName) -> Transport:
     return outbox(settings)
 
 
-def patient(settings: Settings) -> "Installation":
+def patient(settings: Settings) -> Installation:
     """Return what the doctor examines."""
-    # It takes libraries that nothing else waits for.
+    from flashmail.doctor import Installation, checks
+    from flashmail.transports.smtp import SmtpSettings
 
     used = {settings.transport, settings.failover} - {None}
     asked: list[Callable[[], Check]] = []
@@ -231,10 +257,11 @@ def patient(settings: Settings) -> "Installation":
 
 def dispatch(settings: Settings, made: Engine) -> Dispatch:
     """Return how the workers learn that there is something to send."""
+    from flashmail.delivery import dispatch_procrastinate
+    from flashmail.delivery.dispatch import Polling
+
     if settings.dispatch is DispatchName.POLLING:
         return Polling()
-    # Only who uses Procrastinate waits for it to be loaded.
-
     dispatch_procrastinate.require_prepared(made)
     return dispatch_procrastinate.Procrastinate(made)
 
@@ -247,6 +274,8 @@ def engagement_kept(settings: Settings) -> timedelta | None:
 
 def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] | None:
     """Return what looks into the seeds' mailboxes and raises alarms; None without."""
+    from flashmail.tracking.seeds import raise_alarm, seed_results
+
     if not settings.seeds:
         return None
     told: set[SeedResult] = set()
@@ -267,11 +296,17 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
 
 def porter(settings: Settings, made: Engine) -> Porter:
     """Return who answers those who knock."""
+    from flashmail.transactional.mails import Porter
+
     way_out = partial(transport, settings)
     return Porter(made, way_out, press(settings), tokens(settings))
 
 
 def worker(settings: Settings, made: Engine) -> Worker:
+    from flashmail.delivery.rate_limit import Limits
+    from flashmail.delivery.worker import Worker
+    from flashmail.digests.composing import digest_of
+
     return Worker(
         made,
         transport(settings),

@@ -7,9 +7,6 @@ import os
 import secrets
 from pathlib import Path
 
-from flashmail import migrations
-from flashmail.database import connect
-from flashmail.delivery import dispatch_procrastinate
 from flashmail.settings import DispatchName, load
 
 TOPICS, SEGMENTS = "topics.toml", "segments.toml"
@@ -33,6 +30,10 @@ def initialise(home: Path) -> list[Path]:
 
     Nothing that is there is changed, but the tables are brought up to date.
     """
+    # Only here: whatever finds a file of the home needs no tables.
+    from flashmail import migrations
+    from flashmail.database import connect
+
     made = []
     (home / "subscribers").mkdir(parents=True, exist_ok=True)
     if not (home / ".env").exists():
@@ -46,6 +47,9 @@ def initialise(home: Path) -> list[Path]:
     connected = connect(settings.database)
     migrations.upgrade(connected)
     if settings.dispatch is DispatchName.PROCRASTINATE:
+        # Optional, and slow to load.
+        from flashmail.delivery import dispatch_procrastinate
+
         dispatch_procrastinate.prepare(connected)
     return made
 

@@ -5,26 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from flashmail import __version__
-from flashmail.cli import (
-    audience,
-    bounces,
-    brief,
-    campaign,
-    correct,
-    draft,
-    installation,
-    schedule,
-    send,
-    staff,
-    subscribers,
-    tracking,
-)
-from flashmail.cli import brief as preflight
-from flashmail.cli import brief as template
-from flashmail.cli.console import note
+from flashmail.cli.lazy import Lazy, lazy_group
 from flashmail.errors import FlashmailError, NeedsDecision, WrongInput
 
 #: What the shell is told: see the README.
@@ -32,82 +15,69 @@ OUR_FAULT, WRONG_INPUT, NEEDS_DECISION = 1, 2, 3
 
 STATUS = {NeedsDecision: NEEDS_DECISION, WrongInput: WRONG_INPUT}
 
+#: The commands in the order of the help text: each is imported when it is called.
+COMMANDS = {
+    "init": Lazy(
+        "installation:init",
+        "Make what a home needs: .env with a fresh key, topics, segments, the tables.",
+    ),
+    "serve": Lazy(
+        "installation:serve",
+        "Run the web pages, the scheduler and a worker, in one process.",
+    ),
+    "worker": Lazy(
+        "installation:worker",
+        "Send what is due, beside other workers; ends after the mails on their way.",
+    ),
+    "adopt": Lazy(
+        "installation:adopt",
+        "Let this home send after a restore, a move, or as one machine more.",
+    ),
+    "doctor": Lazy(
+        "installation:doctor",
+        "Examine settings, the way out, and what the name servers say of the sender.",
+    ),
+    "demo": Lazy(
+        "installation:demo",
+        "Import an example roster, send a brief to the outbox, and watch its readers.",
+    ),
+    "audience": Lazy(
+        "audience:audience",
+        "Say how many would get a brief, and why: per topic, and who is left out.",
+    ),
+    "why": Lazy(
+        "audience:why",
+        "Say why somebody did or did not get a brief, or would or would not now.",
+    ),
+    "preflight": Lazy(
+        "brief:preflight",
+        "Say what would go wrong with a brief; exit status 3 where something blocks.",
+    ),
+    "send": Lazy(
+        "send:send",
+        "Send a brief to those who follow its topics: now, at a time, or urgently.",
+    ),
+    "brief": Lazy("brief:brief_app", "Look at briefs."),
+    "draft": Lazy("draft:app", "Briefs that are being written."),
+    "template": Lazy("brief:template_app", "Look after the templates."),
+    "subscribers": Lazy("subscribers:app", "Bring people in, and take them out."),
+    "segment": Lazy("audience:segments", "Look at segments."),
+    "campaign": Lazy("campaign:app", "Look after campaigns."),
+    "staff": Lazy("staff:app", "Who may sign in, and as what."),
+    "schedule": Lazy("schedule:app", "Digests that go out again and again."),
+    "bounces": Lazy("bounces:app", "Read what came back by mail."),
+    "events": Lazy("tracking:events_app", "Judge or erase what readers did."),
+    "unknown": Lazy("tracking:unknown_app", "Mails of which nobody knows."),
+    "seeds": Lazy("tracking:seeds_app", "Witnesses of urgent mail."),
+}
+
 app = typer.Typer(
+    cls=lazy_group(COMMANDS),
     name="flashmail",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Flash Briefs, by email, to those who follow their topics.",
 )
-
-
-app.add_typer(brief.brief_app, name="brief")
-
-
-app.add_typer(draft.app, name="draft")
-
-
-app.add_typer(template.template_app, name="template")
-
-
-app.add_typer(subscribers.app, name="subscribers")
-
-
-app.add_typer(audience.segments, name="segment")
-
-
-app.add_typer(campaign.app, name="campaign")
-
-
-app.add_typer(staff.app, name="staff")
-
-
-app.add_typer(schedule.app, name="schedule")
-
-
-app.add_typer(bounces.app, name="bounces")
-
-
-app.add_typer(tracking.events_app, name="events")
-
-
-app.add_typer(tracking.unknown_app, name="unknown")
-
-
-app.add_typer(tracking.seeds_app, name="seeds")
-
-
-for each in (correct.prepare, correct.dry_run, correct.correct, correct.retract):
-    campaign.app.command()(each)
-
-
-app.command("audience")(audience.audience)
-
-
-app.command("why")(audience.why)
-
-
-app.command("preflight")(preflight.preflight)
-
-
-app.command("send")(send.send)
-
-
-app.command("init")(installation.init)
-
-
-app.command("serve")(installation.serve)
-
-
-app.command("adopt")(installation.adopt)
-
-
-app.command("worker")(installation.worker)
-
-
-app.command("doctor")(installation.doctor)
-
-
-app.command("demo")(installation.demo)
 
 
 def _version(wanted: bool) -> None:
@@ -146,16 +116,25 @@ def run(arguments: list[str]) -> int:
         app(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else OUR_FAULT
-    except OSError as error:
-        note(f"error: {error.filename}: {error.strerror}")
-        return WRONG_INPUT
-    except DBAPIError as error:
+    except Exception as error:
+        return _failed(error)
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong and return the exit status; raise what nobody foresaw."""
+    # Only now: the help needs neither the database nor a terminal's colours.
+    from sqlalchemy.exc import DBAPIError
+
+    from flashmail.cli.console import note
+
+    if isinstance(error, FlashmailError):
+        note(f"error: {error}")
+        return next((STATUS[k] for k in STATUS if isinstance(error, k)), OUR_FAULT)
+    if isinstance(error, DBAPIError):
         note(f"error: the database cannot be used: {error.orig}")
         return OUR_FAULT
-    except FlashmailError as error:
-        note(f"error: {error}")
-        return next(
-            (status for kind, status in STATUS.items() if isinstance(error, kind)),
-            OUR_FAULT,
-        )
-    return 0
+    if isinstance(error, OSError):
+        note(f"error: {error.filename}: {error.strerror}")
+        return WRONG_INPUT
+    raise error

@@ -1,25 +1,19 @@
 """`flashmail audience` and `flashmail segment`: who would get it, and why."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flashmail import bootstrap, briefs
-from flashmail.audience.segment import Segment
-from flashmail.audience.selection import AudienceCount, count
-from flashmail.campaigns import briefs as stored
-from flashmail.cli import console
-from flashmail.cli.brief import read
 from flashmail.cli.console import Json
-from flashmail.database import reading
-from flashmail.digests.schedules import NONE, is_covered
 from flashmail.errors import WrongInput
-from flashmail.reports.subscriber import fate
-from flashmail.settings import load
-from flashmail.subscribers import explain
+
+if TYPE_CHECKING:
+    from flashmail.audience.selection import AudienceCount
 
 segments = typer.Typer(no_args_is_help=True, help="Look at segments.")
 
@@ -36,6 +30,14 @@ def audience(
     json: Json = False,
 ) -> None:
     """Say how many would get a brief, and why: per topic, and who is left out."""
+    from flashmail import bootstrap
+    from flashmail.audience.segment import Segment
+    from flashmail.audience.selection import count
+    from flashmail.cli import console
+    from flashmail.cli.brief import read
+    from flashmail.database import reading
+    from flashmail.settings import load
+
     home: Path = context.obj
     if (file is None) == (not segment):
         raise WrongInput("name a brief or a --segment, one of the two")
@@ -63,6 +65,17 @@ def why(
     json: Json = False,
 ) -> None:
     """Say why somebody did or did not get a brief, or would or would not now."""
+    from flashmail import bootstrap, briefs
+    from flashmail.audience.segment import Segment
+    from flashmail.campaigns import briefs as stored
+    from flashmail.cli import console
+    from flashmail.cli.brief import read
+    from flashmail.database import reading
+    from flashmail.digests.schedules import NONE, is_covered
+    from flashmail.reports.subscriber import fate
+    from flashmail.settings import load
+    from flashmail.subscribers import explain
+
     home: Path = context.obj
     brief = read(home, file)
     engine = bootstrap.engine_with_topics(load(home))
@@ -92,6 +105,8 @@ def why(
 
 def show(counted: AudienceCount) -> None:
     """Print how many are meant, and how many are left out for which reason."""
+    from flashmail.cli import console
+
     console.out.print(f"{counted.total:,} would get it")
     if counted.topics:
         console.table(["followers of", "people"], list(counted.topics.items()))
@@ -106,6 +121,12 @@ def list_all(
     json: Json = False,
 ) -> None:
     """List the segments with the number of people each means now."""
+    from flashmail import bootstrap
+    from flashmail.audience.selection import count
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.settings import load
+
     home: Path = context.obj
     engine = bootstrap.engine_with_topics(load(home))
     known = bootstrap.segments(home, engine)

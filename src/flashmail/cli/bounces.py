@@ -1,5 +1,7 @@
 """`flashmail bounces`: read what came back by mail."""
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import sys
@@ -8,22 +10,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from sqlalchemy import Engine
 
-from flashmail import bootstrap
-from flashmail.bounces import BounceKind, ParsedBounce, read_bounce
-from flashmail.bounces.mail import LARGEST, content, files, seen
-from flashmail.cli import console
+from flashmail.bounces import ParsedBounce
 from flashmail.cli.console import Json
-from flashmail.database import transaction
-from flashmail.links import Tokens
-from flashmail.settings import load
-from flashmail.tracking import bounce_intake
-from flashmail.tracking.bounce_intake import match_bounce
-from flashmail.tracking.recording import record
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from flashmail.links import Tokens
+    from flashmail.tracking import bounce_intake
 
 app = typer.Typer(no_args_is_help=True, help="Read what came back by mail.")
 
@@ -66,6 +64,10 @@ def read(
     With --apply, what is surely about a mail of ours is kept as an event: who bounced
     for good or complained gets no more. Mails in a Maildir move from new to cur.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.settings import load
+
     home: Path = context.obj
     settings = load(home) if apply else None
     engine = bootstrap.engine(settings) if settings else None
@@ -90,6 +92,11 @@ def listen(
 
     In Postfix: 'transport_maps' with 'bounces.example.org lmtp:[127.0.0.1]:8024'.
     """
+    from flashmail import bootstrap
+    from flashmail.bounces import read_bounce
+    from flashmail.cli import console
+    from flashmail.settings import load
+
     settings = load(context.obj)
     engine, tokens = bootstrap.engine(settings), bootstrap.tokens(settings)
 
@@ -104,6 +111,8 @@ def listen(
 
 
 async def _listen(keep: bounce_intake.Keep, **where: Any) -> None:
+    from flashmail.tracking import bounce_intake
+
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     server = await bounce_intake.listen(keep, **where)
@@ -112,6 +121,10 @@ async def _listen(keep: bounce_intake.Keep, **where: Any) -> None:
 
 
 def _mails(paths: Iterable[Path]) -> Iterator[ReturnedMail]:
+    from flashmail.bounces import BounceKind, read_bounce
+    from flashmail.bounces.mail import LARGEST, content, files
+    from flashmail.cli import console
+
     for path in paths:
         if str(path) == STANDARD_INPUT:
             raw = sys.stdin.buffer.read(LARGEST)
@@ -131,6 +144,11 @@ def _mails(paths: Iterable[Path]) -> Iterator[ReturnedMail]:
 
 
 def _apply(engine: Engine, tokens: Tokens, mails: Iterable[ReturnedMail]) -> int:
+    from flashmail.bounces.mail import seen
+    from flashmail.database import transaction
+    from flashmail.tracking.bounce_intake import match_bounce
+    from flashmail.tracking.recording import record
+
     now = datetime.now(UTC)
     with transaction(engine) as session:
         events = [
@@ -146,6 +164,8 @@ def _apply(engine: Engine, tokens: Tokens, mails: Iterable[ReturnedMail]) -> int
 
 
 def _tell(mail: ReturnedMail, *, json: bool) -> None:
+    from flashmail.cli import console
+
     told = mail.verdict
     if json:
         console.result(

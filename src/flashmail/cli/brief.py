@@ -1,34 +1,25 @@
 """`flashmail preflight`: what would go wrong with a brief, before it is sent."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Engine
 
-from flashmail import bootstrap, briefs
-from flashmail.audience.segment import Segment
-from flashmail.briefs import Brief
-from flashmail.briefs.dates import parse_moment
-from flashmail.briefs.decoding import decode
-from flashmail.campaigns import link_checks
-from flashmail.campaigns.content import MailKit
-from flashmail.cli import console
 from flashmail.cli.console import At, Json, Template, ToSegment, Urgent
-from flashmail.database import reading
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.findings import Finding
-from flashmail.model import Priority
-from flashmail.review import preview
-from flashmail.review.preflight import (
-    PreflightContext,
-    check_draft,
-    have_links_followed,
-)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from flashmail.briefs import Brief
+    from flashmail.campaigns.content import MailKit
+    from flashmail.findings import Finding
 
 brief_app = typer.Typer(no_args_is_help=True, help="Look at briefs.")
 
@@ -46,21 +37,17 @@ class RenderFormat(StrEnum):
     EML = "eml"
 
 
-MAKERS = {
-    RenderFormat.HTML: preview.html,
-    RenderFormat.TEXT: preview.text,
-    RenderFormat.MJML: preview.mjml,
-    RenderFormat.EML: preview.eml,
-}
-
-
 def read(home: Path, file: Path) -> Brief:
     """Read a brief file, with the home's topics."""
+    from flashmail import bootstrap, briefs
+
     names = [topic.name for topic in bootstrap.topics(home)]
     return briefs.read(file.read_bytes(), topics=names, name=file.name)
 
 
 def show_doubts(brief: Brief) -> None:
+    from flashmail.cli import console
+
     for doubt in brief.doubts:
         where = f"line {doubt.line}: " if doubt.line else ""
         console.note(f"warning: {where}{doubt.message}")
@@ -73,6 +60,9 @@ def show(
     json: Json = False,
 ) -> None:
     """Say what flashmail understood of a brief, and what it doubts."""
+    from flashmail import briefs
+    from flashmail.cli import console
+
     brief = read(context.obj, file)
     if json:
         console.result(briefs.as_json(brief))
@@ -94,12 +84,16 @@ def render(
     output: Annotated[Path | None, typer.Option("--output", "-o")] = None,
 ) -> None:
     """Render a brief as a sample reader would get it."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.review import preview
+
     home: Path = context.obj
     brief = read(home, file)
     show_doubts(brief)
     settings = bootstrap.load_or_sample(home)
     rendered = bootstrap.renderer(settings).render(brief, template)
-    made = MAKERS[format](
+    made = getattr(preview, format.value)(
         rendered, bootstrap.sender(settings), bootstrap.links(settings)
     )
     if output is None:
@@ -122,6 +116,14 @@ def preflight(
     json: Json = False,
 ) -> None:
     """Say what would go wrong with a brief; exit status 3 where something blocks."""
+    from flashmail import bootstrap
+    from flashmail.audience.segment import Segment
+    from flashmail.briefs.dates import parse_moment
+    from flashmail.briefs.decoding import decode
+    from flashmail.database import reading
+    from flashmail.model import Priority
+    from flashmail.review.preflight import PreflightContext, check_draft
+
     home: Path = context.obj
     now = datetime.now(UTC)
     brief = read(home, file)
@@ -158,11 +160,16 @@ def preflight(
 
 
 def _follow(engine: Engine, press: MailKit, brief: Brief, now: datetime) -> None:
+    from flashmail.campaigns import link_checks
+    from flashmail.review.preflight import have_links_followed
+
     have_links_followed(engine, press, brief, now=now)
     link_checks.run_checks(engine)
 
 
 def _say(found: Sequence[Finding], *, json: bool) -> None:
+    from flashmail.cli import console
+
     if json:
         console.result([each.as_json() for each in found])
     for each in () if json else found:
@@ -181,6 +188,9 @@ template_app = typer.Typer(no_args_is_help=True, help="Look after the templates.
 @template_app.command("list")
 def list_all(context: typer.Context) -> None:
     """Name the templates that can be used."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+
     renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))
     for name in renderer.names():
         console.out.print(name)
@@ -193,6 +203,9 @@ def check(
     json: Json = False,
 ) -> None:
     """Find what is wrong in templates, before a reader does."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+
     renderer = bootstrap.renderer(bootstrap.load_or_sample(context.obj))
     found = [
         finding

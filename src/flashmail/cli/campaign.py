@@ -1,25 +1,42 @@
 """`flashmail campaign`: what became of what was sent, and what to do about it."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
-from sqlmodel import Session, col, select
 
-from flashmail import bootstrap
-from flashmail.briefs.dates import parse_moment
-from flashmail.campaigns import lifecycle
-from flashmail.cli import console
-from flashmail.cli.console import Json, Number
-from flashmail.cli.send import AT_THE_COMMAND_LINE, wait_for
-from flashmail.cli.send import show as show_states
-from flashmail.database import reading, transaction
-from flashmail.delivery import intervention
-from flashmail.model import Campaign, EventKind
-from flashmail.reports import campaign as reports
-from flashmail.settings import load
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Json, Number
+from flashmail.cli.lazy import Lazy, lazy_group
 
-app = typer.Typer(no_args_is_help=True, help="Look after campaigns.")
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from flashmail.model import Campaign
+    from flashmail.reports import campaign as reports
+
+#: What is done before and after a campaign: imported when it is called.
+REVIEW = {
+    "prepare": Lazy(
+        "correct:prepare",
+        "Freeze a draft as a campaign, for somebody to approve in the pages.",
+    ),
+    "dry-run": Lazy(
+        "correct:dry_run", "Do all but send a campaign, and say who would get it."
+    ),
+    "correct": Lazy(
+        "correct:correct",
+        "Stop a campaign: the mended brief to the rest, a correction to who got it.",
+    ),
+    "retract": Lazy(
+        "correct:retract", "Stop a campaign, and take its brief back from who got it."
+    ),
+}
+
+app = typer.Typer(
+    cls=lazy_group(REVIEW), no_args_is_help=True, help="Look after campaigns."
+)
 
 #: How many campaigns a list shows.
 LATEST = 50
@@ -28,6 +45,14 @@ LATEST = 50
 @app.command("list")
 def list_latest(context: typer.Context, json: Json = False) -> None:
     """List the latest campaigns."""
+    from sqlmodel import col, select
+
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.model import Campaign
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         latest = select(Campaign).order_by(col(Campaign.id).desc()).limit(LATEST)
@@ -52,6 +77,12 @@ def _time(moment: datetime | None) -> str:
 @app.command()
 def show(context: typer.Context, number: Number, json: Json = False) -> None:
     """Show a campaign: what, to whom, when, approved by whom."""
+    from flashmail import bootstrap
+    from flashmail.campaigns import lifecycle
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         campaign = lifecycle.get_campaign(session, number)
@@ -80,6 +111,11 @@ class Action(Protocol):
 
 
 def _do(context: typer.Context, number: int, action: Action, done: str) -> None:
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         action(session, number, by=AT_THE_COMMAND_LINE, now=datetime.now(UTC))
@@ -89,12 +125,16 @@ def _do(context: typer.Context, number: int, action: Action, done: str) -> None:
 @app.command()
 def pause(context: typer.Context, number: Number) -> None:
     """Stop sending after the batches in hand."""
+    from flashmail.campaigns import lifecycle
+
     _do(context, number, lifecycle.pause, "is paused; 'resume' lets it go on")
 
 
 @app.command()
 def resume(context: typer.Context, number: Number) -> None:
     """Go on where a paused campaign stopped."""
+    from flashmail.campaigns import lifecycle
+
     _do(context, number, lifecycle.resume, "goes on")
 
 
@@ -107,6 +147,13 @@ def reschedule(
     ] = "",
 ) -> None:
     """Let a missed campaign go after all: at a time, or now."""
+    from flashmail import bootstrap
+    from flashmail.briefs.dates import parse_moment
+    from flashmail.campaigns import lifecycle
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+
     now = datetime.now(UTC)
     moment = parse_moment(at, now=now) if at else now
     engine = bootstrap.engine(load(context.obj))
@@ -119,6 +166,10 @@ def reschedule(
 @app.command()
 def wait(context: typer.Context, number: Number) -> None:
     """Send from here, and wait for a campaign's end."""
+    from flashmail import bootstrap
+    from flashmail.cli.send import wait_for
+    from flashmail.settings import load
+
     settings = load(context.obj)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
     wait_for(made, number)
@@ -127,6 +178,8 @@ def wait(context: typer.Context, number: Number) -> None:
 @app.command()
 def cancel(context: typer.Context, number: Number) -> None:
     """Send nothing more of a campaign, for good."""
+    from flashmail.campaigns import lifecycle
+
     _do(context, number, lifecycle.cancel, "is cancelled")
 
 
@@ -140,6 +193,12 @@ def retry(
     ] = False,
 ) -> None:
     """Try again what failed, but not because of the address."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.delivery import intervention
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         count = intervention.retry(
@@ -157,6 +216,13 @@ def retry(
 @app.command()
 def report(context: typer.Context, number: Number, json: Json = False) -> None:
     """Tell how a campaign did; the states add up to everyone who was addressed."""
+    from flashmail import bootstrap
+    from flashmail.campaigns import lifecycle
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.reports import campaign as reports
+    from flashmail.settings import load
+
     settings = load(context.obj)
     with reading(bootstrap.engine(settings)) as session:
         found = lifecycle.get_campaign(session, number)
@@ -169,6 +235,10 @@ def report(context: typer.Context, number: Number, json: Json = False) -> None:
 
 def show_report(told: reports.Report) -> None:
     """Print a campaign's deliveries, what people did, and the links they followed."""
+    from flashmail.cli import console
+    from flashmail.cli.send import show as show_states
+    from flashmail.model import EventKind
+
     show_states(told)
     shown = (
         EventKind.OPENED,
@@ -201,6 +271,13 @@ def _range(least: str, most: str) -> str:
 @app.command()
 def deliveries(context: typer.Context, number: Number, json: Json = False) -> None:
     """List every delivery of a campaign: address, state, reason, attempts."""
+    from flashmail import bootstrap
+    from flashmail.campaigns import lifecycle
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.reports import campaign as reports
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         lifecycle.get_campaign(session, number)

@@ -29,6 +29,20 @@ Urgent = Annotated[bool, typer.Option("--urgent", help="Now, before everything e
 
 Template = Annotated[str, typer.Option("--template", help="A folder of templates/.")]
 
+Codes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--despite", help="Pass a finding that blocks, by its code; all staff are told."
+    ),
+]
+
+Reason = Annotated[
+    str, typer.Option("--reason", help="Why it goes despite that, in a sentence.")
+]
+
+#: Who approves with --yes, in the audit log.
+AT_THE_COMMAND_LINE = "system (command line)"
+
 out = Console(highlight=False, soft_wrap=True)
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)

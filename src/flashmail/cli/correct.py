@@ -1,33 +1,24 @@
 """`flashmail campaign prepare, dry-run, correct, retract`."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from sqlalchemy import Engine
-from sqlmodel import Session
 
-from flashmail import bootstrap
-from flashmail.campaigns import lifecycle
-from flashmail.campaigns.content import MailKit
-from flashmail.cli import console
-from flashmail.cli.brief import read, show_doubts
-from flashmail.cli.console import Json, Number
-from flashmail.cli.overrides import Codes, Reason, require_passed, tell
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.database import reading, transaction
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Codes, Json, Number, Reason
 from flashmail.errors import DraftNotFound, NeedsDecision
-from flashmail.model import Draft, DryRun
-from flashmail.review.correction import Amendments, CorrectionRequest
-from flashmail.review.correction import correct as corrected
-from flashmail.review.correction import retract as retracted
-from flashmail.review.dry_run import dry_run as run_dry_run
-from flashmail.review.preflight import preflight
-from flashmail.review.preparation import SendRequest
-from flashmail.review.preparation import prepare as prepared
-from flashmail.settings import load
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+    from flashmail.campaigns.content import MailKit
+    from flashmail.model import DryRun
+    from flashmail.review.correction import Amendments
 
 Yes = Annotated[
     bool, typer.Option("--yes", help="Approve what was drafted, and send it now.")
@@ -56,6 +47,14 @@ def prepare(
     json: Json = False,
 ) -> None:
     """Freeze a draft as a campaign, for somebody to approve in the pages."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.model import Draft
+    from flashmail.review.preparation import SendRequest
+    from flashmail.review.preparation import prepare as prepared
+    from flashmail.settings import load
+
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     with reading(engine) as session:
@@ -74,6 +73,13 @@ def prepare(
 
 def dry_run(context: typer.Context, number: Number, json: Json = False) -> None:
     """Do all but send a campaign, and say who would get it."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.model import DryRun
+    from flashmail.review.dry_run import dry_run as run_dry_run
+    from flashmail.settings import load
+
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     with console.progress("Rehearsing") as advance:
@@ -105,6 +111,12 @@ def correct(
     json: Json = False,
 ) -> None:
     """Stop a campaign: the mended brief to the rest, a correction to who got it."""
+    from flashmail import bootstrap
+    from flashmail.cli.brief import read, show_doubts
+    from flashmail.review.correction import CorrectionRequest
+    from flashmail.review.correction import correct as corrected
+    from flashmail.settings import load
+
     settings = load(context.obj)
     brief = read(context.obj, file)
     show_doubts(brief)
@@ -126,6 +138,10 @@ def retract(
     json: Json = False,
 ) -> None:
     """Stop a campaign, and take its brief back from who got it."""
+    from flashmail import bootstrap
+    from flashmail.review.correction import retract as retracted
+    from flashmail.settings import load
+
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
@@ -136,6 +152,8 @@ def retract(
 
 
 def _tell(number: int, made: Amendments, *, json: bool) -> None:
+    from flashmail.cli import console
+
     console.note(f"campaign {number} is stopped")
     if json:
         console.result({"campaign": number, "note": made.note, "rest": made.rest})
@@ -143,6 +161,9 @@ def _tell(number: int, made: Amendments, *, json: bool) -> None:
 
 def _go_on(engine: Engine, press: MailKit, made: Amendments, allowed: Pass) -> None:
     """Approve and queue what amends a campaign, or say that a person has to."""
+    from flashmail.cli import console
+    from flashmail.database import transaction
+
     drafts = [each for each in (made.note, made.rest) if each is not None]
     named = " and ".join(map(str, drafts))
     if not allowed.yes:
@@ -157,6 +178,10 @@ def _go_on(engine: Engine, press: MailKit, made: Amendments, allowed: Pass) -> N
 def _approve(
     session: Session, press: MailKit, number: int, allowed: Pass, now: datetime
 ) -> None:
+    from flashmail.campaigns import lifecycle
+    from flashmail.cli.overrides import require_passed, tell
+    from flashmail.review.preflight import preflight
+
     postal, who = press.postal_address, AT_THE_COMMAND_LINE
     found = preflight(session, number, now=now, postal_address=postal, from_file=True)
     tell(found)

@@ -1,22 +1,18 @@
 """`flashmail draft`: briefs that are being written, as in the web page."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlmodel import col
 
-from flashmail import bootstrap
-from flashmail.cli import console
-from flashmail.cli.console import Json
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.database import reading, transaction
-from flashmail.drafts import editing, quote_approvals
-from flashmail.drafts.sources import DraftSource, create_draft_from
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Json
 from flashmail.errors import WrongInput
-from flashmail.model import Draft
-from flashmail.settings import load
+
+if TYPE_CHECKING:
+    from flashmail.model import Draft
 
 app = typer.Typer(no_args_is_help=True, help="Briefs that are being written.")
 
@@ -33,6 +29,15 @@ def list_all(
     json: Json = False,
 ) -> None:
     """List drafts, the one changed last first."""
+    from sqlmodel import col
+
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.drafts import editing
+    from flashmail.model import Draft
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     latest = editing.drafts(words, discarded=discarded).order_by(
         col(Draft.changed_at).desc(), col(Draft.id).desc()
@@ -51,6 +56,13 @@ def new(
     json: Json = False,
 ) -> None:
     """Begin a draft from published text, Markdown, a .docx or a page of the web."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.drafts import editing
+    from flashmail.drafts.sources import DraftSource, create_draft_from
+    from flashmail.settings import load
+
     engine = bootstrap.engine_with_topics(load(context.obj))
     source = DraftSource(url=file)
     if not file.startswith(("http://", "https://")):
@@ -71,6 +83,12 @@ def new(
 @app.command()
 def show(context: typer.Context, number: Number, json: Json = False) -> None:
     """Show a draft as it is now, and what is open about it."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.drafts import editing
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         draft = editing.find(session, number)
@@ -99,6 +117,12 @@ def approve(
     person: Annotated[str, typer.Option(help="Only quotes of this person.")] = "",
 ) -> None:
     """Note that somebody stands by the draft's quotes, word for word."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.drafts import editing, quote_approvals
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         draft = editing.find(session, number)

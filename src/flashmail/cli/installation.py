@@ -8,27 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
-from flashmail import bootstrap, logs, maintenance
-from flashmail.audience.segment import Segment
-from flashmail.audience.selection import count
-from flashmail.cli import console
-from flashmail.cli.audience import show
-from flashmail.cli.brief import show_doubts
-from flashmail.cli.campaign import show_report
 from flashmail.cli.console import Json
-from flashmail.cli.send import wait_for
-from flashmail.database import reading
-from flashmail.delivery.instance import InstanceFence
-from flashmail.demo import scene
-from flashmail.doctor import CheckLevel, examine
-from flashmail.doctor.dns_records import live, recorded
 from flashmail.errors import NeedsDecision
-from flashmail.home import initialise
-from flashmail.reports.subscriber import unscheduled
-from flashmail.settings import load
-from flashmail.web.app import serving
 
 
 def demo(
@@ -38,6 +20,17 @@ def demo(
     ] = None,
 ) -> None:
     """Import an example roster, send a brief to the outbox, and watch its readers."""
+    from flashmail import bootstrap
+    from flashmail.audience.segment import Segment
+    from flashmail.audience.selection import count
+    from flashmail.cli import console
+    from flashmail.cli.audience import show
+    from flashmail.cli.brief import show_doubts
+    from flashmail.cli.campaign import show_report
+    from flashmail.cli.send import wait_for
+    from flashmail.database import reading
+    from flashmail.demo import scene
+
     home = context.obj / "demo"
     settings = scene.new_home(home)
     brief = scene.read_brief(settings, file)
@@ -67,6 +60,8 @@ def demo(
 
 
 def _step(title: str) -> None:
+    from flashmail.cli import console
+
     console.out.print(f"\n[bold]{title}[/bold]")
 
 
@@ -92,6 +87,14 @@ def doctor(
 
     Nothing is sent. Ends with exit status 3 where something is wrong.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.doctor import CheckLevel, examine
+    from flashmail.doctor.dns_records import live, recorded
+    from flashmail.reports.subscriber import unscheduled
+    from flashmail.settings import load
+
     # Asking name servers takes libraries that no other command waits for.
 
     settings = load(context.obj)
@@ -117,6 +120,9 @@ def doctor(
 
 def init(context: typer.Context) -> None:
     """Make what a home needs: .env with a fresh key, topics, segments, the tables."""
+    from flashmail.cli import console
+    from flashmail.home import initialise
+
     made = initialise(context.obj)
     for path in made:
         console.note(f"made {path}")
@@ -130,6 +136,11 @@ def serve(
 ) -> None:
     """Run the web pages, the scheduler and a worker, in one process."""
     import uvicorn
+
+    from flashmail import logs
+    from flashmail.cli import console
+    from flashmail.settings import load
+    from flashmail.web.app import serving
 
     settings = load(context.obj)
     logs.configure(settings.log)
@@ -158,6 +169,11 @@ def adopt(
     Unless --beside, every campaign under way is stopped first: after a restore the
     tables do not know what went out since the backup. Resume what should go on.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.delivery.instance import InstanceFence
+    from flashmail.settings import load
+
     settings = load(context.obj)
     fence = InstanceFence(bootstrap.engine(settings), settings.home)
     stopped = fence.adopt(beside=beside)
@@ -173,6 +189,12 @@ def worker(context: typer.Context) -> None:
 
     Chores are done as well, but for those of the pages.
     """
+    import uvloop
+
+    from flashmail import bootstrap, logs, maintenance
+    from flashmail.cli import console
+    from flashmail.settings import load
+
     settings = load(context.obj)
     logs.configure(settings.log)
     made = bootstrap.worker(settings, bootstrap.engine(settings))

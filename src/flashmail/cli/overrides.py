@@ -1,36 +1,26 @@
 """What stands in the way of a brief, and what goes all the same by `--despite`."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from sqlmodel import Session
 
 from flashmail import audit
-from flashmail.cli import console
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.findings import Finding
 from flashmail.links import Links
 from flashmail.model import Campaign
 from flashmail.review import approval
 from flashmail.staff import members
-from flashmail.staff.permissions import SHORTEST_REASON
+
+if TYPE_CHECKING:
+    from flashmail.findings import Finding
 
 #: What nobody passes: the law, a promise to others, or nobody to send it to.
 NEVER = frozenset({"embargo", "nobody", "postal-address", "unsubscribe"})
-
-Codes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--despite", help="Pass a finding that blocks, by its code; all staff are told."
-    ),
-]
-
-Reason = Annotated[
-    str, typer.Option("--reason", help="Why it goes despite that, in a sentence.")
-]
 
 
 @dataclass(frozen=True)
@@ -76,6 +66,8 @@ class Overrides:
 
 def tell(found: Iterable[Finding]) -> None:
     """Say on standard error what was found, and its code where it blocks."""
+    from flashmail.cli import console
+
     for each in found:
         where = f" ({each.where})" if each.where else ""
         code = f" [{each.code}]" if each.blocks else ""
@@ -86,6 +78,8 @@ def require_passed(
     found: Sequence[Finding], codes: Sequence[str], reason: str
 ) -> Overrides:
     """Raise NeedsDecision for whatever blocks, unless it is passed by its code."""
+    from flashmail.staff.permissions import SHORTEST_REASON
+
     if codes and len(reason.strip()) < SHORTEST_REASON:
         raise WrongInput("say by --reason, in a sentence, why it goes despite that")
     if never := sorted(NEVER.intersection(codes)):

@@ -1,21 +1,21 @@
 """`flashmail schedule`: digests that go out again and again."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 import typer
-from sqlmodel import Session, col, select
 
-from flashmail import bootstrap
-from flashmail.cli import console
-from flashmail.cli.console import Json
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.database import reading, transaction
-from flashmail.digests.schedules import parse_days, parse_time
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Json
 from flashmail.errors import WrongInput
-from flashmail.model import Edition, EditionStatus, Frequency, Schedule
-from flashmail.settings import load
+from flashmail.model import Frequency
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from flashmail.model import Schedule
 
 app = typer.Typer(no_args_is_help=True, help="Digests that go out again and again.")
 
@@ -37,6 +37,13 @@ def add(
     ] = Frequency.DAILY,
 ) -> None:
     """Send a digest of the briefs since the last one, at these times, for good."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.digests.schedules import parse_days, parse_time
+    from flashmail.model import Schedule
+    from flashmail.settings import load
+
     parse_days(days), parse_time(at)
     if zone not in available_timezones():
         raise WrongInput(f"{zone!r} is no time zone; one is Europe/Paris")
@@ -66,6 +73,14 @@ def list_all(
     json: Json = False,
 ) -> None:
     """List the schedules, and when each last came round."""
+    from sqlmodel import select
+
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.model import Schedule
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         rows = [_line(session, each) for each in session.exec(select(Schedule))]
@@ -86,6 +101,11 @@ def start(context: typer.Context, name: str) -> None:
 
 
 def _switch(context: typer.Context, name: str, *, active: bool) -> None:
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         schedule = _find(session, name)
@@ -96,10 +116,18 @@ def _switch(context: typer.Context, name: str, *, active: bool) -> None:
 
 
 def _find(session: Session, name: str) -> Schedule | None:
+    from sqlmodel import select
+
+    from flashmail.model import Schedule
+
     return session.exec(select(Schedule).where(Schedule.name == name)).one_or_none()
 
 
 def _line(session: Session, schedule: Schedule) -> dict[str, str]:
+    from sqlmodel import col, select
+
+    from flashmail.model import Edition, EditionStatus
+
     latest = session.exec(
         select(Edition)
         .where(Edition.schedule_id == schedule.id)

@@ -1,5 +1,7 @@
 """`flashmail send`: a brief becomes a campaign, after a look at what goes to whom."""
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import sys
@@ -7,32 +9,32 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvloop
-from sqlalchemy import Engine
 
-from flashmail import bootstrap
-from flashmail.audience.segment import Segment
-from flashmail.audience.selection import AudienceCount, count
-from flashmail.briefs import Brief
-from flashmail.briefs.dates import parse_moment
-from flashmail.briefs.decoding import decode
-from flashmail.campaigns.content import CampaignContent
-from flashmail.campaigns.lifecycle import get_campaign, launch
-from flashmail.cli import console
-from flashmail.cli.audience import show as show_send
-from flashmail.cli.brief import read, show_doubts
-from flashmail.cli.console import At, Json, Template, ToSegment, Urgent
-from flashmail.cli.overrides import Codes, Reason, require_passed, tell
-from flashmail.database import reading
-from flashmail.delivery.worker import Worker
+from flashmail.cli.console import (
+    AT_THE_COMMAND_LINE,
+    At,
+    Codes,
+    Json,
+    Reason,
+    Template,
+    ToSegment,
+    Urgent,
+)
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.model import UNFINISHED, CampaignStatus, Priority
-from flashmail.reports.campaign import Report, put_off, report
-from flashmail.review.preflight import PreflightContext, check_content
-from flashmail.settings import load
+from flashmail.model import CampaignStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from flashmail.audience.segment import Segment
+    from flashmail.audience.selection import AudienceCount
+    from flashmail.briefs import Brief
+    from flashmail.campaigns.content import CampaignContent
+    from flashmail.delivery.worker import Worker
+    from flashmail.reports.campaign import Report
 
 #: Nothing more happens by itself once a campaign is one of these.
 AT_REST = frozenset(
@@ -50,6 +52,8 @@ LOOK = 0.2
 
 def wait_for(worker: Worker, campaign_id: int, *, quiet: bool = False) -> None:
     """Send until a campaign is at its end, and say how it went."""
+    import uvloop
+
     told = uvloop.run(_wait_for(worker, campaign_id))
     if not quiet:
         show(told)
@@ -62,6 +66,8 @@ def wait_for(worker: Worker, campaign_id: int, *, quiet: bool = False) -> None:
 
 def show(told: Report) -> None:
     """Print a campaign's states; they add up to everyone who was addressed."""
+    from flashmail.cli import console
+
     console.out.print(f"Campaign {told.campaign_id}, {told.status}: {told.subject}")
     rows = [("addressed", told.addressed)]
     rows += [(f"  {state}", n) for state, n in told.states.items() if n]
@@ -73,6 +79,9 @@ def show(told: Report) -> None:
 
 
 async def _wait_for(worker: Worker, campaign_id: int) -> Report:
+    from flashmail.cli import console
+    from flashmail.model import UNFINISHED
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -93,6 +102,8 @@ async def _wait_for(worker: Worker, campaign_id: int) -> Report:
 
 async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
     """Yield how the campaign does, again and again; say once why something waits."""
+    from flashmail.cli import console
+
     said = ""
     while True:
         told, waits = _look(worker, campaign_id)
@@ -104,15 +115,15 @@ async def _looks(worker: Worker, campaign_id: int) -> AsyncIterator[Report]:
 
 
 def _look(worker: Worker, campaign_id: int) -> tuple[Report, str]:
+    from flashmail.campaigns.lifecycle import get_campaign
+    from flashmail.database import reading
+    from flashmail.reports.campaign import put_off, report
+
     with reading(worker.engine) as session:
         told = report(
             session, get_campaign(session, campaign_id), tracking=worker.tracking
         )
         return told, put_off(session, campaign_id)
-
-
-#: Who approves with --yes, in the audit log.
-AT_THE_COMMAND_LINE = "system (command line)"
 
 
 def send(
@@ -133,6 +144,18 @@ def send(
     json: Json = False,
 ) -> None:
     """Send a brief to those who follow its topics: now, at a time, or urgently."""
+    from flashmail import bootstrap
+    from flashmail.briefs.dates import parse_moment
+    from flashmail.briefs.decoding import decode
+    from flashmail.campaigns.lifecycle import launch
+    from flashmail.cli import console
+    from flashmail.cli.brief import read, show_doubts
+    from flashmail.cli.overrides import require_passed, tell
+    from flashmail.database import reading
+    from flashmail.model import Priority
+    from flashmail.review.preflight import PreflightContext, check_content
+    from flashmail.settings import load
+
     home: Path = context.obj
     now = datetime.now(UTC)
     if at and urgent:
@@ -172,6 +195,9 @@ def send(
 
 
 def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
+    from flashmail import bootstrap
+    from flashmail.audience.segment import Segment
+
     known = {topic.name for topic in bootstrap.topics(home)}
     if unknown := [topic for topic in brief.topics if topic not in known]:
         raise WrongInput(
@@ -188,6 +214,9 @@ def _segment(home: Path, brief: Brief, name: str, engine: Engine) -> Segment:
 
 
 def _count(engine: Engine, what: CampaignContent, *, urgent: bool) -> AudienceCount:
+    from flashmail.audience.selection import count
+    from flashmail.database import reading
+
     with reading(engine) as session:
         counted = count(session, what.segment, urgent=urgent)
     if counted.total == 0:
@@ -198,6 +227,9 @@ def _count(engine: Engine, what: CampaignContent, *, urgent: bool) -> AudienceCo
 def _confirm(
     what: CampaignContent, counted: AudienceCount, at: datetime | None, *, yes: bool
 ) -> None:
+    from flashmail.cli import console
+    from flashmail.cli.audience import show as show_send
+
     console.note(f"{what.message.subject}")
     when = f"at {at:%A, %Y-%m-%d %H:%M} UTC" if at else "now"
     console.note(

@@ -4,17 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from sqlmodel import col, select
 
-from flashmail import bootstrap
-from flashmail.cli import console
-from flashmail.cli.console import Json
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.database import reading, transaction
-from flashmail.model import Role, Staff
-from flashmail.settings import load
-from flashmail.staff import members
-from flashmail.staff.credentials import totp_address
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Json
+from flashmail.model import Role
 
 app = typer.Typer(no_args_is_help=True, help="Who may sign in, and as what.")
 
@@ -35,6 +27,11 @@ def add(
     password: Password = "",
 ) -> None:
     """Let somebody sign in. From the first one on, nobody else sees the pages."""
+    from flashmail import bootstrap
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+
     chosen = password or members.new_password()
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
@@ -57,6 +54,14 @@ def list_all(
     json: Json = False,
 ) -> None:
     """List who may sign in."""
+    from sqlmodel import col, select
+
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.model import Staff
+    from flashmail.settings import load
+
     engine = bootstrap.engine(load(context.obj))
     with reading(engine) as session:
         rows = [
@@ -79,6 +84,12 @@ def list_all(
 @app.command()
 def role(context: typer.Context, address: Address, role: Role) -> None:
     """Change what somebody may do, and sign them out."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         staff = members.find(session, address)
@@ -96,6 +107,12 @@ def set_cap(
     ] = None,
 ) -> None:
     """Say to how many people a day somebody may send, unless an admin approves."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         staff = members.find(session, address)
@@ -108,6 +125,11 @@ def set_cap(
 @app.command()
 def password(context: typer.Context, address: Address, password: Password = "") -> None:
     """Give somebody a new password, and sign them out everywhere."""
+    from flashmail import bootstrap
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+
     chosen = password or members.new_password()
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
@@ -120,6 +142,13 @@ def password(context: typer.Context, address: Address, password: Password = "") 
 @app.command("second-factor")
 def second_factor(context: typer.Context, address: Address) -> None:
     """Ask somebody for a code of their phone at every sign-in."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+    from flashmail.staff.credentials import totp_address
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         staff = members.find(session, address)
@@ -134,6 +163,12 @@ def second_factor(context: typer.Context, address: Address) -> None:
 @app.command()
 def remove(context: typer.Context, address: Address) -> None:
     """Let somebody sign in no more."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.staff import members
+
     engine = bootstrap.engine(load(context.obj))
     with transaction(engine) as session:
         staff = members.find(session, address)
@@ -144,6 +179,8 @@ def remove(context: typer.Context, address: Address) -> None:
 
 
 def _show(address: str, given: str, chosen: str) -> None:
+    from flashmail.cli import console
+
     if given:
         console.note(f"{address} may sign in")
         return

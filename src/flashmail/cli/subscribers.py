@@ -1,24 +1,21 @@
 """`flashmail subscribers`: bring people in, take them out, look at who is there."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from flashmail import bootstrap, import_export
-from flashmail.cli import console
 from flashmail.cli.console import Json
-from flashmail.database import reading, transaction
 from flashmail.errors import NeedsDecision, WrongInput
-from flashmail.privacy import as_text, erase_everywhere, takeout
-from flashmail.settings import load
-from flashmail.subscribers.edit import add as roster_add
-from flashmail.subscribers.edit import find_by_address
-from flashmail.subscribers.edit import remove as roster_remove
+
+if TYPE_CHECKING:
+    from flashmail import import_export
 
 app = typer.Typer(no_args_is_help=True, help="Bring people in, and take them out.")
 
@@ -46,6 +43,10 @@ def import_files(
     has the columns address, name, topics, status, time_zone and language; a topic may
     say how often, as in Iran:weekly.
     """
+    from flashmail import bootstrap, import_export
+    from flashmail.cli import console
+    from flashmail.settings import load
+
     engine = bootstrap.engine_with_topics(load(context.obj))
     with console.progress("Importing") as advance, _writing(rejected) as rejects:
         report = import_export.import_rosters(
@@ -70,6 +71,9 @@ def preview(
     json: Json = False,
 ) -> None:
     """Say what files are taken for, and what each column is read as."""
+    from flashmail import import_export
+    from flashmail.cli import console
+
     found = import_export.preview(files, mapped=_mapped(column or []))
     if json:
         console.result([each.as_json() for each in found])
@@ -100,6 +104,8 @@ def _writing(path: Path | None) -> Iterator[TextIO | None]:
 
 
 def _tell(report: import_export.ImportReport, *, dry_run: bool) -> None:
+    from flashmail.cli import console
+
     for note in report.notes[:PROBLEMS_SHOWN]:
         console.note(note)
     for problem in report.problems[:PROBLEMS_SHOWN]:
@@ -122,6 +128,10 @@ def export(
     segment: Annotated[str, typer.Option(help="Only those whom it means.")] = "",
 ) -> None:
     """Write everybody into a CSV file that can be imported again."""
+    from flashmail import bootstrap, import_export
+    from flashmail.database import reading
+    from flashmail.settings import load
+
     home: Path = context.obj
     engine = bootstrap.engine_with_topics(load(home))
     chosen = bootstrap.segment(home, segment, engine) if segment else None
@@ -143,6 +153,12 @@ def add(
     ] = None,
 ) -> None:
     """Add one person, or let one follow more topics."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.subscribers.edit import add as roster_add
+
     engine = bootstrap.engine_with_topics(load(context.obj))
     with transaction(engine) as session:
         roster_add(
@@ -154,6 +170,12 @@ def add(
 @app.command()
 def remove(context: typer.Context, address: str) -> None:
     """Unsubscribe one person, for good: no import brings them back."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.settings import load
+    from flashmail.subscribers.edit import remove as roster_remove
+
     engine = bootstrap.engine_with_topics(load(context.obj))
     with transaction(engine) as session:
         roster_remove(session, address, now=datetime.now(UTC))
@@ -163,6 +185,12 @@ def remove(context: typer.Context, address: str) -> None:
 @app.command()
 def data(context: typer.Context, address: str) -> None:
     """Print all that is kept of one person, consents too, as JSON."""
+    from flashmail import bootstrap
+    from flashmail.database import reading
+    from flashmail.privacy import as_text, takeout
+    from flashmail.settings import load
+    from flashmail.subscribers.edit import find_by_address
+
     with reading(bootstrap.engine(load(context.obj))) as session:
         content = takeout(session, find_by_address(session, address))
     sys.stdout.write(as_text(content))
@@ -177,6 +205,13 @@ def erase(
     ] = False,
 ) -> None:
     """Erase one person everywhere; totals stay, and no import brings them back."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.privacy import erase_everywhere
+    from flashmail.settings import load
+    from flashmail.subscribers.edit import find_by_address
+
     if not yes:
         raise NeedsDecision("this cannot be taken back: say --yes if you mean it")
     settings = load(context.obj)

@@ -3,24 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import httpx2 as httpx
 import typer
 
-from flashmail import bootstrap
-from flashmail.cli import console
-from flashmail.cli.console import Json
-from flashmail.cli.send import AT_THE_COMMAND_LINE
-from flashmail.database import reading, transaction
-from flashmail.delivery import intervention
+from flashmail.cli.console import AT_THE_COMMAND_LINE, Json
 from flashmail.errors import NeedsDecision, WrongInput
 from flashmail.model import DeliveryState
-from flashmail.reports.undelivered import ASKS_AFTER, unknown
-from flashmail.settings import load
-from flashmail.tracking.engagement import erase as erase_past
-from flashmail.tracking.engagement import reclassify as judge_anew
-from flashmail.tracking.recording import record
-from flashmail.tracking.seeds import seed_results
-from flashmail.tracking.sendgrid_activity import ActivityClient, UnknownMail
+from flashmail.reports.undelivered import ASKS_AFTER
 
 events_app = typer.Typer(no_args_is_help=True, help="Judge or erase what readers did.")
 
@@ -35,6 +23,11 @@ def reclassify(
 
     To be run after an update that knows more machines; twice changes nothing more.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.settings import load
+    from flashmail.tracking.engagement import reclassify as judge_anew
+
     engine = bootstrap.engine(load(context.obj))
     events, changed = judge_anew(engine, campaign)
     if json:
@@ -56,6 +49,11 @@ def erase(
 
     'flashmail serve' does so by itself.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.settings import load
+    from flashmail.tracking.engagement import erase as erase_past
+
     settings = load(context.obj)
     keep = timedelta(days=days) if days else bootstrap.engagement_kept(settings)
     if keep is None:
@@ -85,6 +83,12 @@ def check(
     Exit status 3 where it is late or lies among the spam. 'flashmail serve' looks every
     minute, and writes alarms into its log.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.settings import load
+    from flashmail.tracking.seeds import seed_results
+
     settings = load(context.obj)
     if not settings.seeds:
         raise WrongInput("FLASHMAIL_SEEDS is empty: say provider=/path/of/Maildir")
@@ -119,6 +123,12 @@ def list_(context: typer.Context, hours: Hours = HOURS, json: Json = False) -> N
     'campaign retry --with-unknown' sends again, at the risk of a second copy; 'unknown
     settle' takes it for sent or failed.
     """
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading
+    from flashmail.reports.undelivered import unknown
+    from flashmail.settings import load
+
     after = timedelta(hours=hours)
     with reading(bootstrap.engine(load(context.obj))) as session:
         found = list(unknown(session, now=datetime.now(UTC), after=after))
@@ -141,6 +151,16 @@ def ask(context: typer.Context, hours: Hours = 0, json: Json = False) -> None:
 
     It needs SendGrid's add-on for activity history, and a key that may read it.
     """
+    import httpx2 as httpx
+
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import reading, transaction
+    from flashmail.reports.undelivered import unknown
+    from flashmail.settings import load
+    from flashmail.tracking.recording import record
+    from flashmail.tracking.sendgrid_activity import ActivityClient, UnknownMail
+
     settings = load(context.obj)
     if settings.sendgrid_api_key is None:
         raise WrongInput("FLASHMAIL_SENDGRID_API_KEY is not set: nobody can be asked")
@@ -173,6 +193,12 @@ def settle(
     ] = DeliveryState.SENT,
 ) -> None:
     """Take a campaign's unknown mails for sent, or for failed. Nothing is sent."""
+    from flashmail import bootstrap
+    from flashmail.cli import console
+    from flashmail.database import transaction
+    from flashmail.delivery import intervention
+    from flashmail.settings import load
+
     engine, now = bootstrap.engine(load(context.obj)), datetime.now(UTC)
     with transaction(engine) as session:
         count = intervention.settle(
