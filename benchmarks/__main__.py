@@ -11,6 +11,7 @@ from benchmarks.measure import Figure
 from benchmarks.run import Run, begun
 
 NAMES = (
+    "startup",
     "personalise",
     "sendgrid",
     "smtp",
