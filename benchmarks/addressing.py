@@ -17,7 +17,7 @@ GOALS = {SQLITE: Goal(seconds=1.5), POSTGRESQL: Goal(seconds=4)}
 
 PLAIN = """
     INSERT INTO plain (campaign_id, subscriber_id, state, attempts, reason, retryable,
-                       at)
+                       state_since)
     SELECT 1, id, 'queued', 0, '', false, created_at FROM subscriber
 """
 

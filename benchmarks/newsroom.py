@@ -46,7 +46,8 @@ SENT = "UPDATE delivery SET state = 'sent', state_since = :now, reason = ''"
 #: A third opened it, every tenth of those clicked, one in 40 bounced.
 OPENED = """
     INSERT INTO event (key, campaign_id, subscriber_id, kind, at, recorded_at,
-                       detail, actor, actor_reason, agent, network, flagged)
+                       detail, actor, actor_reason, user_agent, network,
+                       provider_says_machine)
     SELECT 'opened' || subscriber_id, campaign_id, subscriber_id, 'opened', :now, :now,
            '', 'unknown', '', '', '', false
     FROM delivery WHERE subscriber_id % 3 = 0

@@ -1,5 +1,6 @@
 """Chromium, and the pages of an office at a port of their own."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ from office import PRESS, Office
 
 PHONE = {"width": 375, "height": 740}
 DESK = {"width": 1200, "height": 850}
+
+#: axe asks each frame for its findings; a preview's has no origin, so the browser may
+#: complain of that question. No page of ours posts messages to frames.
+AXE = re.compile("^Failed to execute 'postMessage' on 'DOMWindow': The target origin")
 
 #: Each would say so in the page's title if it ran.
 PAYLOADS = (
@@ -98,7 +103,7 @@ def _window(browser: Browser, **kind: Any) -> Iterator[Page]:
     page.on("console", lambda line: complaints.append(line.text))
     yield page
     context.close()
-    assert complaints == []
+    assert [each for each in complaints if not AXE.search(each)] == []
 
 
 def fits(page: Page) -> bool:

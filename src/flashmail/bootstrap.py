@@ -167,7 +167,7 @@ def _template_folders(home: Path) -> list[Path]:
 
 
 def oidc(settings: Settings) -> Provider | None:
-    """Return who else vouches for staff, if the settings name somebody."""
+    """Return the identity provider that the settings name, if any."""
     from flashmail.staff.oidc import Provider
 
     if not settings.oidc_issuer:
@@ -295,7 +295,7 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
 
 
 def porter(settings: Settings, made: Engine) -> Porter:
-    """Return who answers those who knock."""
+    """Return the sender of confirmations and welcomes."""
     from flashmail.transactional.mails import Porter
 
     way_out = partial(transport, settings)

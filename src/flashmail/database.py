@@ -20,8 +20,8 @@ Row = TypeVar("Row", bound=SQLModel)
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT = 30_000
 
-#: After how many milliseconds PostgreSQL ends a transaction whose process stands still,
-#: or whose machine is gone, so that its locks keep nobody waiting.
+#: After how many milliseconds PostgreSQL ends a transaction of a process that stands
+#: still, or of a machine that is gone, so that its locks keep nothing waiting.
 FORSAKEN = 30_000
 
 #: What is raised when the database cannot be reached.
@@ -109,7 +109,7 @@ def utc_now() -> datetime:
 
 
 def clock_of(engine: Engine) -> Clock:
-    """Return the clock of all who work on a database; SQLite's is this machine's."""
+    """Return the clock that a database's users share; SQLite's is this machine's."""
     is_shared = engine.dialect.name == "postgresql"
     return DatabaseClock(engine) if is_shared else utc_now
 

@@ -1,8 +1,8 @@
 """Fetch: a page of somebody else's, by a machine that stands inside a network.
 
-Who may name an address could make us ask a neighbour for its secrets (SSRF). So the
-name is resolved once, every address it has must be one of the public internet, and the
-connection goes to the very address that was looked at; the same again after each
+An address given by a visitor could make us ask a neighbour for its secrets (SSRF). So
+the name is resolved once, every address it has must be one of the public internet, and
+the connection goes to the very address that was looked at; the same again after each
 redirect. Nothing may take longer than five seconds in all, or be larger than 5 MB.
 """
 

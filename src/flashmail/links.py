@@ -20,7 +20,7 @@ from flashmail.message import BOUNCE, LEAVE, WATCH, mark
 
 ID = Struct(">II")
 
-#: In place of a subscriber's id in links of those who may not be watched.
+#: In place of a subscriber's id in links of readers that may not be tracked.
 NOBODY = 0
 
 MAC_SIZE = 16

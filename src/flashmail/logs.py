@@ -12,7 +12,7 @@ from structlog.typing import EventDict, Processor
 
 from flashmail.settings import LogForm
 
-#: What must not be in a log, whoever put it there: API keys, passwords in addresses,
+#: What must not be in a log, from any library: API keys, passwords in addresses,
 #: the tokens of readers' links.
 SECRETS = (
     (re.compile(r"SG\.[\w-]{10,}\.[\w-]{10,}"), "SG.…"),
@@ -31,7 +31,7 @@ CHATTY = {
 class NonBlockingHandler(logging.StreamHandler[TextIO]):
     """Writes lines, but waits for nobody: what a pipe has no room for is lost.
 
-    If whoever reads our standard error stands still, mail goes on all the same.
+    If the reader of our standard error stands still, mail goes on all the same.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -34,10 +34,11 @@ ALONE = "chores"
 #: that lives shows it.
 LEASE, RENEWED = timedelta(seconds=60), timedelta(seconds=20)
 
-#: When they begin: by then a worker whose home must not send has said so.
+#: When they begin: by then a worker with a home that must not send has said so.
 BEGIN = timedelta(seconds=1)
 
-#: How often what waits is looked at: letters, who knocked, figures that are due.
+#: How often what waits is looked at: transactional mails, requests, figures that are
+#: due.
 SOON = timedelta(seconds=5)
 
 #: How often everybody is counted, the seeds' mailboxes are looked into, and engagement
@@ -136,7 +137,7 @@ def release_lease(engine: Engine, by: str) -> None:
 
 
 def _begin(session: Session, by: str, now: datetime) -> bool:
-    """Be the first who ever had it; of two only one is."""
+    """Be the first ever to hold it; of two only one is."""
     row = {"name": ALONE, "holder": by, "expires_at": now + LEASE}
     into = upsert(session, LeaderLease).values(row).on_conflict_do_nothing()
     return session.execute(into.returning(col(LeaderLease.name))).first() is not None
@@ -161,7 +162,8 @@ def worker_running(
 ) -> Iterator[None]:
     """Do chores and send as long as the context lasts; the batch in hand is finished.
 
-    `replay` tells the database who left while it was away: this process alone knows.
+    `replay` tells the database of readers that left while it was away: only this
+    process knows.
     """
     loop = uvloop.new_event_loop()
     stop = asyncio.Event()

@@ -34,7 +34,7 @@ from flashmail.model import (
 from flashmail.model.types import in_array
 from flashmail.transports.outbox import Outbox
 
-#: Tables whose rows say whose they are.
+#: Tables with rows that name a subscriber.
 BY_NUMBER: tuple[type[Any], ...] = (
     Subscription,
     DeliveryPreferences,
@@ -129,7 +129,7 @@ def _plain(row: SQLModel) -> dict[str, Any]:
     }
 
 
-#: Rows that count in totals: they stay, and say no more whose they were.
+#: Rows that count in totals: they stay, and lead to no person any more.
 COUNTED = (Delivery, Event)
 
 

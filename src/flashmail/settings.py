@@ -45,10 +45,10 @@ class DispatchName(StrEnum):
 
 
 class Tracking(StrEnum):
-    """Whose opens and clicks may be told apart: by pixels and links of their own."""
+    """Which readers get pixels and links of their own: their engagement is known."""
 
-    REFUSABLE = "refusable"  # everybody's but of those who said no
-    CONSENT = "consent"  # only of those who said yes
+    REFUSABLE = "refusable"  # everyone's but after a no
+    CONSENT = "consent"  # only after a yes
     OFF = "off"
 
 

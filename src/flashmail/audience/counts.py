@@ -144,12 +144,12 @@ def change(line: Iterable[int | None]) -> int | None:
 #: So many people are shown of a segment.
 SAMPLE = 10
 
-#: Attributes are looked for among the people who came last.
+#: Attributes are looked for among the most recent subscribers.
 LOOKED_AT = 1_000
 
 
 class SegmentMember(NamedTuple):
-    """Somebody whom a segment means."""
+    """A subscriber in a segment."""
 
     id: int
     address: str
@@ -190,7 +190,7 @@ def preview_segment(session: Session, segment: Segment) -> SegmentPreview:
 
 
 def overlap(session: Session, one: Segment, other: Segment) -> Overlap:
-    """Count whom two segments mean, alone and together."""
+    """Count the members of two segments, alone and together."""
     both = (
         audience_query(session, one)
         .where(col(Subscriber.id).in_(audience_query(session, other)))

@@ -29,7 +29,7 @@ KEYS = ("name", "any", "all", "none", "where")
 class Segment:
     """Readers of any of these topics and all of those, without readers of others.
 
-    A reader of a topic is whoever would get a brief tagged with it, so a follower of
+    A reader of a topic is one that would get a brief tagged with it, so a follower of
     Iran is a reader of each topic under Iran. `where` is a condition on attributes, see
     `audience.condition`. A segment that says nothing at all means nobody: everybody is
     never meant by mistake.

@@ -1,4 +1,4 @@
-"""Who gets a campaign: the segment, less everyone whom we must leave alone."""
+"""The audience of a campaign: its segment, less everyone we must leave alone."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ SUPPRESSED = "suppressed"
 
 OTHER_FREQUENCY = "digest readers"
 
-#: Why somebody whom a segment means may get nothing, in the order it is looked at.
+#: Why a member of a segment may get nothing, in the order it is looked at.
 REASONS = (
     SubscriberStatus.UNSUBSCRIBED.value,
     SubscriberStatus.BOUNCED.value,
@@ -52,9 +52,9 @@ class UnknownTopic(WrongInput):
 
 @dataclass(frozen=True)
 class AudienceCount:
-    """How many would get it; through which topics; who is left out and why.
+    """How many would get it; through which topics; how many are left out and why.
 
-    `topics` counts by the topic that people follow. Who follows two of them is in both,
+    `topics` counts by the topic followed. A follower of two of them is in both,
     so they add up to more than the total. `left_out` counts each person once.
     """
 
@@ -72,11 +72,11 @@ def audience_query(
     *,
     urgent: bool = False,
 ) -> Select[int | None]:
-    """Return a query for the ids of all whom a campaign means to reach at once.
+    """Return a query for the ids of all subscribers that a campaign reaches at once.
 
     They are active, not suppressed, and meant by the segment. Where it names topics, at
     least one of those has to be followed at once; an urgent campaign also reaches those
-    who want only urgent mail about it, and those who let urgent mail through anyway.
+    with urgent mail only about it, and those that let urgent mail through anyway.
     What else holds somebody's mail back is for `digests.planner` to say.
     """
     return select(col(Subscriber.id)).where(
@@ -88,12 +88,12 @@ def audience_query(
 
 
 def mailable() -> list[ColumnElement[bool]]:
-    """Return what is true of those who may be mailed at all."""
+    """Return the condition under which a subscriber may be mailed at all."""
     return [col(Subscriber.status) == SubscriberStatus.ACTIVE, ~suppressed()]
 
 
 def count(session: Session, segment: Segment, *, urgent: bool = False) -> AudienceCount:
-    """Count the audience, through which topics it is reached, and who is left out."""
+    """Count the audience, through which topics it is reached, and what is left out."""
     judged = _judged(session, segment, urgent=urgent).subquery()
     rows = session.execute(
         select(judged.c.verdict, func.count()).group_by(judged.c.verdict)
@@ -155,7 +155,7 @@ def _at_once(*, urgent: bool) -> ColumnElement[bool]:
 
 
 def _judged(session: Session, segment: Segment, *, urgent: bool) -> Select[str]:
-    """Return a query for what becomes of each person whom the segment means."""
+    """Return a query for what becomes of each member of the segment."""
     meant = members(session, segment)
     if not segment.bringing:
         return select(_verdict(literal(1) == 1)).where(*meant)
@@ -188,7 +188,7 @@ def _verdict(timely: ColumnElement[bool]) -> Label[str]:
 
 
 def members(session: Session, segment: Segment) -> list[ColumnElement[bool]]:
-    """Return what is true of those whom a segment means among its topics' followers."""
+    """Return the condition of a segment's members among its topics' followers."""
     if segment.says_nothing:
         return [literal(1) == 0]
     conditions = [_follows(bringing_ids(session, [name])) for name in segment.all]
@@ -265,7 +265,7 @@ def _followers(session: Session, segment: Segment, *, urgent: bool) -> dict[str,
 
 
 def bringing_ids(session: Session, tags: Iterable[str]) -> set[int]:
-    """Return the ids of the topics whose followers get what has one of these tags."""
+    """Return the ids of the topics by which followers get one of these tags."""
     ids, known = topic_ids(session), lineage(session)
     return {ids[name] for tag in tags for name in _up(known, tag)}
 

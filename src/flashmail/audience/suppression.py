@@ -147,7 +147,7 @@ def may_be_mailed(session: Session, address: str) -> bool:
     return not suppressed and not erased_addresses(session, [key])
 
 
-#: Only the person can take these back: an admin who lifts one has to say how they did.
+#: Only the person can take these back: an admin has to say how that was done.
 THEIR_WISH = frozenset({SubscriberStatus.UNSUBSCRIBED, SubscriberStatus.COMPLAINED})
 
 WORDS_LIMIT = 500
@@ -222,7 +222,8 @@ def lift(
 ) -> None:
     """Let an address get mail again; `words` say why that is right.
 
-    Who unsubscribed or complained has to have asked for it: that takes an admin.
+    After an unsubscribe or a complaint the person has to have asked: that takes an
+    admin.
     """
     key, words = parse_address(address.strip()).key, _said(words)
     suppressed = session.get(Suppression, key)

@@ -111,7 +111,7 @@ class TimingContext:
 def timing_of(habits: TimingContext, *, urgent: bool, now: datetime) -> Timing | None:
     """Return how a brief that is sent now reaches a reader; None if it is not owed.
 
-    Whoever wants urgent briefs only is not owed another one. Who rests gets nothing;
+    A reader of urgent briefs only is not owed another one. A paused one gets nothing;
     the claim looks at that once more.
     """
     if habits.frequency is Frequency.URGENT and not urgent:

@@ -102,7 +102,7 @@ class TopicTree:
     parents: Mapping[str, str]
 
     def up(self, name: str) -> tuple[str, ...]:
-        """Return a topic and its ancestors: whose followers get what is tagged so."""
+        """Return a topic and its ancestors: their followers get what is tagged so."""
         above = self.parents[name]
         return (name, *self.up(above)) if above else (name,)
 
@@ -112,7 +112,7 @@ class TopicTree:
         return (name, *(each for child in under for each in self.down(child)))
 
     def expand(self, followed: Iterable[str]) -> frozenset[str]:
-        """Return every tag that somebody gets who follows these topics."""
+        """Return every tag that a follower of these topics gets."""
         return frozenset(tag for name in followed for tag in self.down(name))
 
 

@@ -60,7 +60,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def recipient(block: Block) -> str:
-    """Return whom we wrote to: the original recipient where that is told."""
+    """Return the address we wrote to: the original recipient where that is told."""
     for name in ("original-recipient", "x-actual-recipient", "final-recipient"):
         if address := named(block.get(name, "").rpartition(";")[2]):
             return address
@@ -130,7 +130,7 @@ def _recipient(fields: Block) -> str:
 
 
 def _theirs(mail: MimePart) -> str:
-    """Return whom the mail complained about was for."""
+    """Return the recipient of the mail complained about."""
     for original in enclosed(mail):
         for value in original.fields(HOTMAIL_RECIPIENT, "To"):
             if address := named(value):

@@ -37,7 +37,7 @@ from flashmail.bounces.verdict import (
 #: flufl.bounce's patterns take quadratic time in a line's length: it gets short ones.
 LINE_LENGTH, NOTICE_LENGTH = 240, 16_000
 
-#: Who writes bounces: local parts, and names that no person has.
+#: Senders of bounces: local parts, and names that no person has.
 DAEMONS = ("mailer-daemon", "mailerdaemon", "mail-daemon", "maildaemon", "postmaster")
 
 DAEMON_NAMES = (

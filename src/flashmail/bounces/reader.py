@@ -1,4 +1,4 @@
-"""Read one mail that came back: what kind it is, whom it is about, and why."""
+"""Read one returned mail: its kind, the delivery it is about, and why."""
 
 import re
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from flashmail.bounces.prose import (
 from flashmail.bounces.verdict import BounceKind, ParsedBounce, named, printable
 from flashmail.message import TOKEN_WIDTH
 
-#: The envelope sender of our mail, which is whom its bounces are for; and its
+#: The envelope sender of our mail, to which its bounces are addressed; and its
 #: Message-ID (see `links`). Case may have been folded on the way.
 ENVELOPE = re.compile(rf"(?<![0-9a-zA-Z])[bB]-([0-9a-fA-F]{{{TOKEN_WIDTH}}})@")
 
 MESSAGE_ID = re.compile(rf"<([0-9a-fA-F]{{{TOKEN_WIDTH}}})@")
 
-#: Header lines in which mail systems write whom they delivered a bounce to.
+#: Header lines in which mail systems write the recipient of a bounce.
 RECIPIENTS = (
     "X-Original-To",
     "Delivered-To",

@@ -57,8 +57,8 @@ class ParsedBounce:
     """What one mail says about one of ours. Only a valid `token` makes it true.
 
     `status` is an enhanced code (RFC 3463) as 5.1.1, or empty; `at` is the moment that
-    the mail itself bears. `arrived` is that a mail system did its work; `sender` is who
-    answers.
+    the mail itself bears. `arrived` is that a mail system did its work; `sender` is the
+    one answers.
     """
 
     kind: BounceKind

@@ -1,4 +1,4 @@
-"""Who said it: the line that closes a quote."""
+"""The attribution of a quote: the line that closes it."""
 
 import re
 from itertools import accumulate
@@ -258,7 +258,7 @@ class Signature(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A paragraph cut in two: what was said, and by whom."""
+    """A paragraph cut in two: the quote, and its attribution."""
 
     words: str
     signature: Signature

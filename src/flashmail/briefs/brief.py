@@ -34,7 +34,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Quote:
-    """An expert's words, without the marks around them, and who said them."""
+    """An expert's words, without the marks around them, with person and role."""
 
     text: str
     person: str

@@ -29,7 +29,7 @@ SIGN = re.compile(f"â[€\x80]|[ÂÃ]{REST}|ð[Ÿ\x9f]{REST}|ï»¿")
 
 #: Where only a part of a text is garbled: Latin, Greek, Cyrillic, Hebrew and Arabic
 #: letters, punctuation, emoji. Others might be an accented letter before a quote mark.
-#: The last is a closing quote mark whose third byte got lost.
+#: The last is a closing quote mark that lost its third byte.
 GARBLED = re.compile(
     f"[ÂÃÄÅÎÏÐÑ×ØÙÚÛ]{REST}|â{REST}{REST}|ï»¿|[ðñ]{REST}{{3}}|â[€\x80]"
 )

@@ -48,7 +48,7 @@ class _Open:
 
 @dataclass
 class _BodyParser:
-    """What has been read so far; `held` are lines whose name may be yet to come."""
+    """What has been read so far; `held` are lines before their attribution."""
 
     sections: list[_Open] = field(default_factory=list)
     quotes: list[Quote] = field(default_factory=list)
@@ -103,7 +103,7 @@ class _BodyParser:
         return Body(tuple(sections), tuple(self.quotes), self.related, self.doubts)
 
     def _takes_signature(self, line: TextLine) -> bool:
-        """Take a line that only says who said what is held."""
+        """Take a line that only attributes what is held."""
         if not self.held:
             return False
         signed = attribution.own_line(line.text)
@@ -147,7 +147,7 @@ class _BodyParser:
         return self.in_related
 
     def _takes_signed(self, line: TextLine) -> bool:
-        """Take a paragraph that ends with who said it."""
+        """Take a paragraph that ends with an attribution."""
         text = without_mark(line.text)
         continued = bool(self.held) and self._goes_on()
         if not (self._in_analysis() or attribution.opens(text)):

@@ -1,4 +1,4 @@
-"""Whom a campaign may reach: its segment, or the readers of what it amends.
+"""The audience of a campaign: its segment, or the readers of what it amends.
 
 This is what an approval is bound to. What holds a mail back for a while (quiet hours, a
 limit for each day) is no part of it: it changes with the hour.
@@ -79,12 +79,12 @@ def _plain(ids: Iterable[int]) -> bytes:
     return numbers.tobytes()
 
 
-#: Who got a mail, or may have got it.
+#: Deliveries by which a mail arrived, or may have.
 REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 
 def reachable(session: Session, campaign: Campaign) -> Select[Any]:
-    """Return a query for the ids of all whom a campaign may reach now, each once."""
+    """Return a query for the ids of all that a campaign may reach now, each once."""
     if campaign.is_digest:
         return digest_readers(campaign)
     if campaign.amendment_kind is not None:
@@ -97,9 +97,9 @@ def reachable(session: Session, campaign: Campaign) -> Select[Any]:
 
 
 def digest_readers(campaign: Campaign) -> Select[Any]:
-    """Return a query for those for whom a planned campaign was made.
+    """Return a query for the readers of a digest campaign.
 
-    Whoever left since is among them: the claim skips them, and says why.
+    Readers that left since are among them: the claim skips them, and says why.
     """
     return (
         select(col(DigestItem.subscriber_id))
@@ -110,10 +110,10 @@ def digest_readers(campaign: Campaign) -> Select[Any]:
 
 
 def amendment_readers(campaign: Campaign) -> Select[Any]:
-    """Return a query for those among the readers of a campaign whom this one is for.
+    """Return a query for those among the readers of a campaign that this one is for.
 
-    The mended brief goes to those who surely did not get the first one, everything else
-    to those who did or may have: nobody is among both, nobody among neither.
+    The mended brief goes to those that surely did not get the first one, everything
+    else to those that did or may have: no reader is among both, none among neither.
     """
     rest = campaign.amendment_kind is AmendmentKind.REST
     first = select(col(Delivery.subscriber_id)).where(
@@ -127,7 +127,7 @@ def amendment_readers(campaign: Campaign) -> Select[Any]:
 
 
 def _by_digest(campaign: Campaign) -> Select[Any]:
-    """Return a query for those who got the first one later than others, as it was."""
+    """Return a query for readers that got the first one late, unamended."""
     return (
         select(col(DigestItem.subscriber_id))
         .join(

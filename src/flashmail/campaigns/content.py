@@ -20,7 +20,7 @@ from flashmail.rendering import Renderer
 
 @dataclass(frozen=True)
 class CampaignContent:
-    """Everything that a campaign will say, and to whom.
+    """Everything that a campaign will say, and its segment.
 
     `destinations` are where its links lead, in the order of their numbers from 1.
     """
@@ -78,7 +78,7 @@ def create_campaign(
 
 
 def content_columns(what: CampaignContent) -> dict[str, Any]:
-    """Return the columns that hold what a campaign says, and to whom."""
+    """Return the columns that hold what a campaign says, and its segment."""
     return {
         "audience": what.segment.as_json(),
         "topics": list(what.topics),
@@ -125,7 +125,7 @@ def message_of(campaign: Campaign) -> Message:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who mails are from; `domain` is that of Message-IDs and bounces."""
+    """The sender of mails; `domain` is that of Message-IDs and bounces."""
 
     name: str
     address: str
@@ -188,7 +188,7 @@ def draft_of(
     priority: Priority,
     template: str = "",
 ) -> CampaignContent:
-    """Render a brief into everything that a campaign will say, and to whom."""
+    """Render a brief into everything that a campaign will say, and its segment."""
     template = template or TEMPLATES[priority]
     rendered = renderer.render(brief, template)
     return compose(
@@ -205,7 +205,7 @@ def draft_of(
 
 @dataclass(frozen=True)
 class MailKit:
-    """Templates, who mails are from, where links lead, and the address at the foot."""
+    """Templates, the sender, where links lead, and the address at the foot."""
 
     renderer: Renderer
     sender: Sender
@@ -220,7 +220,7 @@ class MailKit:
         priority: Priority = Priority.NORMAL,
         template: str = "",
     ) -> CampaignContent:
-        """Render a brief into everything that a campaign will say, and to whom."""
+        """Render a brief into everything that a campaign will say, and its segment."""
         return draft_of(
             brief,
             segment,

@@ -1,4 +1,4 @@
-"""Link checks: whoever wants to send a link has it followed first, in the background.
+"""Link checks: each link of a mail is followed first, in the background.
 
 The table is the queue: a row is asked for, somebody follows it, and what was found
 stands there with its time.

@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Read what came back by mail.")
 
 STANDARD_INPUT = "-"
 
-#: Mails whose events are kept in one transaction.
+#: Mails with their events kept in one transaction.
 TOGETHER = 100
 
 

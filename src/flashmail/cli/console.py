@@ -40,7 +40,7 @@ Reason = Annotated[
     str, typer.Option("--reason", help="Why it goes despite that, in a sentence.")
 ]
 
-#: Who approves with --yes, in the audit log.
+#: The approver in the audit log, with --yes.
 AT_THE_COMMAND_LINE = "system (command line)"
 
 out = Console(highlight=False, soft_wrap=True)

@@ -39,7 +39,7 @@ class Overrides:
         by: str,
         now: datetime,
     ) -> None:
-        """Write it into the audit log, and tell everybody who may sign in."""
+        """Write it into the audit log, and tell all active staff."""
         if not self.codes:
             return
         assert campaign.id is not None

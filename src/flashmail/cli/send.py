@@ -1,4 +1,4 @@
-"""`flashmail send`: a brief becomes a campaign, after a look at what goes to whom."""
+"""`flashmail send`: a brief becomes a campaign, after a look at its audience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`flashmail staff`: who may sign in, and as what."""
+"""`flashmail staff`: accounts that may sign in, and their roles."""
 
 from datetime import UTC, datetime
 from typing import Annotated

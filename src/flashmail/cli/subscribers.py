@@ -1,4 +1,4 @@
-"""`flashmail subscribers`: bring people in, take them out, look at who is there."""
+"""`flashmail subscribers`: add people, take them out, look at the list."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Claim: one worker takes the next batch, and with it whoever may still be mailed.
+"""Claim: one worker takes the next batch, with the readers that may still be mailed.
 
-A batch belongs to the worker whose fence number it carries. Each claim adds one to it,
+A batch belongs to the worker with its fence number. Each claim adds one to it,
 so that a worker which was thought dead and wakes up again can change nothing.
 """
 
@@ -33,7 +33,7 @@ BECAUSE = "because"
 
 
 class ClaimedReader(NamedTuple):
-    """What the tables know of somebody whose delivery was claimed.
+    """What the tables know of a reader with a claimed delivery.
 
     `topics` are the ids, as in `3,7`, of those that bring the mail. Of them and of the
     attributes nothing is known where the mail has no use for them.
@@ -106,7 +106,7 @@ def _next_due(
 ) -> Any:
     when = {"least": least, "moment": now}
     for campaign in connection.execute(statements.CAMPAIGNS_DUE, when).scalars().all():
-        # Of a campaign whose batches other workers are taking, there may be none.
+        # Of a campaign with all batches at other workers, there may be none.
         which = {"whose": campaign, "moment": now}
         next_batch = statements.NEXT_BATCH if look else statements.TAKE_NEXT_BATCH
         due = connection.execute(next_batch, which).first()
@@ -119,7 +119,7 @@ def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     connection = session.connection()
     campaign = session.get_one(Campaign, due.campaign_id)
     rows = {"whose": campaign.id, "lowest": due.first_id, "highest": due.last_id}
-    # What mends a brief goes to who got it, resting or not.
+    # An amendment goes to the readers of the first mail, paused or not.
     skip = (
         statements.SKIP_WHO_LEFT
         if campaign.amendment_kind

@@ -1,6 +1,6 @@
 """Dispatch by Procrastinate: a job for each open batch, on PostgreSQL.
 
-A job only says that there may be a batch to send. Whoever gets it claims the next batch
+A job only says that there may be a batch to send. Its worker claims the next batch
 as ever, so the tables stay the truth: a job too many finds nothing to do, and one that
 was lost is made anew by the next announcement. Jobs are thus disposable, and so are
 Procrastinate's tables. They lie in a schema of their own.
@@ -33,7 +33,7 @@ SCHEMA = "flashmail_jobs"
 #: What the schema's comment begins with: it is ours, and has this form.
 FORM = "flashmail: Procrastinate "
 
-#: The keys of two advisory locks: who announces, and who makes the tables.
+#: The keys of two advisory locks: of the announcer, and of the maker of the tables.
 ANNOUNCING, PREPARING = 0x666C6D01, 0x666C6D02
 
 #: The name of the queue, and of the task in its jobs.
@@ -42,13 +42,13 @@ QUEUE, TASK = "flashmail", "send_next"
 #: How many jobs one announcement makes at most; the next one goes on.
 MOST = 5_000
 
-#: How often a worker asks for jobs whose time has come, in seconds.
+#: How often a worker asks for jobs that are due, in seconds.
 LOOK = 1.0
 
 #: How long it waits for a connection before it begins anew, in seconds.
 PATIENCE = 5.0
 
-#: When jobs of the dead are looked for: a cron line whose last field is seconds.
+#: When jobs of the dead are looked for: a cron line with seconds as its last field.
 RESCUE_AT = "* * * * * */5"
 
 #: Open batches of campaigns under way for which no job is waiting. NOT IN makes one

@@ -63,7 +63,7 @@ def recipients(
 ) -> list[Recipient]:
     """Return the batch's readers with a value for each field that the message marks.
 
-    Who may not be watched gets no pixel, and links that are the same for all of them.
+    Readers without tracking get no pixel, and links that are the same for all of them.
     """
     # By columns: a call for each field of each reader would cost more than its value.
     columns = _tokens(held, tokens)
@@ -202,7 +202,7 @@ class Handover:
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
-        """Let the journal know whose turn comes next, as long as this lasts."""
+        """Let the journal know which reader comes next, as long as this lasts."""
         if self.journal is None:
             yield
             return
@@ -241,7 +241,7 @@ class Handover:
         return self.stop is not None and self.stop.is_set()
 
     def _begun(self, receipts: list[Receipt]) -> list[Receipt]:
-        """Leave out whom a worker that had to stop did not come to: it did not try."""
+        """Leave out readers that a stopping worker did not come to: it did not try."""
         if not self._stopped:
             return receipts
         return [
@@ -257,7 +257,7 @@ class Handover:
         return [*problem.receipts, *later]
 
     def _in_doubt(self) -> list[Receipt]:
-        """Sending broke off: who was not heard to be accepted may have been."""
+        """Sending broke off: readers without an answer may have been accepted."""
         reason = "sending broke off before an answer came"
         return [
             Receipt(each, Outcome.ACCEPTED)

@@ -1,7 +1,7 @@
 """The instance fence: a restored backup and a copy send nothing by themselves.
 
 Both know of deliveries as still to be done that went out long ago. A home therefore
-keeps a file beside the database that says who it is and how often it has claimed. The
+keeps a file beside the database with its identity and its number of claims. The
 file is written and synced after each claim, before anything is handed over.
 
 - The file knows of more claims than the database: the database was restored.

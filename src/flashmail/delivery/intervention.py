@@ -35,7 +35,7 @@ HIGHEST_RATE = 0.002
 
 FEWEST = 1_000
 
-#: A person who resumed the campaign knew of its complaints, not of as many again.
+#: The person that resumed the campaign knew of its complaints, not of as many again.
 AGAIN = 2
 
 ACCEPTED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)

@@ -12,10 +12,11 @@ way. If the machine dies, only what was synced is sure to be there: then all tha
 marked together are unknown. The file begins with the boot in which it was made, which
 tells one case from the other.
 
-The worker holds a lock on its file (flock). Who can take the lock knows that the worker
-is dead and may settle its batches at once, by the marks. A worker that merely stands
-still is shut out first, by a line in a second file: it looks at that file after each
-mark and before the bytes that count, so one of the two always sees the other.
+The worker holds a lock on its file (flock). Another process that can take it knows that
+the worker is dead and may settle its batches at once, by the marks. A worker that
+merely stands still is shut out first, by a line in a second file: it looks at that file
+after each mark and before the bytes that count, so one of the two always sees the
+other.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ def this_boot() -> bytes:
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
-        # Who cannot tell takes every start of a worker for one.
+        # Where that cannot be told, every start of a worker counts as one.
         return uuid.uuid4().bytes
     return uuid.UUID(text.strip()).bytes
 
@@ -95,13 +96,13 @@ SHUT_OUT = ".shut-out"
 
 @dataclass
 class _Readers:
-    """A claim's readers: those who have a synced mark, and those who come next."""
+    """A claim's readers: those with a synced mark, and those that come next."""
 
     next: Iterator[int] = field(default_factory=lambda: iter(()))
     marked: set[int] = field(default_factory=set)
 
     def take(self, subscriber_ids: Sequence[int]) -> list[int]:
-        """Return who needs a synced mark now: nobody, or these and many more."""
+        """Return the readers that need a synced mark now: none, or these and more."""
         if self.marked.issuperset(subscriber_ids):
             return []
         taken = list(islice(self.next, TOGETHER))
@@ -151,7 +152,7 @@ class Journal:
         self._claims.clear()
 
     def begin(self, batch_id: int, fence: int, subscriber_ids: Iterable[int]) -> None:
-        """Say whose mails of a claim come one after the other."""
+        """Say in which order the mails of a claim come."""
         self._claims[batch_id, fence] = _Readers(iter(subscriber_ids))
 
     def end(self, batch_id: int, fence: int) -> None:
@@ -159,7 +160,7 @@ class Journal:
         self._claims.pop((batch_id, fence), None)
 
     def accept(self, batch_id: int, fence: int, subscriber_ids: Sequence[int]) -> None:
-        """Note whose mails were accepted, so that they are not unknown if we die.
+        """Note the accepted mails, so that they are not unknown if we die.
 
         It is written with the next marks, before the line that carried such a mail can
         carry another one: for each line, one mail at most is unknown if we die.
@@ -258,10 +259,11 @@ def shut_out(folder: Path, worker: str, batch_id: int, fence: int) -> None:
 def read(
     folder: Path, worker: str, batch_id: int, fence: int
 ) -> tuple[list[int] | None, list[int]]:
-    """Return whom a worker may have handed over in a claim, and who was accepted.
+    """Return the readers that a worker may have handed over in a claim, and the
+    accepted.
 
     The first is None if its journal is not here. If the machine started again since,
-    they are all those whose turn had come or was to come soon.
+    they are all those with a turn that had come or was to come soon.
     """
     try:
         marks = _path(folder, worker).read_bytes()

@@ -51,7 +51,7 @@ def book(
 ) -> None:
     """Write down what became of a batch, unless an event was faster, and let it go.
 
-    Whoever has no receipt was surely not handed over and is queued again.
+    A delivery without a receipt was surely not handed over and is queued again.
     """
     sent, others = _sorted_out(held, receipts, now)
     with transaction(engine) as session:
@@ -135,7 +135,7 @@ def _is_lost(batch: Batch, journals: Path | None, now: datetime) -> bool:
 def _read_journal(
     session: Session, batch: Batch, journals: Path | None, now: datetime
 ) -> None:
-    """Write into the table whom the lost worker had armed, as its journal says.
+    """Write into the table what the lost worker had armed, as its journal says.
 
     Of some it also says that the provider accepted them before the worker died.
 
@@ -157,7 +157,7 @@ def _read_journal(
 def _sorted_out(
     held: Claim, receipts: Iterable[Receipt], now: datetime
 ) -> tuple[list[int], list[dict[str, object]]]:
-    """Return who were simply accepted, and what to write of each of the others."""
+    """Return the simply accepted readers, and what to write of each of the others."""
     stale = now - (held.campaign.started_at or now) > GIVE_UP_AFTER
     sent, others = [], []
     for number, outcome, reason in receipts:

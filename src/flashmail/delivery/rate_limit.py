@@ -20,7 +20,7 @@ from flashmail.model import RateLimit
 NAME = "transport"
 
 #: A new sending address begins with so many mails an hour, and doubles them each day:
-#: providers distrust whoever sends much at once and never did before.
+#: providers distrust a sender of much at once that never did so before.
 FIRST_DAY, WARM_UP_DAYS = 200, 14
 
 #: For how many seconds of sending a batch is made, at most, and moments are taken.

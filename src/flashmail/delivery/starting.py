@@ -1,4 +1,4 @@
-"""Address: a campaign whose time has come gets its deliveries, all at once or none."""
+"""Start campaigns that are due: all their deliveries are written at once, or none."""
 
 from datetime import datetime, timedelta
 
@@ -43,7 +43,7 @@ def count_in_flight(session: Session, campaign_id: int) -> int:
     return session.scalar(rows) or 0
 
 
-#: The reason of a delivery to somebody who joined after the approval.
+#: The reason of a delivery to a subscriber that joined after the approval.
 JOINED_LATER = "joined after the approval"
 
 #: Ids in one statement.
@@ -51,7 +51,7 @@ CHUNK = 500
 
 
 def skip_late_joiners(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Skip whoever joined after the approval; return how many they are.
+    """Skip subscribers that joined after the approval; return how many they are.
 
     To be called when the campaign was addressed. They stay in the account of it.
     """
@@ -79,7 +79,7 @@ def skip_late_joiners(session: Session, campaign: Campaign, *, now: datetime) ->
 def include_late_joiners(
     session: Session, campaign_id: int, *, by: str, now: datetime
 ) -> int:
-    """Let those who joined after the approval have it too; return how many."""
+    """Let subscribers that joined after the approval have it too; return how many."""
     require_open(session, campaign_id)
     queued = session.execute(
         update(Delivery)
@@ -116,7 +116,7 @@ def count_late_joiners(session: Session, campaign_id: int) -> int:
 def create_deliveries(
     session: Session, campaign: Campaign, *, batch_size: int, now: datetime
 ) -> int:
-    """Write a delivery for everyone whom the campaign means now; return how many.
+    """Write a delivery for everyone that the campaign means now; return how many.
 
     To be called in the transaction that moves the campaign to `sending`, which happens
     once: a kill in between leaves all of the rows or none.
@@ -215,9 +215,9 @@ SYSTEM = "flashmail"
 def start_due_campaigns(
     engine: Engine, *, batch_size: int, missed_after: timedelta, now: datetime
 ) -> list[int]:
-    """Begin every campaign whose time has come; return their ids.
+    """Begin every campaign that is due; return their ids.
 
-    One whose time went by for longer than `missed_after` does not fire by itself: after
+    One that is late by more than `missed_after` does not fire by itself: after
     an outage or a restored backup a person has to say whether it still should go out.
     Two schedulers at once are harmless, as only one of them can move a campaign.
     """
@@ -282,7 +282,7 @@ def _begin(
             )
             return False
         if campaign.amends_id and count_in_flight(session, campaign.amends_id):
-            return False  # whom it is for is not known before the first one has landed
+            return False  # its audience is not known before the first one has landed
         require_lifted(embargo_of(session, campaign), at=now)
         transition(session, campaign_id, CampaignStatus.SENDING, started_at=now)
         count = create_deliveries(session, campaign, batch_size=batch_size, now=now)

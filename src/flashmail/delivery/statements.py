@@ -142,7 +142,7 @@ NEXT_BATCH = (
     .limit(1)
 )
 
-#: The same, for whoever takes it: no other worker gets it meanwhile.
+#: The same, for the worker that takes it: no other worker gets it meanwhile.
 TAKE_NEXT_BATCH = NEXT_BATCH.with_for_update(skip_locked=True)
 
 TAKE = (
@@ -170,10 +170,10 @@ _rests = delivery.c.subscriber_id.in_(
     .where(rhythm.c.paused_until > bindparam("moment"))
 )
 
-#: Who may not be mailed any more since the campaign was addressed.
+#: Readers that may not be mailed any more since the campaign was addressed.
 SKIP_WHO_LEFT = _queued_to(DeliveryState.SKIPPED, LEFT).where(~_mailable)
 
-#: The same, and who began a rest since then, which holds back all that is news.
+#: The same, and readers that began a pause since then, which holds back all news.
 SKIP_WHO_LEFT_OR_RESTS = _queued_to(
     DeliveryState.SKIPPED, case((_mailable, RESTS), else_=LEFT)
 ).where(or_(~_mailable, _rests))
@@ -207,14 +207,14 @@ def _one_of(numbers: str) -> Update:
 
 ARM = _one_of("numbers").values(state=DeliveryState.ARMED, **_moved)
 
-#: All of a batch, where nobody knows whom its worker had armed.
+#: All of a batch, where it is not known what its worker had armed.
 ARM_ALL = (
     update_table(delivery)
     .where(_range, delivery.c.state == DeliveryState.CLAIMED)
     .values(state=DeliveryState.ARMED, **_moved)
 )
 
-#: Who were simply accepted, as most are, all at once.
+#: Readers that were simply accepted, as most are, all at once.
 BOOK_SENT = _one_of("numbers").values(
     state=DeliveryState.SENT, reason="", retryable=False, **_moved
 )

@@ -149,7 +149,8 @@ class Worker:
             logger.exception("the house could not be kept; trying again")
 
     async def _send_urgent(self, stop: asyncio.Event) -> None:
-        """Send urgent batches beside the others, whose lanes may be full for a while.
+        """Send urgent batches beside the others, with lanes that may be full for a
+        while.
 
         The transport lets them go first.
         """

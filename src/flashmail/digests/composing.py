@@ -62,7 +62,7 @@ class DigestLabel:
 
 @dataclass
 class ReaderGroup:
-    """Briefs by topic, in the forms that count now, and the people who get them.
+    """Briefs by topic, in the forms that count now, and the readers that get them.
 
     `parts` are pairs of a topic's number (0 for none) and a campaign's.
     """

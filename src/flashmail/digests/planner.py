@@ -1,7 +1,7 @@
 """The planner: each (reader, brief) goes by exactly one path; `paths` says by which.
 
-When a campaign begins, whoever is to have its brief at once gets a Delivery, and
-everybody else to whom it is owed an Owed row: set-wise, as there may be a million.
+When a campaign begins, a subscriber that is to have its brief at once gets a Delivery,
+and everyone else it is for gets a DigestItem: set-wise, as there may be a million.
 """
 
 from collections.abc import Collection, Sequence
@@ -56,14 +56,15 @@ from flashmail.model import (
 #: Leaves room for every topic behind the rank of a frequency, in 31 bits.
 RANK = 1 << 28
 
-#: The rank of those who want urgent briefs only, when one is not urgent.
+#: The rank of readers of urgent briefs only, when one is not urgent.
 ALARMS_LAST = frequency_order(urgent=False).index(Frequency.URGENT)
 
 
 def respects_preferences(campaign: Campaign) -> bool:
     """Whether a campaign comes to each reader in the reader's own time.
 
-    What mends a brief goes to who got it, at once; what was planned is in time already.
+    An amendment goes to the readers of the first mail at once; a digest is in time
+    already.
     """
     mends = campaign.amendment_kind is not None
     return campaign.brief_id is not None and not mends and not campaign.is_digest
@@ -72,7 +73,7 @@ def respects_preferences(campaign: Campaign) -> bool:
 def deferred_readers(
     session: Session, campaign: Campaign, *, now: datetime
 ) -> Select[int]:
-    """Return a query for those whose rhythm keeps a brief from coming at once."""
+    """Return a query for readers with preferences that hold a brief back."""
     later = or_(_quiet_now(session, now), _at_their_limit(now))
     if campaign.priority == Priority.URGENT:
         later = and_(~col(DeliveryPreferences.urgent_overrides), later)
@@ -84,7 +85,7 @@ def deferred_readers(
 
 
 def write_digest_items(session: Session, campaign: Campaign, *, now: datetime) -> None:
-    """Write down to whom a campaign's brief is owed that do not get it at once.
+    """Write a digest item for each reader that does not get a campaign's brief at once.
 
     To be called when its deliveries are written, in the same transaction.
     """
@@ -133,7 +134,7 @@ def _owed_rows(
 
 
 def _followers(session: Session, segment: Segment, *, urgent: bool) -> Subquery:
-    """Return who may be owed a brief: the quickest frequency, and the topic of it.
+    """Return the readers of a brief: the quickest frequency, and the topic of it.
 
     Both in one number, RANK * frequency + topic, of which the least counts.
     """
@@ -161,7 +162,7 @@ def _followers(session: Session, segment: Segment, *, urgent: bool) -> Subquery:
 
 
 def _slow(ids: Collection[int]) -> CompoundSelect[int]:
-    """Return a query for all who may not read these topics at once; they are few."""
+    """Return a query for all that may not read these topics at once; they are few."""
     # Spelled as the partial index has it.
     slow = literal_column("subscription.frequency <> 'instant'", Boolean)
     readers = select(col(Subscription.subscriber_id)).where(
@@ -173,7 +174,7 @@ def _slow(ids: Collection[int]) -> CompoundSelect[int]:
 def _path(
     session: Session, rank: ColumnElement[int], *, urgent: bool, now: datetime
 ) -> ColumnElement[str]:
-    """Return the path of who does not get it at once."""
+    """Return the timing for a reader that does not get it at once."""
     order = frequency_order(urgent=urgent)
     return case(
         (col(DeliveryPreferences.paused_until) > now, Timing.NONE.value),
@@ -248,7 +249,7 @@ def _same_text(session: Session, campaign: Campaign) -> Sequence[int | None]:
 
 
 def _replace(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Whoever gets this form of a brief is not owed an earlier one any more."""
+    """Drop earlier versions of this brief from the digests of its recipients."""
     earlier = [
         each for each in related_campaigns(session, campaign) if each != campaign.id
     ]

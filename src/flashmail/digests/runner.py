@@ -1,6 +1,6 @@
 """Digests: when a moment has come, what is owed then goes out, one mail to a person.
 
-Readers who are owed the same briefs share one campaign, which goes the way of every
+Readers of the same briefs share one campaign, which goes the way of every
 other one: frozen, approved, claimed, at most once.
 """
 
@@ -105,7 +105,7 @@ def _rests(now: datetime) -> ColumnElement[bool]:
 
 
 def _followers(session: Session, campaign: Campaign) -> ColumnElement[int]:
-    """Return who follows any of a campaign's topics, and would read it in a digest."""
+    """Return the followers of a campaign's topics that would read it in a digest."""
     segment = Segment.from_json(campaign.audience)
     following = select_sift(col(Subscription.subscriber_id)).where(
         of_topics(bringing_ids(session, segment.bringing))
@@ -124,7 +124,7 @@ Make = Callable[[DigestContent], CampaignContent]
 #: waits for the next one.
 HELD_LATE = timedelta(hours=6)
 
-#: People who are put into a campaign by one statement.
+#: Readers that are put into a campaign by one statement.
 TOGETHER = 5_000
 
 

@@ -105,7 +105,7 @@ class DigestSchedule:
     segment: Segment | None = None
 
     def next(self, place: Place, now: datetime) -> datetime:
-        """Return when it next goes out to those who live there, never in the night."""
+        """Return when it next goes out in a time zone, never in the night."""
         zone = zone_of(place[0], self.zone)
         times = moments(
             parse_days(self.days),
@@ -194,7 +194,7 @@ def _seat_digests(
 
 
 def _places(session: Session, paths: Iterable[Timing]) -> list[Place]:
-    """Return where those live whose briefs have no moment yet."""
+    """Return the zones with briefs that have no moment yet."""
     rows = session.execute(
         select(col(Subscriber.time_zone), _quiet())
         .join(DigestItem, col(DigestItem.subscriber_id) == col(Subscriber.id))

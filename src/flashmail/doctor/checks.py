@@ -28,7 +28,7 @@ class Installation:
     base_url: str
     ways: Sequence[Callable[[], Check]]
     leaves: bool  # whether mail leaves this machine at all
-    unscheduled: int = 0  # readers who are owed what no digest will bring
+    unscheduled: int = 0  # readers of briefs that no digest will bring
 
 
 def examine(

@@ -91,7 +91,7 @@ def begin(
 
 
 def drafts(q: str = "", *, discarded: bool = False) -> SelectOfScalar[Draft]:
-    """Return a query for drafts whose title or text has these words, in any case."""
+    """Return a query for drafts with these words in title or text, in any case."""
     wanted = select(Draft).where(
         col(Draft.discarded_at).is_not(None)
         if discarded

@@ -30,7 +30,7 @@ class QuoteFields:
     text: str = ""
     person: str = ""
     role: str = ""
-    approver: str = ""  # who is said to have approved it, just now
+    approver: str = ""  # the name typed as the approver, just now
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Approvals of quotes: who said that these are the words."""
+"""Approvals of quotes: people that vouch for the words."""
 
 from collections.abc import Sequence
 from datetime import datetime

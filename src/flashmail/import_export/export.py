@@ -35,7 +35,7 @@ CHUNK = 2_000
 
 
 def export(session: Session, out: TextIO, *, segment: Segment | None = None) -> None:
-    """Write everybody as CSV, or only those who would get what goes to a segment.
+    """Write everybody as CSV, or only the audience of a segment.
 
     Cells that a spreadsheet could run are guarded, see `import_export.files`.
     """
@@ -97,7 +97,7 @@ def _chunks(session: Session, segment: Segment | None) -> Iterator[Sequence[Row[
 
 
 def _audience(session: Session, segment: Segment) -> Iterator[Sequence[int]]:
-    """Yield the ids of whom a segment means, some at a time.
+    """Yield the ids of a segment's members, some at a time.
 
     They are asked for once, and take eight bytes each: the query takes its second for
     a million, however few are read of it.

@@ -274,8 +274,8 @@ def sweep(folder: Path, *, now: datetime) -> None:
 def plain(name: str) -> str:
     """Return a file's name without what means something to a file system.
 
-    The name says something to who reads it (who left is in a file called so), so it
-    stays as far as it can.
+    The name says something to its readers (people that left are in a file called so),
+    so it stays as far as it can.
     """
     last = PurePath(name.replace("\\", "/")).name
     return re.sub(r"[^\w. ()+-]", "_", last).strip(". ")[-NAME_LIMIT:] or "upload.csv"

@@ -79,7 +79,7 @@ GRAVEST = (
     SubscriberStatus.ACTIVE,
 )
 
-#: Keys of a JSON cell whose values may be topics.
+#: Keys of a JSON cell with values that may be topics.
 LABELLED = ("topics", "tags", "labels", "lists")
 
 

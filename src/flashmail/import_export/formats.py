@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from flashmail.model import SubscriberStatus
 
-#: A status in our words; empty where theirs says no more than "gets mail". Nobody who
-#: asked us for a rest is woken by that.
+#: A status in our words; empty where theirs says no more than "gets mail". A person
+#: that asked us for a rest is woken by that.
 Status = SubscriberStatus | None
 
 
@@ -18,10 +18,11 @@ class ProviderFormat:
     `signs` are columns that, all together, give an export away. `fields` says what of
     ours a column holds; all others are attributes. `statuses` are words in a column
     that holds a status, in lower case. `left` are columns that are filled in only for
-    who has left. `whole` are columns that only files of such people have, and `files`
-    begin the names of files whose people are all alike; `sole` is a column that shows
-    that a file is none of these. `attributes` is a column with a JSON object.
-    `strict` refuses a topic that is none of ours instead of keeping it as an attribute.
+    people that have left. `whole` are columns that only files of such people have, and
+    `files` begin the names of files with people that are all alike; `sole` is a column
+    that shows that a file is none of these. `attributes` is a column with a JSON
+    object. `strict` refuses a topic that is none of ours instead of keeping it as an
+    attribute.
     """
 
     name: str
@@ -214,7 +215,7 @@ MAILCHIMP = ProviderFormat(
     files={
         "unsubscribed_": SubscriberStatus.UNSUBSCRIBED,
         "cleaned_": SubscriberStatus.BOUNCED,
-        # People who bought something and never asked for mail.
+        # Customers that never asked for mail.
         "nonsubscribed_": SubscriberStatus.PENDING,
         "subscribed_": None,
     },
@@ -243,7 +244,7 @@ PLAIN = PLAIN_ROSTER
 
 
 def recognise(names: Collection[str]) -> ProviderFormat:
-    """Return whose export has columns of these names; a plain roster's else."""
+    """Return the format with columns of these names, else a plain roster's."""
     present = frozenset(names)
     for each in FORMATS:
         if any(signs <= present for signs in each.signs):

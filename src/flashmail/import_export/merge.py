@@ -1,13 +1,13 @@
 """Merge entries into the tables, some thousands at once, without a loop over them.
 
-The rules, for each entry whose address
-  is suppressed, or belongs to somebody who left:  nothing changes
+The rules, for each entry with an address that
+  is suppressed, or belongs to a person that left:   nothing changes
   is new:                                          it is added
   is known:  what the entry says replaces what was there, empty cells say nothing,
              topics and attributes are added to those that were there, and a topic
              that the entry gives a frequency is read that often from now on;
-             nobody who is known goes back to "has not confirmed"
-and whoever an entry says has left is suppressed.
+             no known subscriber goes back to "has not confirmed"
+and a person that has left, as an entry says, is suppressed.
 """
 
 from collections.abc import Sequence
@@ -123,7 +123,7 @@ def merge(
     if not is_sqlite(session) and not dry_run:
         # Nobody may leave between the look at a row and its change.
         session.execute(text("LOCK TABLE subscriber IN SHARE ROW EXCLUSIVE MODE"))
-    # Of those who were erased nothing is kept that a table could be joined with.
+    # Of erased people nothing is kept that a table could be joined with.
     erased = erased_addresses(session, (each[1] for each in entries))
     entries = [each for each in entries if each[1] not in erased]
     TEMPORARY.create_all(session.connection(), checkfirst=False)

@@ -63,7 +63,7 @@ class RejectedRow:
 class ImportReport:
     """How many rows there were, and what became of each.
 
-    `kept_out` are rows that would have mailed somebody who unsubscribed, bounced or
+    `kept_out` are rows that would have mailed a person that unsubscribed, bounced or
     complained: they stay as they are. `by_status` says how the people of all rows but
     the rejected ones stand afterwards. `formats` says what each file was taken for, and
     `notes` what stopped no row but should be known.

@@ -166,7 +166,7 @@ def _archived(
     """Return the sheets of a zip that are lists of people, and notes on the others.
 
     Where some are a provider's exports, the others are that provider's business: lists
-    of who opened what, for example.
+    of opens and clicks, for example.
     """
     found = []
     try:
@@ -215,7 +215,7 @@ class Column:
 class Preview:
     """The beginning of a file as it would be read.
 
-    `format` is whose export it is taken for, "roster" being our own form. `rows` are
+    `format` is the program it is taken for, "roster" being our own form. `rows` are
     the first ones as they stand in the file. `problem` says why nothing can be brought
     in before a person has chosen a column; else it is empty.
     """

@@ -21,7 +21,7 @@ Staged = tuple[int, str, str, str, str, str, str, str, str]
 
 
 class DuplicateRow(NamedTuple):
-    """A row whose address another row has, and that other row."""
+    """A row with the address of another row, and that other row."""
 
     file: int
     line: int

@@ -9,7 +9,7 @@ from functools import lru_cache
 MARK = re.compile(r"\x01([^\x01\x02|]+)\|([^\x01\x02]*)\x02")
 
 #: Fields that are a token: hexadecimal, of fixed width, one for each purpose.
-#: WATCH stands in links: it is the reader's own, or for who may not be watched the
+#: WATCH stands in links: it is the reader's own, or without tracking the
 #: same as everybody's. FIRST is that of the mail which this one corrects.
 TOKEN, LEAVE, BOUNCE, WATCH, FIRST = "token", "leave", "bounce", "watch", "first"
 
@@ -18,7 +18,7 @@ TOKENS = frozenset({TOKEN, LEAVE, BOUNCE, WATCH, FIRST})
 TOKEN_WIDTH = 48
 
 #: The field of the pixel. Instead of a fallback, its mark has html with HERE in the
-#: token's place: that is there for whom the field has a token, and else nothing is.
+#: token's place: that is there where the field has a token, and else nothing is.
 PIXEL, HERE = "pixel", "{}"
 
 
@@ -40,7 +40,7 @@ class Message:
 
 
 def mark(field: str, fallback: str = "") -> str:
-    """Return the mark for a field; the fallback serves readers who have no value."""
+    """Return the mark for a field; the fallback serves readers that have no value."""
     return f"\x01{field}|{fallback}\x02"
 
 
@@ -71,5 +71,5 @@ def fill(text: str, value: Callable[[str], str]) -> str:
 
 
 def picture(form: str, token: str) -> str:
-    """Return the html of a pixel for whoever has a token; else nothing."""
+    """Return the html of a pixel for a reader with a token; else nothing."""
     return form.replace(HERE, token) if token else ""

@@ -20,7 +20,7 @@ from flashmail.message.slots import CONTROLS, SURROGATES, Piece, Slot, pieces
 LOCAL_PART_LIMIT, DOMAIN_LIMIT, PATH_LIMIT = 64, 255, 256
 
 #: A dot-atom at a host name. Quoted local parts, comments, address literals and
-#: routes are refused: programs disagree on whom they mean.
+#: routes are refused: programs disagree on the recipient they mean.
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -38,12 +38,12 @@ PLAIN_IN_HTML = re.compile(r"[!#-%(-\-/-;?-~](?:[ !#-%(-;?-~]{0,73}[!#-%(-;?-~])
 
 
 def lay_out_text(text: str) -> list[Piece]:
-    """Encode plain text whose marks stand for plain values."""
+    """Encode plain text with marks that stand for plain values."""
     return _lay_out(text, text_value)
 
 
 def lay_out_html(html: str) -> list[Piece]:
-    """Encode html whose marks stand for escaped values."""
+    """Encode html with marks that stand for escaped values."""
     return _lay_out(html, html_value)
 
 

@@ -32,10 +32,10 @@ class Priority(IntEnum):
 
 
 class AmendmentKind(StrEnum):
-    """What a campaign is to the one that it corrects, and so to whom it goes."""
+    """What a campaign is to the one that it corrects, and so its audience."""
 
-    REST = "rest"  # the mended brief, to those who did not get the first
-    CORRECTION = "correction"  # to those who got it, or may have
+    REST = "rest"  # the mended brief, to readers that did not get the first
+    CORRECTION = "correction"  # to readers that got it, or may have
     RETRACTION = "retraction"  # to the same: the brief is taken back
 
 
@@ -95,8 +95,8 @@ class Campaign(SQLModel, table=True):
     audience: dict[str, Any] = Field(sa_type=JSON)
     frequency: Frequency = Field(
         default=Frequency.INSTANT, sa_type=EnumText(Frequency)
-    )  # whom a digest is for; a single brief goes to those who read at once
-    is_digest: bool = False  # to those to whom its briefs are owed, see Owed
+    )  # the readers of a digest; a single brief goes to those that read at once
+    is_digest: bool = False  # to the readers of its digest items
     topics: list[str] = Field(sa_type=JSON)
     subject: str
     html: str
@@ -109,7 +109,7 @@ class Campaign(SQLModel, table=True):
     approved_by: str = ""
     approved_at: datetime | None = None
     approved_hash: str = ""
-    dry_run_id: int | None = None  # whom the approval is bound to, besides the rule
+    dry_run_id: int | None = None  # with the audience that the approval is bound to
     send_at: datetime | None = None
     started_at: datetime | None = None
     recipient_count: int = (
@@ -168,7 +168,7 @@ class DryRun(SQLModel, table=True):
     """What a rehearsal found, and so what an approver has seen.
 
     `content_hash` is the campaign's `content_hash` at that time, `audience_hash`
-    the SHA-256 of whom it meant, kept in `crowd` (see `campaigns.audience`).
+    the SHA-256 of its audience, kept in `audience_ids` (see `campaigns.audience`).
     `left_out` and `refused` count people by the reason; `sizes` are the smallest and
     the largest mail in bytes. `usual` is how many such campaigns had lately, None for
     the first one.

@@ -62,8 +62,8 @@ class BatchState(StrEnum):
 class Batch(SQLModel, table=True):
     """Some hundreds of deliveries that one worker claims at once.
 
-    They are the campaign's deliveries whose subscriber id lies in first..last. The
-    fence grows by one with every claim: who holds an older number can change nothing.
+    They are the campaign's deliveries with a subscriber id in first_id..last_id. The
+    fence grows by one with every claim: a holder of an older number can change nothing.
     """
 
     __table_args__ = (Index("ix_batch_due", "state", "campaign_id", "ready_at"),)
@@ -75,7 +75,7 @@ class Batch(SQLModel, table=True):
     state: BatchState = Field(default=BatchState.OPEN, sa_type=EnumText(BatchState))
     ready_at: datetime
     worker: str = ""
-    marks_in_journal: bool = False  # whom it armed stands in the worker's journal
+    marks_in_journal: bool = False  # what it armed stands in the worker's journal
     lease_until: datetime | None = None
     fence: int = 0
 
@@ -96,8 +96,8 @@ class Instance(SQLModel, table=True):
 class RateLimit(SQLModel, table=True):
     """A row for each limit, shared by all workers.
 
-    Who wants to send n mails at r a second takes the next n/r seconds for itself by
-    moving `reserved_until` on; see `delivery.rate_limit`.
+    A worker that is to send n mails at r a second takes the next n/r seconds for itself
+    by moving `reserved_until` on; see `delivery.rate_limit`.
     """
 
     __tablename__ = "rate_limit"

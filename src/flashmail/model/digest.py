@@ -41,12 +41,12 @@ class DropReason(StrEnum):
 
 
 class DigestItem(SQLModel, table=True):
-    """A campaign's brief to somebody who does not get it at once.
+    """A campaign's brief to a subscriber that does not get it at once.
 
-    A subscriber who gets the brief at once has a Delivery of the same campaign instead:
-    a pair has one of the two, never both. `topic_id` is the topic followed that brought
-    it, 0 where none did; `digest_campaign_id` is the campaign that took it to the
-    subscriber. As with deliveries there are no foreign keys.
+    A subscriber that gets the brief at once has a Delivery of the same campaign
+    instead: a pair has one of the two, never both. `topic_id` is the topic followed
+    that brought it, 0 where none did; `digest_campaign_id` is the campaign that took it
+    to the subscriber. As with deliveries there are no foreign keys.
     """
 
     __tablename__ = "digest_item"
@@ -75,8 +75,8 @@ class Schedule(SQLModel, table=True):
     """A digest that goes out at certain times of day.
 
     `days` are names as in `mon,wed`, or `*`; `at` is a time of day as in `07:30`, where
-    each reader lives, or in `time_zone` for who does not say. It goes to those of a
-    segment (`audience`, as JSON) who read so often. `approved_by` is who let it run for
+    each reader lives, or in `time_zone` without one. It goes to those of a
+    segment (`audience`, as JSON) that read so often. `approved_by` let it run for
     good.
     """
 
@@ -106,7 +106,7 @@ class Edition(SQLModel, table=True):
     """One moment at which what is owed to the readers of a time zone goes out.
 
     Its key makes sure that each happens once at most. `path` is daily, weekly or held;
-    `zone` is as readers have it, empty for those who said nothing; `quiet` are the
+    `zone` is as readers have it, empty for readers without one; `quiet_hours` are the
     quiet hours that end then. `schedule_id` is 0 where flashmail's own hours apply.
     """
 

@@ -1,4 +1,4 @@
-"""A brief as it is written: its text, its earlier forms, who stands by a quote."""
+"""A brief as it is written: its text, its earlier versions, approvals of its quotes."""
 
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,9 @@ from sqlmodel import Field, SQLModel
 class Draft(SQLModel, table=True):
     """A brief that editors work on, in the Markdown form that flashmail writes.
 
-    `revision` is the number of the form it has now: who saves names the one that was on
+    `version` is the number of the version it has now: saving names the one that was on
     the screen, and is refused when another one has been saved since. `topics` are those
-    of the last form that was a brief: by them it is found by who is limited to some.
+    of the last version that was a brief: editors limited to topics find it by them.
     `doubts` are what
     reading the original left open, as {"line", "message", "said"}, until somebody has
     looked at them.
@@ -37,7 +37,7 @@ class Draft(SQLModel, table=True):
 class DraftVersion(SQLModel, table=True):
     """One form that a draft had.
 
-    `origin` says how it came about, `screen` on which page somebody wrote it: who goes
+    `origin` says how it came about, `editor_tab` on which page it was written: going
     on writing there is not in their own way. `aside` is one that was refused, for
     another had been saved in between: kept, so that nothing is lost. Rows are only
     added, except that of what is saved while typing one in five minutes is kept.
@@ -66,6 +66,6 @@ class QuoteApproval(SQLModel, table=True):
 
     draft_id: int = Field(foreign_key="draft.id", primary_key=True)
     quote_hash: str = Field(primary_key=True, index=True)
-    approved_by: str  # who said it is right: the person quoted, or for them
-    noted_by: str  # the member of staff who wrote that down
+    approved_by: str  # the person quoted, or another one on their behalf
+    noted_by: str  # the member of staff that noted it
     at: datetime

@@ -32,7 +32,7 @@ ENGAGEMENT = frozenset({EventKind.OPENED, EventKind.CLICKED, EventKind.TRAPPED})
 
 
 class Actor(StrEnum):
-    """Who did it, as far as can be told."""
+    """The actor, as far as can be told."""
 
     HUMAN = "human"
     MACHINE = "machine"
@@ -45,7 +45,7 @@ class Event(SQLModel, table=True):
     `at` is when it happened by the reporter's clock, `recorded_at` by ours; `link` is
     the number of the link that was clicked.
 
-    Who did it (`actor`, and why we think so) is judged from what is kept besides: how
+    The `actor`, and why we think so, is judged from what is kept besides: how
     many seconds `after` the mail was delivered, the family of programs (`agent`), the
     `network` (never the whole address), and whether the provider took it for a machine
     (`flagged`). It can be judged anew, and comes out the same.
@@ -80,7 +80,7 @@ class EngagementTotal(SQLModel, table=True):
     """What is left of a campaign's events when they are erased, or was never more.
 
     `people` is how many had done it when they were erased, each of them counted as the
-    most human that they were seen; `times` also counts those who may not be watched.
+    most human that they were seen; `times` also counts readers without tracking.
     """
 
     __tablename__ = "engagement_total"

@@ -1,4 +1,4 @@
-"""Staff: who may sign in, and where they are signed in."""
+"""Staff: accounts that may sign in, and where they are signed in."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -43,7 +43,7 @@ class Role(StrEnum):
 
 
 class Staff(SQLModel, table=True):
-    """Somebody who may sign in.
+    """A member of staff, with an account to sign in.
 
     `topics` limits an editor to what is on these topics; empty is no limit.
     `daily_send_limit` is to how many people they may let mail go within a day; None is

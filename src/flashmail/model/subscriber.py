@@ -1,4 +1,4 @@
-"""Who receives mail, what they asked for, and whom we must leave alone."""
+"""People that receive mail, what they asked for, and the addresses we leave alone."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -45,13 +45,13 @@ class Subscriber(SQLModel, table=True):
 
     `key` is the address as it is compared: two spellings of one mailbox have one key.
     `tracking_consent` is whether mails may tell what this person opens: yes, no, or
-    None for somebody who was not asked; FLASHMAIL_TRACKING says what holds then.
+    None for a person that was not asked; FLASHMAIL_TRACKING says what holds then.
     `name_key` is the name with A to Z in lower case, to be searched for.
     """
 
     __table_args__ = (
         Index("ix_subscriber_name", "name_key", "id"),
-        # Few are in it, and whoever looks for the active ones goes another way.
+        # Few are in it, and a query for the active ones goes another way.
         Index(
             "ix_subscriber_away",
             "status",
@@ -84,10 +84,10 @@ class Subscription(SQLModel, table=True):
     """A subscriber's wish to read about a topic."""
 
     __table_args__ = (
-        # The audience asks "who follows this topic, and how often?" and need not look
-        # further than here; a profile asks the other way.
+        # The audience asks for the followers of a topic, and how often, and need not
+        # look further than here; a profile asks the other way.
         Index("ix_subscription_topic", "topic_id", "subscriber_id", "frequency"),
-        # Most read at once; whoever plans the digests looks for the others.
+        # Most read at once; the planner of digests looks for the others.
         Index(
             "ix_subscription_slow",
             "topic_id",
@@ -154,7 +154,7 @@ class RequestState(StrEnum):
 
     PENDING = "asked"
     MAILED = "mailed"  # a confirmation was written to the address
-    REFUSED = "refused"  # nothing was mailed; whoever asked is told nothing else
+    REFUSED = "refused"  # nothing was mailed; the visitor is told nothing else
     CONFIRMED = "confirmed"
     WELCOMED = "welcomed"
     BLOCKED = "never"  # the address asked never to be mailed
@@ -163,7 +163,7 @@ class RequestState(StrEnum):
 class SubscriptionRequest(SQLModel, table=True):
     """Nothing of it holds before the address itself has confirmed it.
 
-    `subscriber_id` is who wants to move to the address; of who wants to be let in it is
+    `subscriber_id` is the one to move to the address; of a request to join it is
     None until they are. `topics` are the chosen frequencies by topic number.
     """
 
@@ -190,7 +190,7 @@ class SubscriptionRequest(SQLModel, table=True):
 
 
 class UnsubscribeFeedback(SQLModel, table=True):
-    """Why somebody left, as far as they liked to say. It does not say who."""
+    """Why a subscriber left, as far as they liked to say, without a name or number."""
 
     __tablename__ = "unsubscribe_feedback"
 
@@ -198,7 +198,7 @@ class UnsubscribeFeedback(SQLModel, table=True):
     campaign_id: int
     reason: str
     comment: str = ""
-    day: str  # not the moment, which would tell whose it is
+    day: str  # not the moment, which would tell the person
 
 
 class Salt(SQLModel, table=True):
@@ -209,7 +209,8 @@ class Salt(SQLModel, table=True):
 
 
 class DeliveryPreferences(SQLModel, table=True):
-    """Only who asked for something has a row, so that the others cost nothing.
+    """Only a person that asked for something has a row, so that the others cost
+    nothing.
 
     `quiet` are hours of the day in the subscriber's time zone, as in `22:00-07:00`;
     empty is none. `cap` is how many briefs may come at once within 24 hours. Urgent

@@ -11,7 +11,7 @@ from flashmail.model.types import EnumText
 
 
 class LeaderLease(SQLModel, table=True):
-    """Whoever holds it renews it in time; when it is not, another process takes it."""
+    """Its holder renews it in time; when it is not, another process takes it."""
 
     __tablename__ = "leader_lease"
 

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 
 from flashmail.model.types import EnumText
 
-#: Who asked for a letter to an address that a reader moved away from.
+#: The requester of a mail to the address that a reader moved away from.
 MOVE = "a move"
 
 

@@ -1,4 +1,4 @@
-"""What a mail cannot tell of itself: to how many, when, from whom, and how often."""
+"""What a mail cannot tell of itself: its audience, time, sender, and how often."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SMALL = 50
 #: More urgent mails than these in a month, and none is urgent any more.
 URGENT_A_MONTH = 4
 
-#: Whose domains say that mail under their name comes from them alone (DMARC), so that
+#: Domains that say that mail under their name comes from them alone (DMARC), so that
 #: what others send as theirs is thrown away.
 FREE_MAIL = (
     "aol.com fastmail.com gmail.com gmx.com gmx.de gmx.net googlemail.com hotmail.com"

@@ -24,7 +24,7 @@ class Facts:
 
     `markdown` is the brief as an editor sees it, so that a finding can name a line.
     `message` holds its marks. `moment` is when it would leave. For the quotes in
-    `answered_for` whoever sends it answers, as nobody could note an approval.
+    `answered_for` the sender answers, as no approval could be noted.
     `segment_asks` are the attributes that the segment goes by, `unknown_attributes`
     those, of it and of the mail, that no subscriber has.
     """

@@ -12,7 +12,7 @@ from flashmail.preflight.facts import Facts
 from flashmail.rendering.html import Document
 
 #: A brief is of these days. Dated in these days, but of an earlier year, it is one
-#: whose year was mistyped: the mistake of every January.
+#: with a year that was mistyped: the mistake of every January.
 LATEST = timedelta(days=7)
 
 FRESH = timedelta(days=7)

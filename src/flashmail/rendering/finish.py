@@ -123,7 +123,7 @@ TRAP = (
 
 
 def watched(html: str, links: Links) -> str:
-    """Return a marked page whose pixel is there only for those who may be watched."""
+    """Return a marked page, with a pixel only for readers with tracking."""
     pixel = re.compile(rf'<img\b[^>]*\ssrc="{re.escape(links.pixel())}"[^>]*>')
 
     def unless_unwatched(found: re.Match[str]) -> str:

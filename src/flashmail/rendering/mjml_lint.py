@@ -151,7 +151,7 @@ WITHOUT = {
     "mj-html-attribute": "the compiler in use does not know it; leave it out",
 }
 
-#: Without an alternative text these say nothing to those who do not see them.
+#: Without an alternative text these say nothing to readers that do not see them.
 PICTURES = frozenset({"img", "mj-image", "mj-carousel-image"})
 
 _INSIDE = {tag: frozenset(names.split()) for tag, names in INSIDE.items()}

@@ -123,7 +123,7 @@ def _addresses(order: RenderInput) -> dict[str, str]:
     return {
         "unsubscribe_url": links.unsubscribe(),
         "preferences_url": links.preferences(),
-        # Both tell who reads: nothing of the kind for those who want no counting.
+        # Both tell the reader: nothing of the kind where no counting is wanted.
         "view_url": links.view() if order.counted else "",
         "pixel_url": links.pixel() if order.counted else "",
     }

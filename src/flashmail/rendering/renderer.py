@@ -103,7 +103,7 @@ class Usage:
 
     @property
     def sound(self) -> dict[str, str]:
-        """Return the used files whose Jinja can be read."""
+        """Return the used files with Jinja that can be read."""
         return {file: self._files[file] for file in self._trees}
 
     def findings(self) -> Iterator[TemplateProblem]:
@@ -238,7 +238,7 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 class Renderer:
     """Renders with the templates of some folders, of which the first that has one wins.
 
-    Files are read anew for each mail, so that whoever works on a template sees it.
+    Files are read again for each mail, so that a change of a template is seen at once.
     """
 
     def __init__(self, folders: Sequence[Path], site: Site) -> None:

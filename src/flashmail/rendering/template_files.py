@@ -87,7 +87,7 @@ class TemplateKind:
 
     extra: frozenset[str] = field(default_factory=frozenset)
     needs_brief: bool = False
-    #: Sent to those who follow something, so they can unsubscribe and be counted.
+    #: Sent to followers of something, so they can unsubscribe and be counted.
     mailing: bool = True
 
     @property
@@ -105,7 +105,7 @@ KINDS = {
     "retraction": TemplateKind(frozenset({"retraction"}), needs_brief=True),
     "digest": TemplateKind(frozenset({"briefs", "frequency", "groups", "period"})),
     "welcome": TemplateKind(),
-    # Whoever it reaches has agreed to nothing yet: no unsubscribing, no tracking.
+    # The recipient has agreed to nothing yet: no unsubscribing, no tracking.
     "confirm": TemplateKind(frozenset({"confirm_url", "never_url"}), mailing=False),
 }
 

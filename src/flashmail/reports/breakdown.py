@@ -60,7 +60,7 @@ def by_domain(session: Session, campaign_id: int) -> list[Breakdown]:
 
 
 def by_topic(session: Session, campaign: Campaign) -> list[Breakdown]:
-    """Return the topics through which it came: who follows two of them is in both."""
+    """Return the topics through which it came: a follower of two of them is in both."""
     known, ids = lineage(session), topic_ids(session)
     bringing = [
         above
@@ -141,7 +141,7 @@ _TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED)
 class EngagementTimeline:
     """People so far, at the end of each step; `lines` are as long as `times`.
 
-    Who does something twice counts when it was first done.
+    An event of one reader counts when it happened first.
     """
 
     minutes: int

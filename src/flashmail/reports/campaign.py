@@ -37,7 +37,7 @@ _RANK = {Actor.HUMAN: 2, Actor.UNKNOWN: 1, Actor.MACHINE: 0}
 
 @dataclass(frozen=True)
 class EngagementCounts:
-    """How many addresses a deed was done for, by who did it as far as can be told.
+    """How many addresses an event was seen of, by its actor as far as can be told.
 
     At least `human` people did it, at most `human` and `unknown` ones together.
     """
@@ -55,7 +55,8 @@ class EngagementCounts:
         return self.human + self.unknown
 
     def share_of(self, mails: int) -> tuple[float, float] | None:
-        """Return the rate as a range, from those who did it to those who may have.
+        """Return the rate as a range, from those that surely did it to those that may
+        have.
 
         `mails` are those that can tell; where there were none, there is no rate.
         """
@@ -67,7 +68,7 @@ class EngagementCounts:
 def readers(session: Session, campaign_id: int) -> dict[str, EngagementCounts]:
     """Count by deed; each address once, as the most human of what was done for it.
 
-    People whose engagement was erased count as they were counted then.
+    People with erased engagement count as they were counted then.
     """
     each = _strongest(campaign_id).subquery()
     rows = session.execute(
@@ -135,9 +136,9 @@ def _strongest(campaign_id: int) -> Select[Any, Any]:
 
 @dataclass(frozen=True)
 class LinkReport:
-    """One link of a campaign: where it leads and who went there.
+    """One link of a campaign: where it leads and its clicks.
 
-    `people` are those who are known; `clicks` are all, of which `machine` were no
+    `people` are those that are known; `clicks` are all, of which `machine` were no
     reader's.
     """
 

@@ -110,7 +110,7 @@ STUCK = {
 #: Of fewer mails than these a share says nothing.
 FEWEST = 100
 
-#: Providers look closely at who is above: 2 % bounces, and 0.1 % complaints (Gmail and
+#: Providers look closely at senders above: 2 % bounces, and 0.1 % complaints (Gmail and
 #: Yahoo ask for less).
 BOUNCES, COMPLAINTS = 0.02, 0.001
 

@@ -92,7 +92,7 @@ def _waits(session: Session, owed: DigestItem) -> str:
     return f"waits {AWAITED[owed.timing]} on {at:%Y-%m-%d at %H:%M %Z}"
 
 
-#: What is said of somebody to whom a campaign was never addressed.
+#: What is said of a person to which a campaign was never addressed.
 NOT_MEANT = "not addressed"
 
 

@@ -1,6 +1,6 @@
-"""Approval: of what was rehearsed, byte for byte, and of those whom it meant.
+"""Approval: of a dry run, byte for byte, and of its audience.
 
-Whoever joins after that gets nothing unless somebody says so: see `leave_out`.
+Late joiners get nothing unless they are included: see `skip_late_joiners`.
 """
 
 from collections.abc import Iterable
@@ -90,7 +90,7 @@ def approve(
     """Approve what was rehearsed, or refuse it: TooOld, Changed, Blocked, WrongInput.
 
     Bound to it are every byte, the rule for the audience, and the people it meant.
-    Somebody who left since then is no reason to look again; one more person is.
+    A reader that left since then is no reason to look again; one more reader is.
     """
     campaign = get_campaign(session, campaign_id)
     rehearsal = _rehearsal(session, campaign_id, seen)

@@ -1,4 +1,4 @@
-"""Halt and correct: the mended brief to the rest, a correction to who got the first.
+"""Halt and correct: the mended brief to the rest, a correction to its readers.
 
 The first campaign is cancelled, so nobody else gets it. Two new ones follow, each to be
 approved like any other: nobody is in both, and nobody in neither.
@@ -118,7 +118,7 @@ def amendments(session: Session, campaign_id: int) -> list[Campaign]:
     """Return the campaigns that amend another one, but for those nobody got any of.
 
     One that had begun when it was cancelled counts: it told some people already, and
-    whoever is still to be told is to be told by correcting that one.
+    the rest of its readers are to be told by correcting that one.
     """
     counts = or_(
         col(Campaign.status) != CampaignStatus.CANCELLED,

@@ -1,6 +1,6 @@
 """Rehearsal: a campaign goes the whole way to its readers, and stops at the door.
 
-The same query finds whom it is for, the same filters leave people out, the same code
+The same query finds the audience, the same filters leave people out, the same code
 fills in each mail. Only no transport takes it.
 """
 
@@ -38,13 +38,13 @@ from flashmail.transports import Recipient
 #: So many readers are looked at together.
 AT_A_TIME = 1000
 
-#: Said of those who left between the one look and the next.
+#: Said of readers that left between the one look and the next.
 LEFT_MEANWHILE = "left meanwhile"
 
 #: So many different reasons are kept; each may name an address.
 REASONS, OTHER_REASONS = 20, "other reasons"
 
-#: Said of those whom quiet hours or a daily limit hold back, if it went now.
+#: Said of readers held back by quiet hours or a daily limit, if it went now.
 LATER = "later, for their quiet hours or daily limit"
 
 #: Told how many are done, out of how many.
@@ -108,7 +108,7 @@ def dry_run(
 
 
 def audience_of(session: Session, campaign: Campaign) -> list[int]:
-    """Return the ids of all whom a campaign may reach now."""
+    """Return the ids of all that a campaign may reach now."""
     return sorted(audience.read_ids(session, reachable(session, campaign)))
 
 
@@ -148,9 +148,9 @@ def _keep(engine: Engine, rehearsal: DryRun) -> int:
 
 
 def _left_out(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:
-    """Count whom the campaign's segment means, but who gets nothing now, by the reason.
+    """Count the segment's members that get nothing now, by the reason.
 
-    Who is held back is among those whom it means: they get it later.
+    Readers held back are among the audience: they get it later.
     """
     if campaign.amendment_kind is not None:
         return {}
@@ -203,7 +203,7 @@ def _fill(found: DryRunResult, message: Message, who: Recipient, date: str) -> N
 def _readers(
     session: Session, ids: Sequence[int], topics: Iterable[int], *, attributes: bool
 ) -> tuple[ClaimedReader, ...]:
-    """Return those who would still be mailed at the moment of the claim."""
+    """Return those that would still be mailed at the moment of the claim."""
     rows = session.execute(
         sqlalchemy.select(
             col(Subscriber.id),

@@ -50,7 +50,7 @@ def approved(session: Session, brief: Brief | None) -> frozenset[str]:
 
 
 def answered_for(session: Session, brief: Brief | None) -> frozenset[str]:
-    """Return the quotes for which whoever sends a file answers.
+    """Return the quotes that the sender of a file answers for.
 
     A file has no place in which an approval is noted. What is written here as well has
     one: the words in a draft wait for it, and a file does not get around that.
@@ -219,7 +219,7 @@ def check_content(
     """Return the findings for a mail that is no campaign yet."""
     urgent = what.priority is Priority.URGENT
     audience = around.audience
-    bringing_ids(session, what.segment.bringing)  # who asks for no topic of ours
+    bringing_ids(session, what.segment.bringing)  # a request for no topic of ours
     if audience is None and around.peopled and not around.uncounted:
         audience = _people(session, what)
     shown, asked = _attributes(what)

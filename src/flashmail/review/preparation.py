@@ -35,9 +35,9 @@ from flashmail.model import (
 
 @dataclass(frozen=True)
 class SendRequest:
-    """What somebody wants to send: a draft in one of its forms, to whom and how.
+    """A request to send: a draft in one of its versions, the segment and the way.
 
-    Without a segment it goes to those who follow the brief's topics.
+    Without a segment it goes to the followers of the brief's topics.
     """
 
     draft_id: int
@@ -117,7 +117,7 @@ def changed_since(session: Session, campaign: Campaign) -> int | None:
 
 
 def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> Segment:
-    """Return whom a brief goes to, or say why nobody could be meant."""
+    """Return the segment of a brief, or say why it reaches no one."""
     if unknown := [topic for topic in brief.topics if topic not in known]:
         raise WrongInput(
             f"topics.toml does not know {', '.join(unknown)}: add it there,"

@@ -1,1 +1,1 @@
-"""Staff: who may sign in, and who is signed in."""
+"""Staff: accounts, permissions, signing in."""

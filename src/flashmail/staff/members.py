@@ -65,7 +65,7 @@ def add(
 
 
 def find(session: Session, address: str) -> Staff:
-    """Return who signs in with this address, or say that nobody does."""
+    """Return the member of staff with this address, or raise StaffNotFound."""
     key = parse_address(address).key
     staff = session.exec(select(Staff).where(Staff.key == key)).first()
     if staff is None:
@@ -82,12 +82,12 @@ def of(session: Session, staff_id: int) -> Staff:
 
 
 def everybody(session: Session) -> list[Staff]:
-    """Return all who may or could sign in, in the order of their names."""
+    """Return all accounts, also deactivated ones, in the order of their names."""
     return list(session.exec(select(Staff).order_by(col(Staff.name), col(Staff.id))))
 
 
 def addresses(session: Session) -> list[str]:
-    """Return the addresses of all who may sign in."""
+    """Return the addresses of all active staff."""
     active = select(Staff.key).where(col(Staff.active))
     return list(session.exec(active.order_by(col(Staff.key))))
 
@@ -142,7 +142,7 @@ def cap(
 
 
 def reactivate(session: Session, staff: Staff, *, by: str, now: datetime) -> None:
-    """Let somebody sign in again who was let go."""
+    """Let a deactivated member of staff sign in again."""
     staff.active = True
     _log(session, staff, "take on again", by, now)
 
@@ -170,7 +170,7 @@ def require_second_factor(
 def drop_second_factor(
     session: Session, staff: Staff, *, by: str, now: datetime
 ) -> None:
-    """Let somebody in by password alone again, who lost what makes the codes."""
+    """Let a member of staff in by password alone again, after the codes were lost."""
     staff.totp_secret, staff.totp_offered, staff.recovery = "", "", []
     sign_out_everywhere(session, staff)
     _log(session, staff, "drop the second factor", by, now)

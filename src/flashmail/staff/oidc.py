@@ -1,7 +1,7 @@
 """Signing in by another house's account (OpenID Connect Core 1.0, code flow).
 
 The provider vouches for an address, and for whatever second factor it asks for. Only
-who is on the staff already is let in: nobody is added by it.
+an existing member of staff is let in: no account is added by it.
 """
 
 import json
@@ -30,7 +30,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 
 class IdentityRefused(FlashmailError):
-    """The provider does not say, in a way that can be believed, who this is."""
+    """The provider does not credibly say which person this is."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class OidcState:
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider, and who we are to it; `back` is where it sends people back to."""
+    """A provider, and our client there; `back` is where it sends people back to."""
 
     issuer: str
     client_id: str
@@ -75,7 +75,7 @@ class Provider:
     back: str
 
     def address(self, journey: OidcState) -> str:
-        """Return where to send a browser, to say there who somebody is."""
+        """Return where to send a browser to identify its person there."""
         with self._client() as client:
             known = self._known(client)
             url, _ = client.create_authorization_url(

@@ -1,6 +1,6 @@
 """Rights: what a member of staff may see and send. Pure.
 
-None is whoever sits at the machine while nobody is on the staff yet: they may do all.
+None is the person at the machine while there is no staff yet: they may do all.
 """
 
 import re
@@ -40,7 +40,7 @@ def may_see(staff: Staff | None, topics: Iterable[str]) -> bool:
     """Return whether somebody's limit of topics, if there is one, leaves these open.
 
     Every topic has to lie within it, and there has to be one: what goes to everybody is
-    not for who may write to the followers of Iran. Admins have no limit.
+    not for an editor that may write to the followers of Iran. Admins have no limit.
     """
     if staff is None or not is_limited(staff):
         return True
@@ -51,7 +51,8 @@ def may_see(staff: Staff | None, topics: Iterable[str]) -> bool:
 def may_open(staff: Staff | None, topics: Iterable[str], *, made: str) -> bool:
     """Return whether somebody may read and write a draft that `made` began.
 
-    Who is limited opens what has one of their topics, or none yet, and their own.
+    An editor with limits opens what has one of their topics, or none yet, and their
+    own.
     """
     if staff is None or not is_limited(staff):
         return True
@@ -60,7 +61,7 @@ def may_open(staff: Staff | None, topics: Iterable[str], *, made: str) -> bool:
 
 
 def topics_of(campaign: Campaign) -> frozenset[str]:
-    """Return whom a campaign is about and whom it reaches, as topics; perhaps none.
+    """Return the topics of a campaign and of its audience; perhaps none.
 
     A segment can bring a brief about one topic to the followers of others. One that
     goes by attributes alone reaches followers of everything: that is no topic.
@@ -80,12 +81,12 @@ def is_limited(staff: Staff) -> bool:
 
 
 def sign(staff: Staff) -> str:
-    """Return how somebody stands in the audit log, and as who made or wrote a thing."""
+    """Return how a member of staff stands in the audit log, and as an author."""
     return f"{staff.name} <{staff.key}>"
 
 
 def key_of(signed: str) -> str:
-    """Return who signed so, by what a change of name leaves as it is."""
+    """Return the address in such a signature; a change of name leaves it as it is."""
     found = ADDRESS.search(signed)
     return found[1] if found else signed
 
@@ -93,9 +94,9 @@ def key_of(signed: str) -> str:
 def is_second(staff: Staff, *, made: str, wrote: str, able: Iterable[Staff]) -> bool:
     """Return whether somebody may approve what others made and wrote.
 
-    That is neither who made the campaign nor who wrote what it says, as long as anybody
-    else of those `able` is left. Where only its writer is, two people have still looked
-    at it. Who is all alone approves alone.
+    That is neither the maker of the campaign nor an author of its words, as long as
+    anybody else of those `able` is left. Where only its writer is, two people have
+    still looked at it. An only member of staff approves alone.
     """
     keys = {each.key for each in able}
     authors: Collection[str] = {key_of(made), key_of(wrote)}
@@ -113,14 +114,14 @@ class PermissionDenied(FlashmailError):
 
 @dataclass(frozen=True)
 class Permission:
-    """Who approves; `alone_because` is why no second person was waited for."""
+    """The approver; `alone_because` is why no second person was waited for."""
 
     by: str
     alone_because: str = ""
 
 
 def require_rights(staff: Staff | None, campaign: Campaign) -> None:
-    """Refuse who may not send what this campaign is about."""
+    """Refuse staff that may not send what this campaign is about."""
     topics = topics_of(campaign)
     if not may_send(staff, topics):
         about = ", ".join(sorted(topics)) or "readers of every topic"
@@ -134,7 +135,7 @@ def permission(
 ) -> Permission:
     """Return the permission to approve a campaign, or say why there is none.
 
-    With a `reason` somebody may who is not the second person: everybody is told.
+    With a `reason` an approver may that is not the second person: all staff are told.
     """
     require_rights(staff, campaign)
     if staff is None or may_approve(session, staff, campaign):
@@ -157,13 +158,13 @@ def may_approve(session: Session, staff: Staff, campaign: Campaign) -> bool:
 
 
 def approvers(session: Session, campaign: Campaign) -> list[Staff]:
-    """Return everybody who may send what this campaign is about."""
+    """Return all staff that may send what this campaign is about."""
     topics = topics_of(campaign)
     return [each for each in session.exec(select(Staff)) if may_send(each, topics)]
 
 
 def editors(session: Session) -> list[str]:
-    """Return the keys of all who may approve campaigns of whatever kind."""
+    """Return the keys of all that may approve campaigns of whatever kind."""
     able = select(Staff).where(col(Staff.active)).order_by(col(Staff.key))
     return [each.key for each in session.exec(able) if each.role.covers(Role.EDITOR)]
 
@@ -212,7 +213,7 @@ def require(staff: Staff | None, draft: Draft) -> None:
 
 
 def require_kept(staff: Staff | None, draft: Draft, topics: Iterable[str]) -> None:
-    """Refuse topics by which a draft would be out of the reach of who gives them."""
+    """Refuse topics by which a draft would be out of its editor's own reach."""
     named = list(topics)
     if not may_open(staff, named, made=draft.created_by):
         raise PermissionDenied(
@@ -240,8 +241,8 @@ def is_capped(staff: Staff | None) -> bool:
 def used_today(session: Session, staff: Staff, *, now: datetime) -> int:
     """Return to how many people somebody let mail go within a day.
 
-    Of a campaign that has not begun that is whom it means; one that was cancelled
-    counts with those whom it was addressed to.
+    Of a campaign that has not begun that is its audience; one that was cancelled
+    counts with the readers it was addressed to.
     """
     meant = case(
         (col(Campaign.status).in_(NOWHERE), col(Campaign.recipient_count)),
@@ -271,10 +272,10 @@ def remaining_today(
 def require_capacity(
     session: Session, staff: Staff | None, people: int, *, now: datetime
 ) -> None:
-    """Refuse who would let mail go to more people than their cap has room for."""
+    """Refuse to let mail go to more people than the approver's limit has room for."""
     if staff is None or not is_capped(staff):
         return
-    # Locked: who approves two at once is counted with both.
+    # Locked: of two approvals at once, both are counted.
     session.get(Staff, staff.id, with_for_update=True)
     room = remaining_today(session, staff, now=now)
     if room is not None and people > room:

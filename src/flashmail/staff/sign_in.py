@@ -1,4 +1,4 @@
-"""The door: signing in and out, and who stands in it."""
+"""Signing in and out, and the account of the session."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -54,7 +54,7 @@ def sign_in(
         for key in keys:
             failed(session, key, now)
         if known is not None:
-            # Not who is unknown: whatever was typed would stand in the log for good.
+            # Not for unknown names: whatever was typed would stand in the log for good.
             _note(session, known, "fail to sign in", now, place=place)
         return None
     return _begin(session, known, now)
@@ -63,7 +63,7 @@ def sign_in(
 def sign_in_with_provider(
     session: Session, address: str, *, now: datetime
 ) -> str | None:
-    """Return the token of a new sign-in of whom somebody else vouches for.
+    """Return the token of a new sign-in that an identity provider vouches for.
 
     None where nobody with this address is on the staff.
     """
@@ -72,7 +72,7 @@ def sign_in_with_provider(
 
 
 def staff_of_token(session: Session, token: str, *, now: datetime) -> Staff | None:
-    """Return who is signed in with a token."""
+    """Return the member of staff signed in with a token."""
     held = session.get(SignIn, digest(token)) if token else None
     if held is None or now - held.begun_at > SIGNED_IN:
         return None
@@ -149,7 +149,7 @@ def change_password(
 ) -> bool:
     """Change one's own password; False where the old one is wrong.
 
-    Whoever finds a browser open may not try for long: raises TooManyFailures.
+    A stranger at an open browser may not try for long: raises TooManyFailures.
     """
     key = f"password of {staff.key}"
     require_few_failures(session, key, now)

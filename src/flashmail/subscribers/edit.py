@@ -68,7 +68,7 @@ def remove(session: Session, address: str, *, now: datetime) -> bool:
     """Unsubscribe an address for good; return whether it was a subscriber's.
 
     The subscriber's row stays, and an address that was never there is kept out too.
-    Who bounced or complained before stays so: the first reason counts.
+    A bounce or complaint from before stays: the first reason counts.
     """
     key = parse_address(address.strip()).key
     unsubscribed = SubscriberStatus.UNSUBSCRIBED
@@ -156,7 +156,7 @@ def edit(
 
 
 def undo(session: Session, entry_id: int, *, by: str, now: datetime) -> int:
-    """Take an edit back; return whose it was.
+    """Take an edit back; return the subscriber's id.
 
     Refused where the same was changed again since, so that nothing newer is lost.
     """

@@ -40,7 +40,7 @@ def timing_context_of(
 ) -> TimingContext | None:
     """Return a reader's habits as to what goes to a segment; None if nothing follows.
 
-    Who gets it without following a topic reads it at once.
+    A member of the segment that follows no topic reads it at once.
     """
     assert person.id is not None
     frequency = Frequency.INSTANT

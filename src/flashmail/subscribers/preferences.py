@@ -96,7 +96,7 @@ class TopicChoice:
 def choices(session: Session, subscriber_id: int | None) -> list[TopicChoice]:
     """Return what a reader can follow, parents before their children.
 
-    Private topics are offered to those who follow them already, retired ones to nobody.
+    Private topics are offered to their followers only, retired ones not at all.
     """
     topics = {topic.id: topic for topic in session.exec(select(Topic))}
     followed = _followed(session, subscriber_id) if subscriber_id else {}
@@ -142,7 +142,7 @@ def choose(
 ) -> None:
     """Do what a reader changed on the page, and nothing else.
 
-    `changes` are the fields whose value is another one than was shown. Raises
+    `changes` are the fields with another value than was shown. Raises
     WrongInput for a value that cannot be; then nothing is changed.
     """
     person = session.get_one(Subscriber, subscriber_id)

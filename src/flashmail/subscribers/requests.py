@@ -34,7 +34,7 @@ NEVER = "asked never to be mailed"
 
 
 class Confirmation(NamedTuple):
-    """Whose request was confirmed; and, of who moved, the old address's way back."""
+    """The subscriber that confirmed; and, of a move, the old address's undo request."""
 
     subscriber_id: int
     way_back: SubscriptionRequest | None = None
@@ -119,7 +119,7 @@ def decline_reason(
 
 
 def forget_old(session: Session, *, now: datetime) -> None:
-    """Forget who knocked and never confirmed it."""
+    """Forget requests that were never confirmed."""
     unanswered = (RequestState.PENDING, RequestState.MAILED, RequestState.REFUSED)
     session.execute(
         delete(SubscriptionRequest)
@@ -172,13 +172,14 @@ def block_address(
 
 
 def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subscriber:
-    """Let somebody in, or back in: whoever owns the address has just asked for it."""
+    """Add a subscriber, or let one back in: the owner of the address has just asked."""
     release(session, knock.key)
     person = _owner(session, knock.key) or Subscriber(
         address=knock.address, key=knock.key, created_at=now
     )
     if person.status is not SubscriberStatus.ACTIVE and person.id is not None:
-        # Whoever left and comes back gets what is asked for now, nothing of before.
+        # A subscriber that left and comes back gets what is asked for now, nothing of
+        # before.
         session.execute(
             delete(Subscription).where(col(Subscription.subscriber_id) == person.id)
         )
@@ -218,7 +219,7 @@ def _way_back(
 ) -> SubscriptionRequest | None:
     """Let the old address take a move back, as if it had asked for that itself.
 
-    Whoever does go back closes the ways that were opened since, and opens none.
+    An undo that is used closes the ones that were opened since, and opens none.
     """
     if knock.source == UNDO_REQUEST:
         session.execute(

@@ -27,7 +27,7 @@ class StartsWith(StrEnum):
 
 @dataclass(frozen=True)
 class SubscriberFilter:
-    """Whom a list shows: all whose address or name begins so, of a status, of a topic.
+    """A filter: address or name begins so, of a status, of a topic.
 
     Empty, or no topic, means any.
     """

@@ -1,4 +1,4 @@
-"""Who opened and clicked: a reader, a machine, or we cannot know. Pure.
+"""The actor of opens and clicks: a reader, a machine, or we cannot know. Pure.
 
 The rules stand in order; the first that has something to say does. What it says is
 kept with the event, for people.
@@ -22,7 +22,7 @@ LONGEST, AGENTS_KEPT = 300, 60
 #: Begins the family of a program that reads for nobody.
 MACHINE = "machine: "
 
-#: Programs that fetch a picture for somebody who just opened the mail.
+#: Programs that fetch a picture for a reader that just opened the mail.
 PROXIES = {
     "googleimageproxy": "Gmail's picture proxy",
     "yahoomailproxy": "Yahoo's picture proxy",
@@ -166,7 +166,7 @@ def prefix(address: str) -> str:
 
 @lru_cache(1 << 12)
 def whose(prefix: str) -> str:
-    """Return whose scanners call from a network; empty if none do that we know."""
+    """Return the scanners that call from a network; empty if none do that we know."""
     network = ip_network(prefix) if prefix else None
     for known, owner in _RANGES:
         if _within(network, known):
@@ -188,7 +188,7 @@ TOO_SOON, SOON = 3.0, 15.0
 #: Links that are followed within so little time were not chosen by a reader.
 AT_ONCE, MANY_AT_ONCE, MANY = timedelta(seconds=1), timedelta(seconds=3), 3
 
-#: Whoever falls into the trap has done what they did around that time, too.
+#: A visitor of the trap did what happened around that time, too.
 AROUND_TRAP = timedelta(minutes=2)
 
 Label = tuple[Actor, str]
@@ -216,7 +216,7 @@ ALONE = Context((), ())
 
 
 def label(event: RecordedEvent, context: Context = ALONE) -> Label:
-    """Return who did it, as far as can be told, and why we think so."""
+    """Return the actor, as far as can be told, and why we think so."""
     for rule in RULES:
         if found := rule(event, context):
             return found

@@ -1,8 +1,8 @@
 """A door for mail that comes back: LMTP (RFC 2033), as mail servers speak it.
 
 It takes everything that is handed in, keeps nothing but what follows from it, and says
-yes only after that is kept. Whom a mail is for is written above it, where bounces bear
-our token.
+yes only after that is kept. The recipient of a mail is written above it, where bounces
+bear our token.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ EVENTS = {
 #: What a mail may lie about its own age.
 OLDEST = timedelta(days=30)
 
-#: RFC 6590: a feedback report may hide who complained; its domain stays.
+#: RFC 6590: a feedback report may hide the complainant; the domain stays.
 HIDDEN = ("redact", "xxx", "***", "undisclosed", "hidden")
 
 HASH_LENGTH = 20

@@ -40,7 +40,7 @@ Pair = tuple[int, int]  # (campaign id, subscriber id)
 #: In which state a delivery is, and since when.
 DeliverySnapshot = tuple[DeliveryState, datetime]
 
-#: States whose moment is that of the delivery, while nothing else is known.
+#: States with the moment of the delivery, while nothing else is known.
 ARRIVED = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED})
 
 
@@ -49,7 +49,7 @@ def classify(
     new: Sequence[RecordedEvent],
     stands: Mapping[Pair, DeliverySnapshot],
 ) -> None:
-    """Say of new events who did it, and of older ones what the new ones show."""
+    """Classify new events, and older ones again by what the new ones show."""
     if not new:
         return
     older = _events(session, new)
@@ -217,7 +217,7 @@ def _erase(session: Session, campaign_id: int) -> int:
     ours = (col(Event.campaign_id) == campaign_id) & col(Event.kind).in_(
         sorted(ENGAGEMENT)
     )
-    # Of two who do this at once, the second finds nothing left to count.
+    # Of two processes that do this at once, the second finds nothing left to count.
     session.get_one(Campaign, campaign_id, with_for_update=True)
     times, people = _counted(session, campaign_id)
     _add(session, times, people)

@@ -46,7 +46,7 @@ Moments = dict[int, list[datetime]]
 
 
 def over_soft_bounce_limit(session: Session, new: Sequence[RecordedEvent]) -> list[int]:
-    """Return the readers among those of new soft bounces who have had too many.
+    """Return the readers among those of new soft bounces with too many of them.
 
     Neither table can be searched by reader alone, so it goes by the campaigns of the
     last weeks: refusals are few in each, and a reader's delivery is found by its key.
@@ -209,8 +209,8 @@ def _move(
 ) -> None:
     """Move each delivery by the strongest of its events: the others add nothing.
 
-    Whoever has been moved before is left out: no state that an event leads to leads
-    back.
+    A delivery that has been moved before is left out: no state that an event leads to
+    leads back.
     """
     strongest: dict[Pair, RecordedEvent] = {}
     for event in events:
@@ -223,7 +223,7 @@ def _move(
         state, since = stands[pair]
         if moved(state, event.kind) is not state:
             blocked = event.kind is EventKind.BLOCKED
-            # Who opens a mail has got it, but nobody says since when.
+            # A reader that opens a mail has got it, but since when is not known.
             silent = state is DeliveryState.SENT and event.kind in ENGAGEMENT
             at = since if silent else event.recorded_at
             row = (at, event.detail, blocked, *pair)

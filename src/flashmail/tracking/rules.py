@@ -29,7 +29,7 @@ MOVES = {
     EventKind.DROPPED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.BLOCKED: (UNDER_WAY, DeliveryState.FAILED),
     EventKind.DELIVERED: (NOT_ARRIVED, DeliveryState.DELIVERED),
-    # Who scans, opens, clicks or complains has got it.
+    # A reader that scans, opens, clicks or complains has got it.
     EventKind.TRAPPED: (NOT_ARRIVED, DeliveryState.DELIVERED),
     EventKind.OPENED: (NOT_ARRIVED, DeliveryState.DELIVERED),
     EventKind.CLICKED: (NOT_ARRIVED, DeliveryState.DELIVERED),
@@ -75,7 +75,7 @@ def consequence(kind: EventKind, detail: str) -> SubscriberStatus | None:
 
 
 def dropped_because(status: SubscriberStatus, words: str) -> str:
-    """Return the detail of a dropped mail whose provider knows why not to write."""
+    """Return the detail of a dropped mail that the provider knows not to write to."""
     return f"{status}: {words}"
 
 

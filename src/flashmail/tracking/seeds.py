@@ -142,7 +142,7 @@ def _expected(
 
 
 def _arrivals(folder: Path, tokens: Tokens) -> Iterator[tuple[Pair, SeedArrival]]:
-    """Yield whose mails lie in a Maildir and its folders, and since when."""
+    """Yield the deliveries of mails in a Maildir and its folders, and since when."""
     for place in (folder, *sorted(folder.glob(".*"))):
         for box in (place / NEW, place / CUR):
             for file in sorted(box.iterdir()) if box.is_dir() else ():

@@ -48,7 +48,7 @@ class NoActivity(FlashmailError):
 
 @dataclass(frozen=True)
 class UnknownMail:
-    """A mail whose fate is unknown."""
+    """A mail with an unknown fate."""
 
     campaign_id: int
     subscriber_id: int

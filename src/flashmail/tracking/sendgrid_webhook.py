@@ -20,12 +20,12 @@ from flashmail.tracking.bot_detection import family, prefix
 from flashmail.tracking.events import NewEvent
 from flashmail.tracking.rules import dropped_because
 
-#: Larger bodies are not from SendGrid, whose posts stay below a megabyte.
+#: Larger bodies are not from SendGrid: its posts stay below a megabyte.
 LARGEST_BODY = 2 * 1024 * 1024
 
 #: The types that we follow. Every other one is kept without consequence, also
 #: "group_resubscribe": it may be a repetition, or older than an unsubscription that was
-#: told to us; who wants to come back tells us, not a provider.
+#: told to us; a reader that wants to come back tells us, not a provider.
 KINDS = {
     "processed": EventKind.ACCEPTED,
     "delivered": EventKind.DELIVERED,
@@ -153,7 +153,7 @@ def _event(report: dict[str, Any], tokens: Tokens, now: datetime) -> NewEvent | 
 
 
 def _reader(report: dict[str, Any], kind: EventKind) -> dict[str, Any]:
-    """Return what is told of whoever opened or clicked, as far as we keep it."""
+    """Return what is told of the visitor of an open or click, as far as we keep it."""
     if kind not in ENGAGEMENT:
         return {}
     return {

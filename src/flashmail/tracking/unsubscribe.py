@@ -1,4 +1,4 @@
-"""The spool: who leaves while the database is away has left all the same.
+"""Unsubscribing, also while the database is away: a spool keeps it.
 
 A word is written to a file and synced before it is answered, and taken to the tables as
 soon as they can be reached. Doing that twice does no harm.
@@ -26,7 +26,7 @@ from flashmail.subscribers.preferences import ConsentSource, agreed, unfollow
 from flashmail.tracking.events import NewEvent
 from flashmail.tracking.recording import record
 
-#: The version of what the page says that is shown to who wants to leave.
+#: The version of what the page says to a reader about to unsubscribe.
 WORDING = "unsubscribe 1"
 
 
@@ -41,7 +41,7 @@ def destinations(session: Session, campaign_id: int) -> dict[int, str]:
 
 
 def whose(tokens: Tokens, token: str) -> int:
-    """Return the number of the reader who may leave by a token, or raise BadToken."""
+    """Return the number of the reader that may leave by a token, or raise BadToken."""
     return tokens.read(Purpose.LEAVE, token)[1]
 
 
@@ -89,7 +89,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "spool"
 
-#: How long somebody who leaves is kept waiting for the database, in seconds.
+#: How long a reader that leaves is kept waiting for the database, in seconds.
 PATIENCE = 2.0
 
 
@@ -99,7 +99,7 @@ class Spool:
     def __init__(self, engine: Engine, tokens: Tokens, home: Path | None) -> None:
         self._engine, self._tokens = engine, tokens
         self._folder = home / FOLDER if home else None
-        # Whoever waits for a locked database here keeps nobody else waiting.
+        # A request that waits for a locked database here keeps no other waiting.
         self._hands = ThreadPoolExecutor(4, "spool")
 
     def leave(self, token: str, *, topics: tuple[int, ...] = (), now: datetime) -> bool:

@@ -1,1 +1,1 @@
-"""Single mails: to staff, and to those who ask for something by a form."""
+"""Transactional mails: to staff, and to people that ask for something by a form."""

@@ -1,7 +1,8 @@
-"""The porter: answers who knocked, with one mail at most to each knock.
+"""Transactional mails: what each says, and the sending of confirmations and welcomes.
 
-A confirmation to the address itself, and a welcome once it has confirmed. Whoever
-knocked waits for none of this, and cannot tell from it whether an address is known.
+A confirmation to the address itself, and a welcome once it has confirmed. The visitor
+of the form knocked waits for none of this, and cannot tell from it whether an address
+is known.
 """
 
 import asyncio
@@ -87,7 +88,7 @@ NO_CAMPAIGN = 0
 
 @dataclass(frozen=True)
 class PreparedMail:
-    """One mail to be written: to whom, what, and with which values for its marks."""
+    """One mail to be written: its recipient, message, and values for its marks."""
 
     knock_id: int
     before: RequestState
@@ -98,7 +99,7 @@ class PreparedMail:
 
 @dataclass(frozen=True)
 class Porter:
-    """Writes to those who knocked; `transport` makes its way out."""
+    """Sends confirmations and welcomes; `transport` makes the way out."""
 
     engine: Engine
     transport: Callable[[], Transport]
@@ -106,7 +107,7 @@ class Porter:
     tokens: Tokens
 
     def go(self, *, now: datetime) -> int:
-        """Answer whoever has knocked since; return how many mails were written."""
+        """Answer the requests that came since; return how many mails were written."""
         with reading(self.engine) as session:
             waiting = [each.id for each in session.exec(_waiting().limit(LOOKED_AT))]
         if not waiting:
@@ -117,7 +118,7 @@ class Porter:
         return answered
 
     async def _answer(self, knock_ids: Sequence[int | None], now: datetime) -> int:
-        """Answer one after another: who is not reached yet is not moved on either."""
+        """Answer one after another: one that is not reached yet stays as it is."""
         transport, answered = self.transport(), 0
         try:
             for knock_id in knock_ids:
@@ -306,7 +307,7 @@ def request_data_link(
 
 
 def owner(session: Session, tokens: Tokens, token: str, *, now: datetime) -> int:
-    """Return whose link it is; raise BadToken where it is too old, or none of ours.
+    """Return the subscriber of a link; raise BadToken where it is too old, or not ours.
 
     It is too old as well once the address is another one: it lay in the other mailbox.
     """

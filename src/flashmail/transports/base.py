@@ -61,7 +61,7 @@ Arm = Callable[[Sequence[int]], Awaitable[None]]
 
 @runtime_checkable
 class Listener(Protocol):
-    """An `Arm` that knows more of its errand, and hears at once who was accepted.
+    """An `Arm` that knows more of its batch, and hears at once of accepted readers.
 
     A transport that arms singly tells it: what it told is not in doubt if it dies.
     """
@@ -77,7 +77,7 @@ class Listener(Protocol):
         ...
 
     def heard(self, accepted: Sequence[int]) -> None:
-        """Take note of who was accepted; their receipts are returned as well."""
+        """Take note of accepted readers; their receipts are returned as well."""
         ...
 
 
@@ -99,7 +99,7 @@ class Transport(Protocol):
     ) -> list[Receipt]:
         """Hand the message over; return a receipt for each recipient, in any order.
 
-        Whoever was armed and got no answer is UNKNOWN; whoever was not armed is LATER,
+        A reader armed without an answer is UNKNOWN; one that was not armed is LATER,
         as all the rest are once `arm` raised Fenced. Raises SenderProblem.
         """
         ...
@@ -112,7 +112,7 @@ class Transport(Protocol):
 class Failover:
     """Sends through the first transport; through the second while the first is down.
 
-    Down means that it took nobody of a batch. A single reader who is put off waits for
+    Down means that it took nobody of a batch. A single reader that is put off waits for
     the first one. What is unknown stays so: the second transport would send it twice.
     """
 

@@ -139,7 +139,7 @@ class Outbox:
             raise WrongInput("a mail in the outbox is named by its delivery's token")
         half_written = self._folder / TMP / key
         half_written.write_bytes(raw)
-        # Whole or not there at all: whoever looks never sees half a mail.
+        # Whole or not there at all: a reader of the folder never sees half a mail.
         half_written.rename(self._folder / NEW / key)
 
     def _files(self) -> list[Path]:
@@ -156,7 +156,7 @@ class Outbox:
 
 
 def _address(file: Path) -> str:
-    """Return to whom a mail goes, by its head alone: there may be many of them."""
+    """Return the recipient of a mail, by its head alone: there may be many of them."""
     with file.open("rb") as mail:
         head = BytesParser(policy=policy.default).parsebytes(
             mail.read(LONGEST_HEAD), headersonly=True

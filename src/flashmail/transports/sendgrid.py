@@ -50,7 +50,7 @@ class Meaning(Enum):
     SLOWER = auto()  # refused for now
     UNREACHED = auto()  # it did not even begin
     UNKNOWN = auto()
-    NOT_SENDGRID = auto()  # taken, but by whom?
+    NOT_SENDGRID = auto()  # taken, but by another server
 
 
 MEANINGS = {
@@ -217,7 +217,7 @@ class SendGrid:
     async def _round(
         self, batch: _Batch, readers: Sequence[_Pending]
     ) -> Sequence[_Pending]:
-        """Send one request, and find whom it was refused for; return who is left."""
+        """Send one request; return the readers that it was not refused for."""
         answer = await self._request(batch, readers)
         if answer.meaning is Meaning.ACCEPTED:
             return []
@@ -232,7 +232,7 @@ class SendGrid:
     ) -> Sequence[_Pending]:
         """Find one bad reader among some that were refused; return the undecided.
 
-        Whoever is in a good half is accepted on the way. The other half of a bad one
+        A reader in a good half is accepted on the way. The other half of a bad one
         is left undecided: all such go out together afterwards.
         """
         undecided: list[_Pending] = []
@@ -333,7 +333,7 @@ def _personalized(batch: _Batch, recipients: Sequence[Recipient]) -> list[_Pendi
 def _later(
     recipients: Sequence[Recipient], receipts: Iterable[Receipt], reason: str
 ) -> Iterable[Receipt]:
-    """Put off whoever has no receipt."""
+    """Put off readers without a receipt."""
     settled = {receipt.subscriber_id for receipt in receipts}
     for each in recipients:
         if each.subscriber_id not in settled:

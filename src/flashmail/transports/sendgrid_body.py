@@ -117,7 +117,7 @@ class _Substitutions:
         self._keys: dict[tuple[str, str, Callable[[str], str]], str] = {}
 
     def mark(self, text: str, write: Callable[[str], str]) -> str:
-        """Replace a text's marks by keys whose values `write` will encode."""
+        """Replace a text's marks by keys with values that `write` will encode."""
         return MARK.sub(lambda mark: self._key(mark[1], mark[2], write), text)
 
     def fill(self, recipient: Recipient) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The web edge: readers' links, providers' events, and pages for who sits here."""
+"""The web edge: readers' links, providers' events, and the newsroom's pages."""

@@ -25,7 +25,7 @@ from flashmail.transports.outbox import Outbox
 #: A brief of many quotes has hundreds; starlette's own limit is 1,000.
 MOST_FIELDS = 2_000
 
-#: In the audit log, who sits at the machine while nobody is on the staff yet.
+#: In the audit log, the person at the machine while there is no staff yet.
 AT_THE_MACHINE = "at the machine"
 
 
@@ -84,7 +84,7 @@ def _me(request: Request) -> Staff | None:
 
 
 def may(me: Staff | None, role: Role) -> bool:
-    """Whether somebody may do what takes this role; who sits at the machine may."""
+    """Return whether a role may do this; the person at the machine may do all."""
     return me is None or me.role.covers(role)
 
 
@@ -108,7 +108,7 @@ TheOutbox = Annotated[Outbox, Depends(_outbox)]
 
 Now = Annotated[datetime, Depends(_now)]
 
-#: Who is signed in; None where nobody is on the staff yet.
+#: The member of staff signed in; None while there is no staff yet.
 Me = Annotated[Staff | None, Depends(_me)]
 
 #: The same for the audit log.
@@ -117,12 +117,12 @@ UserName = Annotated[str, Depends(_who)]
 #: The segments of segments.toml, by name.
 FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
 
-#: Whose opens and clicks are looked at.
+#: The readers with opens and clicks that are looked at.
 WhoIsWatched = Annotated[Tracking, Depends(_tracking)]
 
 ThePress = Annotated[MailKit, Depends(_press)]
 
-#: Everything that a form holds, for those whose fields are not known beforehand.
+#: Everything that a form holds, where its fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]
 
 LongWork = Annotated[Tasks, Depends(_tasks)]
@@ -132,7 +132,7 @@ TheEngine = Annotated[Engine, Depends(_engine)]
 
 @dataclass(frozen=True)
 class CurrentUser:
-    """Who asks for something, and when; `who` is for the audit log."""
+    """The user of a page, and the moment; `name` is for the audit log."""
 
     staff: Staff | None
     name: str

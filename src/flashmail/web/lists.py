@@ -84,7 +84,8 @@ class SortOrder:
 class SortOrders:
     """What a list can be sorted by, as its address names it.
 
-    "-" before a name is from the last to the first. `usual` is for who does not say.
+    "-" before a name is from the last to the first. `usual` is the order without a
+    name.
     """
 
     by_name: Mapping[str, SortOrder]

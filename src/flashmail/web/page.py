@@ -46,7 +46,7 @@ MENU = (
 
 
 def menu(role: Role | None) -> list[MenuItem]:
-    """Return what somebody of a role sees; who sits at the machine sees everything."""
+    """Return what a role sees; the person at the machine sees everything."""
     return [each for each in MENU if role is None or role.covers(each.role)]
 
 
@@ -86,7 +86,7 @@ class Notice:
 
 
 def page(name: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return one of our pages; menu, notice and who is signed in come by themselves."""
+    """Return one of our pages; menu, notice and the account come by themselves."""
     request = asked.get()
     notice = _notice(request) if request else None
     known = {"me": _me(request), "notice": notice, **_where(request)}

@@ -1,4 +1,4 @@
-"""Who may call a route. Each route declares one of these; a test sees to it."""
+"""Policies: each route declares its callers, and a test sees to it."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from flashmail.staff import permissions, sign_in
 
 Thing = TypeVar("Thing")
 
-#: What a proxy adds. With one of these, the caller is not who the socket says.
+#: What a proxy adds. With one of these, the caller is not the one of the socket.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 #: The cookie of a sign-in. The prefix binds it to this host and to TLS (RFC 6265bis);
@@ -38,9 +38,9 @@ class SignInFirst(Exception):
 
 
 def staff_only(needed: Role) -> Any:
-    """Return a dependency that lets staff of a role in, and says who it is.
+    """Return a dependency that lets staff of a role in, and yields the account.
 
-    As long as nobody is on the staff, it is whoever sits at this machine.
+    As long as there is no staff, it is the person at this machine.
     """
 
     def require(request: Request) -> Staff | None:
@@ -68,7 +68,7 @@ def staff_only(needed: Role) -> Any:
 
 
 def _within_limit(session: Session, staff: Staff, request: Request) -> bool:
-    """Return whether what a path names is for somebody who is limited to topics."""
+    """Return whether what a path names is within an editor's topics."""
     if not permissions.is_limited(staff):
         return True
     campaign = _named(session, request, "campaign_id", Campaign)
@@ -117,7 +117,7 @@ def refuse_foreign_forms(request: Request) -> None:
 
 
 class BareRoute(Route):
-    """A route of plain ASGI: quick, and with nobody to check for it who calls.
+    """A route of plain ASGI: quick, and without a check of its callers.
 
     So it has to be one that checks a signature itself, or that is for everyone.
     """

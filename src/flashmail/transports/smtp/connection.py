@@ -25,7 +25,7 @@ class ConnectionLost(Exception):
 class Connection(asyncio.Protocol):
     """One connection.
 
-    Whoever listens is called once for all the replies asked for, not once for each:
+    The listener is called once for all the replies asked for, not once for each:
     with PIPELINING that is once for each mail.
     """
 
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
     def abort(self, reason: str = "closed") -> None:
         """Cut the line now; what was written but did not leave never will.
 
-        Who listened hears no more of it.
+        The listener hears no more of it.
         """
         self._heard = self._drained = None
         self._lose(reason)

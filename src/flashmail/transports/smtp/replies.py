@@ -52,7 +52,7 @@ GO_AHEAD, CLOSING = 354, 421
 #: We have to log in, or our login is wrong (RFC 4954, section 6).
 LOGIN_CODES = frozenset({530, 534, 535, 538})
 
-#: Enhanced codes that blame the sender, whoever the reader is.
+#: Enhanced codes that blame the sender, for any reader.
 BLAMES_SENDER = frozenset(
     f"{kind}.{detail}"
     for kind in (4, 5)

@@ -58,7 +58,7 @@ class SmtpSettings:
         """Read a URL: smtps:// or smtp://, which may say ?starttls=required or never.
 
         STARTTLS is required by default unless the server is on this machine. Raises
-        WrongInput, whose text never holds the URL: it may have a password in it.
+        WrongInput, with a text that never holds the URL: it may have a password in it.
         """
         parts, port = _split(url)
         host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""A round: one call of `send`. Readers who wait, mails on their way, and receipts."""
+"""One call of `send`: readers that wait, mails on their way, and receipts."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ from flashmail.transports.smtp.session import Capabilities, Session
 
 
 class MailSender(Protocol):
-    """Whoever carries a mail and waits for its mark."""
+    """The sender of a mail that waits for its mark."""
 
     def hand_over(self) -> None:
         """Write the mail that is opened, unless its round has stopped."""
@@ -171,7 +171,7 @@ class Transmission:
         self._look_whether_done()
 
     def give_up(self, reason: str) -> None:
-        """Leave whoever waits for later: nobody is there to carry the mails."""
+        """Leave the waiting readers for later: no session can carry the mails."""
         self._unreachable = reason
         self._look_whether_done()
 
@@ -248,7 +248,7 @@ class _Marks:
             self._marking = self._loop.create_task(self._mark())
 
     def note(self, subscriber_id: int) -> None:
-        """Tell of somebody who was accepted, together with others."""
+        """Tell of an accepted reader, together with others."""
         if self._listener is None:
             return
         self._accepted.append(subscriber_id)
@@ -264,12 +264,12 @@ class _Marks:
         group: list[tuple[MailSender, int]] = []
         try:
             while self._ready:
-                # A round of the loop later, so that whoever is about to be ready comes
+                # A turn of the loop later, so that a mail about to be ready comes
                 # along: ten marks to a sync instead of five, with ten connections.
                 await asyncio.sleep(0)
                 group = self._ready[: self._together]
                 del self._ready[: self._together]
-                # First who was accepted: a line then has one mail at most in doubt.
+                # The accepted ones first: a line then has one mail at most in doubt.
                 self._tell()
                 await self._arm([number for _, number in group])
                 _hand_over(group)

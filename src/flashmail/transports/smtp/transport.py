@@ -29,7 +29,7 @@ class Smtp:
     """Sends through an SMTP server. Calls of `send` may run beside each other.
 
     `hostname` is the name by which we introduce ourselves; by default this machine's.
-    `context` is for servers whose certificates the system does not know.
+    `context` is for servers with certificates that the system does not know.
     """
 
     batch_size = 1000

@@ -36,7 +36,7 @@ router = APIRouter()
 #: Between the approval and the first mail: time to see what one has done.
 UNDO = timedelta(seconds=10)
 
-#: So many of those who will get it are shown.
+#: How many of the audience are shown.
 SAMPLES = 10
 
 Text = Annotated[str, Form(max_length=2000)]
@@ -57,7 +57,7 @@ class ApprovalForm(BaseModel):
 
 @router.get("/campaigns/{campaign_id}/approve", **allow(Role.VIEWER))
 def look(campaign_id: int, session: Reading, press: ThePress, user: User) -> Response:
-    """Show what would go out to whom, and what speaks against it."""
+    """Show what would go out, to how many, and what is to be mended before."""
     return page("approve", **_looked_at(session, campaign_id, press, user))
 
 
@@ -169,7 +169,7 @@ def _looked_at(
     campaign = lifecycle.get_campaign(session, campaign_id)
     rehearsal = latest(session, campaign_id)
     me, embargo = user.staff, briefs.embargo_of(session, campaign)
-    # Whoever looks now may choose a time after the embargo.
+    # The approver may choose a time after the embargo.
     earliest = max(user.now, embargo) if embargo else user.now
     return {
         "campaign": campaign,
@@ -191,14 +191,14 @@ def _looked_at(
 
 
 def _samples(session: Session, rehearsal: DryRun) -> list[Any]:
-    """Return some of those who will get it, spread over all."""
+    """Return some of the audience, spread over all."""
     some = crowd.sample_ids(rehearsal.audience_ids, SAMPLES)
     rows = select(Subscriber.name, Subscriber.address)
     found = rows.where(col(Subscriber.id).in_(some)).order_by(col(Subscriber.id))
     return list(session.exec(found))
 
 
-#: Somebody who looks at it here is no reader: there is no pixel.
+#: Staff looking at it here are no readers: there is no pixel.
 LOOKED_AT = SAMPLE | {PIXEL: ""}
 
 

@@ -1,4 +1,4 @@
-"""The audit log: who did what, searched and taken away."""
+"""The audit log, searched and downloaded."""
 
 import csv
 import io

@@ -38,7 +38,7 @@ from flashmail.web.policy import allow
 
 router = APIRouter()
 
-#: What somebody types who lets perhaps a second copy go out.
+#: What is typed to let perhaps a second copy go out.
 AGAIN = "again"
 
 
@@ -109,7 +109,7 @@ def try_unknown(
 
 @router.post("/campaigns/{campaign_id}/include", **allow(Role.EDITOR))
 def include(campaign_id: int, session: Writing, user: User) -> Response:
-    """Send it to those as well who joined after the approval."""
+    """Send it to late joiners as well."""
     more = approval_joined_later(session, campaign_id)
     permissions.require_capacity(session, user.staff, more, now=user.now)
     count = approval_include(session, campaign_id, by=user.name, now=user.now)

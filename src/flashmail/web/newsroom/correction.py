@@ -1,4 +1,4 @@
-"""Correcting: stop what is wrong, say so, and look at who approved alone."""
+"""Correcting: stop what is wrong, say so, and review self-approvals."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Staff: who may sign in, as what, and for which topics."""
+"""Staff: accounts, their roles and topics."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ Topics = Annotated[list[str], Form()]
 
 
 class NewStaffForm(BaseModel):
-    """Somebody who is to sign in."""
+    """A new account."""
 
     name: str
     address: str
@@ -31,7 +31,7 @@ class NewStaffForm(BaseModel):
 
 @router.get("/staff", **allow(Role.ADMIN))
 def list_all(session: Reading) -> Response:
-    """List who may sign in."""
+    """List the accounts."""
     return page("staff", staff=members.everybody(session), **_choices(session))
 
 

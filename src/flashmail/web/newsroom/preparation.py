@@ -73,7 +73,7 @@ TheStage = Annotated[DryRunRunner, Depends(_stage)]
 
 @router.get("/campaigns/new", **allow(Role.EDITOR))
 def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response:
-    """Ask how a draft is to be sent: to whom, and whether it is urgent."""
+    """Ask how a draft is to be sent: its segment, and whether it is urgent."""
     found = session.get(Draft, draft)
     if found is None or found.discarded_at is not None:
         raise DraftNotFound(f"there is no draft {draft}")

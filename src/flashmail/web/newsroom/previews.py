@@ -54,7 +54,7 @@ def show(
         return framed("preview-none", why=read.problem)
     try:
         values = preview_SAMPLE
-        # An address is an address of a person: that is for those who write to them.
+        # An address is personal: it is shown only to staff that write to its owner.
         if reader.strip() and may(me, Role.EDITOR):
             values = preview.seen_by(session, reader, read.brief.topics)
         template = TEMPLATES[Priority.URGENT if urgent else Priority.NORMAL]

@@ -63,7 +63,7 @@ def offer_factor(session: Writing, me: Me) -> Response:
 def confirm_factor(
     request: Request, session: Writing, me: Me, user: User, code: Text
 ) -> Response:
-    """Ask for a code from now on: who typed a right one has set it up."""
+    """Ask for a code from now on: a right one was typed, so the app is set up."""
     mine = _mine(session, me)
     recovery = sign_in.confirm_second_factor(session, mine, code, now=user.now)
     if recovery is None:
@@ -213,7 +213,7 @@ def go(request: Request, next: str = "/") -> Response:
 
 @router.get("/sign-in/oidc/back", **allow(EVERYONE))
 def come_back(request: Request, session: Writing, now: Now) -> Response:
-    """Let in whom the provider vouches for, if they are on the staff."""
+    """Let in a member of staff that the provider vouches for."""
     kept = request.cookies.get(WAY) or request.cookies.get(WAY_HERE) or ""
     try:
         journey = OidcState.read(kept)

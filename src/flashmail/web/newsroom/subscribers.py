@@ -77,7 +77,7 @@ def erase_them(
     now: Now,
     address: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
-    """Erase a person whose address was typed."""
+    """Erase a person, after the address was typed."""
     person = change.find(session, subscriber_id)
     if address.strip().lower() != person.address.lower():
         raise WrongInput("nobody was erased: the address that you typed is another one")
@@ -128,7 +128,7 @@ BY_NAME = SortOrder(col(Subscriber.name_key), col(Subscriber.id))
 
 NEWEST = SortOrder(col(Subscriber.id), col(Subscriber.id), descending=True)
 
-#: People found by their name who are shown below those found by their address.
+#: People found by their name, shown below those found by their address.
 NAMESAKES = 10
 
 Field = Annotated[str, Form(max_length=4000)]
@@ -180,7 +180,7 @@ def _found(
 def _namesakes(
     session: Session, wanted: SubscriberFilter, found: ListPage[Any]
 ) -> list[Subscriber]:
-    """Return some whose name begins so, without those found by their address."""
+    """Return some with names that begin so, without those found by their address."""
     by_name = SubscriberFilter(
         wanted.start, StartsWith.NAME, wanted.status, wanted.topic_id
     )
@@ -222,7 +222,7 @@ def export(
     now: Now,
     segment: str = "",
 ) -> Response:
-    """Return everybody, or those whom a segment means, as a roster."""
+    """Return everybody, or the audience of a segment, as a roster."""
     engine: Engine = request.app.state.engine
     with transaction(engine) as session:
         chosen = named(session, of_file, segment) if segment else None

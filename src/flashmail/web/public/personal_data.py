@@ -24,7 +24,7 @@ from flashmail.web.policy import BEARER, allow
 
 
 def person_of(session: Session, subscriber_id: int) -> Subscriber:
-    """Return whose link it is; raise BadToken where that person was erased."""
+    """Return the person of a link; raise BadToken where that person was erased."""
     person = session.get(Subscriber, subscriber_id)
     if person is None:
         raise BadToken("nobody gets mail by this link any more")
@@ -32,7 +32,7 @@ def person_of(session: Session, subscriber_id: int) -> Subscriber:
 
 
 def shown(person: Subscriber) -> dict[str, Any]:
-    """What a page may show to whoever has the link: a mail can be passed on."""
+    """What a page may show to the holder of a link: a mail can be passed on."""
     return {
         "address": masked(person.address),
         "left": person.status is SubscriberStatus.UNSUBSCRIBED,
@@ -60,7 +60,7 @@ def texts(form: Any) -> dict[str, str]:
 
 
 def changes(fields: dict[str, str], names: list[str]) -> dict[str, str]:
-    """Return the fields of these names whose value is another one than was shown.
+    """Return the fields of these names with another value than was shown.
 
     A box that is not ticked is not sent at all.
     """
@@ -139,7 +139,7 @@ async def erase_me(
     outbox: TheOutbox,
     now: Now,
 ) -> Response:
-    """Erase a reader who has said so twice."""
+    """Erase a reader that has said so twice."""
     fields = texts(await form_of(request))
     person = _person(session, tokens, token, now)
     if fields.get("really") != "yes":

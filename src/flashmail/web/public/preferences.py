@@ -52,7 +52,7 @@ async def save_preferences(
     token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
 ) -> Response:
     """Keep what a reader changed; what was not on the page stays as it is."""
-    # Read before the first query: who sends slowly must not hold the database.
+    # Read before the first query: a slow client must not hold the database.
     fields = texts(await form_of(request))
     person = _person(session, tokens, token)
     assert person.id is not None

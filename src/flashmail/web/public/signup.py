@@ -60,7 +60,7 @@ def ask(request: Request, session: Reading, now: Now) -> Response:
 
 @router.post("/join", **allow(EVERYONE))
 async def join(request: Request, now: Now) -> Response:
-    """Note who wants to join; whether the address is known is not to be seen."""
+    """Keep a request; the answer does not tell whether the address is known."""
     form = await form_of(request)
     return await run_in_threadpool(_knock, request, form, now)
 

@@ -43,7 +43,7 @@ class SignupDecision(Enum):
 
 @dataclass
 class SignupLimiter:
-    """Counts who knocks; forgets it after an hour."""
+    """Counts requests by address and network; forgets them after an hour."""
 
     tokens: Tokens
     _by_place: dict[str, deque[datetime]] = field(default_factory=dict)

@@ -54,7 +54,7 @@ FRESH = 60.0
 #: Digits of a link's number.
 LONGEST_NUMBER = 6
 
-#: Campaigns whose destinations are kept in memory.
+#: Campaigns with destinations that are kept in memory.
 KEPT = 256
 
 

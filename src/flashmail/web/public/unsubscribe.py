@@ -63,7 +63,7 @@ def ask_to_leave(token: str, request: Request, tokens: OurTokens) -> Response:
                 return page("left", token=token, reasons=None, topics=[])
             known = shown(person) | {"topics": _topics(session, campaign_id, person)}
     except SQLAlchemyError:
-        # Whoever wants to leave need not know that our database is away.
+        # A reader that leaves need not know that our database is away.
         pass
     return page("leave", token=token, **known)
 
@@ -93,7 +93,7 @@ def say_why(
     reason: Annotated[str, Form(max_length=20)] = "",
     words: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    """Keep why somebody left, but not who."""
+    """Keep why a subscriber left, but not the subscriber."""
     campaign_id, _ = tokens.read(Purpose.LEAVE, token)
     if reason in REASONS:
         day = now.date().isoformat()
