@@ -99,11 +99,11 @@ def test_a_missed_campaign_goes_when_a_person_says_so(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.run("send", home.brief, "--yes")
-    monkeypatch.setenv("FLASHMAIL_MISSED_AFTER", "1")
+    monkeypatch.setenv("FLASHMAIL_MISSED_AFTER_SECONDS", "1")
     time.sleep(1.1)
     assert "missed" in home.run("campaign", "wait", "1", status=3)
 
-    monkeypatch.delenv("FLASHMAIL_MISSED_AFTER")
+    monkeypatch.delenv("FLASHMAIL_MISSED_AFTER_SECONDS")
     home.run("campaign", "reschedule", "1")
     home.run("campaign", "wait", "1")
 

@@ -26,7 +26,9 @@ def serve(home: Home) -> Iterator[Callable[[str], Join]]:
 
         def begin(proxies: str) -> Join:
             file = home.folder / ".env"
-            file.write_text(f"{file.read_text()}\nFLASHMAIL_PROXIES={proxies}\n")
+            file.write_text(
+                f"{file.read_text()}\nFLASHMAIL_TRUSTED_PROXIES={proxies}\n"
+            )
             port = free_port()
             words = ["--home", str(home.folder), "serve", "--port", str(port)]
             server = subprocess.Popen([sys.executable, "-m", "flashmail", *words])

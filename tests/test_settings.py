@@ -81,10 +81,17 @@ def test_everything_missing_is_said_at_once(tmp_path: Path) -> None:
         ),
         ({"SMTP_CONNECTIONS": "0"}, "SMTP_CONNECTIONS"),
         ({"POSTAL_ADDRESS": "x"}, "POSTAL_ADDRESS"),
-        ({"PROXIES": "localhost"}, "PROXIES holds no address or network"),
-        ({"PROXIES": "*"}, "PROXIES holds no address or network"),
-        ({"PROXIES": "127.0.0.1,10.0.0.1/8"}, "PROXIES holds no address or network"),
+        (
+            {"TRUSTED_PROXIES": "localhost"},
+            "TRUSTED_PROXIES holds no address or network",
+        ),
+        ({"TRUSTED_PROXIES": "*"}, "TRUSTED_PROXIES holds no address or network"),
+        (
+            {"TRUSTED_PROXIES": "127.0.0.1,10.0.0.1/8"},
+            "TRUSTED_PROXIES holds no address or network",
+        ),
         ({"TRANPORT": "smtp"}, "TRANPORT is no setting"),
+        ({"LOG": "json"}, "FLASHMAIL_LOG is called FLASHMAIL_LOG_FORMAT now"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -286,7 +286,7 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
                 session,
                 tokens(settings),
                 settings.seeds,
-                late_after=timedelta(seconds=settings.seeds_late_after),
+                late_after=timedelta(seconds=settings.seeds_late_after_seconds),
                 now=datetime.now(UTC),
             )
         raise_alarm(found, told)
@@ -312,9 +312,11 @@ def worker(settings: Settings, made: Engine) -> Worker:
         transport(settings),
         tokens(settings),
         clock=clock_of(made),
-        missed_after=timedelta(seconds=settings.missed_after),
+        missed_after=timedelta(seconds=settings.missed_after_seconds),
         home=settings.home,
-        limits=Limits(settings.rate, settings.rate_per_hour, settings.warm_up_from),
+        limits=Limits(
+            settings.rate_per_second, settings.rate_per_hour, settings.warm_up_from
+        ),
         lanes=LANES,
         tracking=settings.tracking,
         dispatch=dispatch(settings, made),

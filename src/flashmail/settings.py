@@ -116,6 +116,15 @@ def _long(secret: SecretStr) -> SecretStr:
     return secret
 
 
+#: Settings of earlier names, each with the one that it has now.
+RENAMED = {
+    f"{PREFIX}RATE": f"{PREFIX}RATE_PER_SECOND",
+    f"{PREFIX}LOG": f"{PREFIX}LOG_FORMAT",
+    f"{PREFIX}MISSED_AFTER": f"{PREFIX}MISSED_AFTER_SECONDS",
+    f"{PREFIX}SEEDS_LATE_AFTER": f"{PREFIX}SEEDS_LATE_AFTER_SECONDS",
+    f"{PREFIX}PROXIES": f"{PREFIX}TRUSTED_PROXIES",
+}
+
 Secret = Annotated[SecretStr, AfterValidator(_long)]
 
 
@@ -130,7 +139,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(repr=False)] = ""
     dispatch: DispatchName = DispatchName.POLLING
     base_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8000"
-    proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_proxies)] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_proxies)
+    ] = ()
     secret_key: Secret
     old_secret_keys: Annotated[tuple[Secret, ...], NoDecode] = ()
     sender: Annotated[str, AfterValidator(_sender)]
@@ -138,7 +149,7 @@ class Settings(BaseSettings):
     transport: TransportName = TransportName.OUTBOX
     failover: TransportName | None = None
     training: bool = False
-    rate: Annotated[float, Field(ge=0)] = 0
+    rate_per_second: Annotated[float, Field(ge=0)] = 0
     rate_per_hour: Annotated[int, Field(ge=0)] = 0
     warm_up_from: date | None = None
     oidc_issuer: Annotated[str, AfterValidator(_issuer)] = ""
@@ -152,12 +163,12 @@ class Settings(BaseSettings):
     )
     sendgrid_webhook_key: str = ""
     bounce_domain: str = ""
-    missed_after: Annotated[int, Field(ge=1)] = 900
+    missed_after_seconds: Annotated[int, Field(ge=1)] = 900
     tracking: Tracking = Tracking.REFUSABLE
-    log: LogForm = LogForm.PLAIN
+    log_format: LogForm = LogForm.PLAIN
     engagement_days: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[dict[str, Path], NoDecode, BeforeValidator(_seeds)] = {}
-    seeds_late_after: Annotated[int, Field(ge=1)] = 300
+    seeds_late_after_seconds: Annotated[int, Field(ge=1)] = 300
 
     @model_validator(mode="before")
     @classmethod
@@ -234,17 +245,21 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     HOME is the argument, else FLASHMAIL_HOME, else the working directory.
     """
     folder = home or Path(environ.get(f"{PREFIX}HOME", "."))
-    _refuse_unknown(folder / ".env")
+    _refuse_unknown(folder / ".env", environ)
     try:
         return Settings(_env_file=folder / ".env", home=folder)  # type: ignore[call-arg]
     except ValidationError as problems:
         raise WrongInput(_complaint(folder, problems)) from None
 
 
-def _refuse_unknown(file: Path) -> None:
+def _refuse_unknown(file: Path, environ: Mapping[str, str]) -> None:
     """A misspelt setting would be passed over in silence, and its default hold."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    for name in dotenv_values(file):
+    given = dotenv_values(file)
+    for name in RENAMED.keys() & {*given, *environ}:
+        where = f"{file}: " if name in given else ""
+        raise WrongInput(f"{where}{name} is called {RENAMED[name]} now: rename it")
+    for name in given:
         if name.startswith(PREFIX) and name not in known:
             raise WrongInput(f"{file}: {name} is no setting; .env.example has them all")
 

@@ -32,12 +32,13 @@ Template = Annotated[str, typer.Option("--template", help="A folder of templates
 Codes = Annotated[
     list[str] | None,
     typer.Option(
-        "--despite", help="Pass a finding that blocks, by its code; all staff are told."
+        "--override",
+        help="Override a finding that blocks, by its code; all staff are told.",
     ),
 ]
 
 Reason = Annotated[
-    str, typer.Option("--reason", help="Why it goes despite that, in a sentence.")
+    str, typer.Option("--reason", help="Why it is overridden, in a sentence.")
 ]
 
 #: The approver in the audit log, with --yes.

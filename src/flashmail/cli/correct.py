@@ -31,10 +31,10 @@ Words = Annotated[
 
 @dataclass(frozen=True)
 class Pass:
-    """Whether somebody approves at the command line, and despite what."""
+    """An approval at the command line: given or not, and the findings it overrides."""
 
     yes: bool
-    despite: list[str]
+    override: list[str]
     reason: str
 
 
@@ -106,7 +106,7 @@ def correct(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="The mended brief.")],
     words: Words,
     yes: Yes = False,
-    despite: Codes = None,
+    override: Codes = None,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
@@ -125,7 +125,7 @@ def correct(
     press, fix = bootstrap.press(settings), CorrectionRequest(brief, words)
     made = corrected(engine, press, number, fix, by=who, now=now)
     _tell(number, made, json=json)
-    _go_on(engine, press, made, Pass(yes, despite or [], reason))
+    _go_on(engine, press, made, Pass(yes, override or [], reason))
 
 
 def retract(
@@ -133,7 +133,7 @@ def retract(
     number: Number,
     words: Words,
     yes: Yes = False,
-    despite: Codes = None,
+    override: Codes = None,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
@@ -148,7 +148,7 @@ def retract(
     press = bootstrap.press(settings)
     made = retracted(engine, press, number, words, by=who, now=now)
     _tell(number, made, json=json)
-    _go_on(engine, press, made, Pass(yes, despite or [], reason))
+    _go_on(engine, press, made, Pass(yes, override or [], reason))
 
 
 def _tell(number: int, made: Amendments, *, json: bool) -> None:
@@ -185,7 +185,7 @@ def _approve(
     postal, who = press.postal_address, AT_THE_COMMAND_LINE
     found = preflight(session, number, now=now, postal_address=postal, from_file=True)
     tell(found)
-    passed = require_passed(found, allowed.despite, allowed.reason)
+    passed = require_passed(found, allowed.override, allowed.reason)
     campaign = lifecycle.get_campaign(session, number)
     passed.record(session, campaign, links=press.links, by=who, now=now)
     lifecycle.approve(session, number, campaign.content_hash, by=who, now=now)

@@ -143,7 +143,7 @@ def serve(
     from flashmail.web.app import serving
 
     settings = load(context.obj)
-    logs.configure(settings.log)
+    logs.configure(settings.log_format)
     console.note(f"flashmail at http://{host}:{port}/ (Ctrl+C ends it)")
     uvicorn.run(
         serving(settings),
@@ -152,8 +152,8 @@ def serve(
         log_level="warning",
         log_config=None,
         server_header=False,
-        proxy_headers=bool(settings.proxies),
-        forwarded_allow_ips=list(settings.proxies),
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
 
 
@@ -196,7 +196,7 @@ def worker(context: typer.Context) -> None:
     from flashmail.settings import load
 
     settings = load(context.obj)
-    logs.configure(settings.log)
+    logs.configure(settings.log_format)
     made = bootstrap.worker(settings, bootstrap.engine(settings))
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""What stands in the way of a brief, and what goes all the same by `--despite`."""
+"""What stands in the way of a brief, and what goes all the same by `--override`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Overrides:
         audit.record(
             session,
             audit.of_campaign(campaign.id),
-            "despite",
+            "override",
             by=by,
             now=now,
             codes=codes,
@@ -81,13 +81,13 @@ def require_passed(
     from flashmail.staff.permissions import SHORTEST_REASON
 
     if codes and len(reason.strip()) < SHORTEST_REASON:
-        raise WrongInput("say by --reason, in a sentence, why it goes despite that")
+        raise WrongInput("say by --reason, in a sentence, why it is overridden")
     if never := sorted(NEVER.intersection(codes)):
-        raise WrongInput(f"nothing goes despite {', '.join(never)}: mend it")
+        raise WrongInput(f"nothing overrides {', '.join(never)}: mend it")
     blocking = dict.fromkeys(each.code for each in found if each.blocks)
     if left := [code for code in blocking if code not in codes]:
         raise NeedsDecision(
-            f"nothing was sent: mend {', '.join(left)}, or say --despite CODE --reason"
+            f"nothing was sent: mend {', '.join(left)}, or say --override CODE --reason"
             " WHY for each; all staff are told"
         )
     return Overrides(tuple(blocking), reason.strip())

@@ -139,7 +139,7 @@ def send(
     wait: Annotated[
         bool, typer.Option("--wait", help="Send it from here, and wait for the end.")
     ] = False,
-    despite: Codes = None,
+    override: Codes = None,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
@@ -179,7 +179,7 @@ def send(
     with reading(engine) as session:
         found = check_content(session, what, brief, around, now=now, moment=moment)
     tell(found)
-    passed = require_passed(found, despite or [], reason)
+    passed = require_passed(found, override or [], reason)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
     noted = partial(passed.record, links=press.links, by=who, now=now)

@@ -92,7 +92,7 @@ def check(
     settings = load(context.obj)
     if not settings.seeds:
         raise WrongInput("FLASHMAIL_SEEDS is empty: say provider=/path/of/Maildir")
-    late_after = timedelta(seconds=settings.seeds_late_after)
+    late_after = timedelta(seconds=settings.seeds_late_after_seconds)
     with reading(bootstrap.engine(settings)) as session:
         found = seed_results(
             session,

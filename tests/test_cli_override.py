@@ -19,7 +19,7 @@ def kept(home: Home, table: type) -> list[object]:
         return list(session.exec(select(table)))
 
 
-@pytest.mark.parametrize("words", [(), ("--despite", "dead-link", "--reason", REASON)])
+@pytest.mark.parametrize("words", [(), ("--override", "dead-link", "--reason", REASON)])
 def test_what_blocks_is_not_sent(home: Home, words: tuple[str, ...]) -> None:
     file = home.file("b.txt", UNFINISHED)
 
@@ -46,7 +46,7 @@ def test_preflight_and_send_name_the_same(home: Home) -> None:
 def test_somebody_answers_for_what_they_name_and_all_are_told(home: Home) -> None:
     home.run("staff", "add", "Ada Roe", "ada@example.org", "--role", "admin")
     file = home.file("b.txt", UNFINISHED)
-    answer = ("--despite", "placeholder", "--reason", REASON)
+    answer = ("--override", "placeholder", "--reason", REASON)
 
     home.run("send", file, "--yes", *answer)
 
@@ -54,7 +54,7 @@ def test_somebody_answers_for_what_they_name_and_all_are_told(home: Home) -> Non
     assert isinstance(alone, SelfApproval)
     assert alone.reason == f"{REASON} (despite placeholder)"
     entries = [each for each in kept(home, AuditEntry) if isinstance(each, AuditEntry)]
-    [entry] = [each for each in entries if each.action == "despite"]
+    [entry] = [each for each in entries if each.action == "override"]
     assert entry.detail == {"codes": ["placeholder"], "reason": REASON}
     home.run("campaign", "wait", "1")
 
@@ -62,10 +62,10 @@ def test_somebody_answers_for_what_they_name_and_all_are_told(home: Home) -> Non
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--despite", "placeholder"), "by --reason"),
-        (("--despite", "placeholder", "--reason", "because"), "by --reason"),
-        (("--despite", "embargo", "--reason", REASON), "nothing goes despite embargo"),
-        (("--despite", "unsubscribe", "--reason", REASON), "nothing goes despite"),
+        (("--override", "placeholder"), "by --reason"),
+        (("--override", "placeholder", "--reason", "because"), "by --reason"),
+        (("--override", "embargo", "--reason", REASON), "nothing overrides embargo"),
+        (("--override", "unsubscribe", "--reason", REASON), "nothing overrides"),
     ],
 )
 def test_nothing_is_passed_without_a_reason_and_some_things_never(
