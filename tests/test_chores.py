@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from flashmail import bootstrap
+from flashmail.addresses import parse_address
 from flashmail.database import reading, transaction
 from flashmail.maintenance import LEASE, acquire_lease, release_lease
 from flashmail.model import (
@@ -26,10 +27,14 @@ from flashmail.model import (
     TransactionalState,
 )
 from flashmail.settings import load
+from flashmail.subscribers.preferences import ConsentSource
+from flashmail.subscribers.requests import request_subscription
 from flashmail.tracking.engagement import erase
 from flashmail.transactional.queue import notify_staff
 from office import NOON, Office
 from shell import Home
+
+FORM = ConsentSource("1", "/join")
 
 LETTERS = 5
 
@@ -110,16 +115,15 @@ def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
             notify_staff(
                 session, ["edna@example.org"], f"No. {n}", "!", by="us", now=now
             )
-        session.add(
-            SubscriptionRequest(
-                address="z@example.org", key="z@example.org", created_at=now
-            )
-        )
+        zoe = parse_address("z@example.org")
+        request_subscription(session, zoe, {}, "", where=FORM, now=now)
     command = [sys.executable, "-m", "flashmail", "--home", str(home.folder), "worker"]
     workers = [
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
     try:
+        for each in workers:
+            wait_for_work(each)
         wait_until(lambda: all_done(engine))
     finally:
         for each in workers:
@@ -132,6 +136,12 @@ def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
     assert subjects[:LETTERS] == [f"No. {n}" for n in range(LETTERS)]
     assert len(subjects) == LETTERS + 1
     engine.dispose()
+
+
+def wait_for_work(worker: "subprocess.Popen[str]") -> None:
+    """Wait until a worker says that it is at work: before, it does not end in order."""
+    assert worker.stderr is not None
+    assert any("at work" in line for line in worker.stderr)
 
 
 def all_done(engine: Engine) -> bool:

@@ -312,7 +312,7 @@ def test_why_says_by_which_path_a_brief_came_or_not(office: Office) -> None:
         "waiting",
         "waits for the daily digest on 2026-03-03 at 07:00 CET",
     )
-    assert why(office, "Anne", storm) == ("left out", "rested then")
+    assert why(office, "Anne", storm) == ("dropped", "rested then")
     at(office, 13)
     assert why(office, "Nora", storm) == (
         "sent",

@@ -22,12 +22,12 @@ from flashmail.model import (
     TransactionalMail,
     TransactionalState,
 )
-from flashmail.transactional.queue import Postman
+from flashmail.transactional.queue import TransactionalSender
 from flashmail.transports import Outcome
 from flashmail.transports.outbox import Outbox, StoredMail
 from flashmail.web.newsroom.approval import UNDO
 from newsroom import DRAFT, enter, hire, rewritten, written
-from office import SENDER, Office
+from office import PRESS, Office
 
 REASON = "The ceasefire ended ten minutes ago."
 
@@ -427,9 +427,9 @@ def test_a_test_goes_to_staff_only_and_nobody_can_leave_by_it(
 
 def posted(office: Office, tmp_path: Path) -> list[StoredMail]:
     outbox = Outbox(tmp_path / "letters")
-    postman = Postman(office.engine, lambda: outbox, SENDER)
-    assert postman.go(now=datetime.now(UTC)) == 2
-    assert postman.go(now=datetime.now(UTC)) == 0
+    sender = TransactionalSender(office.engine, lambda: outbox, PRESS, office.tokens)
+    assert sender.run(now=datetime.now(UTC)) == 2
+    assert sender.run(now=datetime.now(UTC)) == 0
     with Session(office.engine) as session:
         states = {each.state for each in session.exec(select(TransactionalMail))}
     assert states == {TransactionalState.SENT}

@@ -46,7 +46,9 @@ def test_in_training_nothing_leaves_whatever_the_transport(tmp_path: Path) -> No
     settings = load(home(tmp_path, **smtp, TRAINING="true", FAILOVER="outbox"))
 
     assert isinstance(bootstrap.transport(settings), Outbox)
-    assert isinstance(bootstrap.postman(settings, NO_ENGINE).transport(), Outbox)
+    assert isinstance(
+        bootstrap.transactional_sender(settings, NO_ENGINE).transport(), Outbox
+    )
 
 
 def test_everything_missing_is_said_at_once(tmp_path: Path) -> None:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from flashmail.rendering import Renderer
     from flashmail.staff.oidc import Provider
     from flashmail.tracking.seeds import SeedResult
-    from flashmail.transactional.mails import Porter
-    from flashmail.transactional.queue import Postman
+    from flashmail.transactional.queue import TransactionalSender
     from flashmail.transports import Transport
     from flashmail.transports.outbox import Outbox
 
@@ -181,10 +180,11 @@ def oidc(settings: Settings) -> Provider | None:
     )
 
 
-def postman(settings: Settings, made: Engine) -> Postman:
-    from flashmail.transactional.queue import Postman
+def transactional_sender(settings: Settings, made: Engine) -> TransactionalSender:
+    from flashmail.transactional.queue import TransactionalSender
 
-    return Postman(made, partial(transport, settings), sender(settings))
+    way_out = partial(transport, settings)
+    return TransactionalSender(made, way_out, press(settings), tokens(settings))
 
 
 def outbox(settings: Settings) -> Outbox:
@@ -292,14 +292,6 @@ def seeds_looked_after(settings: Settings, made: Engine) -> Callable[[], None] |
         raise_alarm(found, told)
 
     return look
-
-
-def porter(settings: Settings, made: Engine) -> Porter:
-    """Return the sender of confirmations and welcomes."""
-    from flashmail.transactional.mails import Porter
-
-    way_out = partial(transport, settings)
-    return Porter(made, way_out, press(settings), tokens(settings))
 
 
 def worker(settings: Settings, made: Engine) -> Worker:

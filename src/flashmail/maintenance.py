@@ -62,11 +62,9 @@ class MaintenanceJob:
 def jobs(settings: Settings, worker: Worker) -> list[MaintenanceJob]:
     """Return what is to be done beside a worker, whether pages are served or not."""
     engine, home = worker.engine, worker.home
-    postman = bootstrap.postman(settings, engine)
-    porter = bootstrap.porter(settings, engine)
+    sender = bootstrap.transactional_sender(settings, engine)
     chores = [
-        MaintenanceJob(lambda now: postman.go(now=now), SOON),
-        MaintenanceJob(lambda now: porter.go(now=now), SOON),
+        MaintenanceJob(lambda now: sender.run(now=now), SOON),
         MaintenanceJob(
             lambda now: count_again(engine, now=now, tracking=worker.tracking),
             SOON,

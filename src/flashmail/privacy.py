@@ -13,7 +13,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 from flashmail import audit
 from flashmail.audience.suppression import suppress_hashed
 from flashmail.model import (
-    MOVE,
     UNDO_REQUEST,
     UNFINISHED,
     AuditEntry,
@@ -29,6 +28,7 @@ from flashmail.model import (
     SubscriptionRequest,
     Suppression,
     Topic,
+    TransactionalKind,
     TransactionalMail,
 )
 from flashmail.model.types import in_array
@@ -72,14 +72,16 @@ def about(
     theirs = (col(SubscriptionRequest.key) == person.key) | (
         col(SubscriptionRequest.subscriber_id) == person.id
     )
-    # Letters went to earlier addresses, too. Not to every one that was asked for: that
+    # Mails went to earlier addresses, too. Not to every one that was asked for: that
     # may be somebody else's.
     earlier = _earlier(person)
     mine = col(TransactionalMail.address) == person.address
+    asked = select(SubscriptionRequest.id).where(theirs)
     yield (
         TransactionalMail,
         mine
-        | (col(TransactionalMail.asked_by) == MOVE)
+        | col(TransactionalMail.request_id).in_(asked)
+        | (col(TransactionalMail.kind) == TransactionalKind.ADDRESS_CHANGED)
         & col(TransactionalMail.address).in_(earlier),
     )
     yield SubscriptionRequest, theirs

@@ -103,7 +103,7 @@ def load_content(session: Session, campaign: Campaign) -> CampaignContent:
     links = select(Link).where(Link.campaign_id == campaign.id)
     urls = [each.url for each in session.exec(links.order_by(col(Link.number)))]
     return CampaignContent(
-        message=message_of(campaign),
+        message=load_message(campaign),
         segment=Segment.from_json(campaign.audience),
         topics=tuple(campaign.topics),
         template=campaign.template,
@@ -113,7 +113,7 @@ def load_content(session: Session, campaign: Campaign) -> CampaignContent:
     )
 
 
-def message_of(campaign: Campaign) -> Message:
+def load_message(campaign: Campaign) -> Message:
     return Message(
         subject=campaign.subject,
         html=campaign.html,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
 from flashmail.audience.selection import bringing
-from flashmail.campaigns.content import message_of
+from flashmail.campaigns.content import load_message
 from flashmail.database import reading, transaction
 from flashmail.delivery import statements
 from flashmail.delivery.instance import InstanceFence
@@ -127,7 +127,7 @@ def _claimed(session: Session, due: Any, now: datetime) -> Claim:
     )
     connection.execute(skip, rows | {"moment": now})
     connection.execute(statements.CLAIM_ROWS, rows | {"moment": now})
-    used = used_fields(message_of(campaign))
+    used = used_fields(load_message(campaign))
     topics = bringing(session, campaign.topics) if BECAUSE in used else {}
     query = statements.readers(
         topics=bool(topics), attributes=any(each.startswith(ATTRIBUTE) for each in used)

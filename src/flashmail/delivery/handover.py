@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from flashmail.campaigns.content import message_of
+from flashmail.campaigns.content import load_message
 from flashmail.database import AWAY
 from flashmail.delivery import ledger
 from flashmail.delivery.claim import ATTRIBUTE, BECAUSE, Claim, ClaimedReader
@@ -182,7 +182,7 @@ class Handover:
     async def _send(self, transport: Transport, tokens: Tokens) -> list[Receipt]:
         if not self.held.readers:
             return []
-        message = message_of(self.held.campaign)
+        message = load_message(self.held.campaign)
         who = recipients(self.held, message, tokens, self.tracking)
         with self._noted():
             return await transport.send(message, who, self)

@@ -62,12 +62,15 @@ from flashmail.model.subscriber import (
     UnsubscribeFeedback,
 )
 from flashmail.model.task import LeaderLease, Task, TaskStatus
-from flashmail.model.transactional import MOVE, TransactionalMail, TransactionalState
+from flashmail.model.transactional import (
+    TransactionalKind,
+    TransactionalMail,
+    TransactionalState,
+)
 
 __all__ = [
     "ALL_LINKS",
     "ENGAGEMENT",
-    "MOVE",
     "OPTED_OUT",
     "UNDO_REQUEST",
     "UNFINISHED",
@@ -125,6 +128,7 @@ __all__ = [
     "TaskStatus",
     "Timing",
     "Topic",
+    "TransactionalKind",
     "TransactionalMail",
     "TransactionalState",
     "UnsubscribeFeedback",

@@ -27,7 +27,7 @@ class DigestItemState(StrEnum):
 
     WAITING = "waiting"
     BUNDLED = "bundled"  # in a campaign of its own; its delivery tells the rest
-    DROPPED = "left out"  # with the reason
+    DROPPED = "dropped"  # with the reason
 
 
 class DropReason(StrEnum):

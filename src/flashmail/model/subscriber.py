@@ -146,18 +146,18 @@ class Consent(SQLModel, table=True):
 
 
 #: The source of a request that we ourselves make for an old address: the way back.
-UNDO_REQUEST = "way back"
+UNDO_REQUEST = "undo"
 
 
 class RequestState(StrEnum):
     """How far it has come."""
 
-    PENDING = "asked"
+    PENDING = "pending"
     MAILED = "mailed"  # a confirmation was written to the address
     REFUSED = "refused"  # nothing was mailed; the visitor is told nothing else
     CONFIRMED = "confirmed"
     WELCOMED = "welcomed"
-    BLOCKED = "never"  # the address asked never to be mailed
+    BLOCKED = "blocked"  # the address asked never to be mailed
 
 
 class SubscriptionRequest(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""A letter: one mail to a member of staff, which is no campaign."""
+"""Transactional mails: mails to one person that are no campaign."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,12 +7,20 @@ from sqlmodel import Field, SQLModel
 
 from flashmail.model.types import EnumText
 
-#: The requester of a mail to the address that a reader moved away from.
-MOVE = "a move"
+
+class TransactionalKind(StrEnum):
+    """What a transactional mail is for."""
+
+    TEST = "test"  # a campaign as its readers would get it, to staff
+    STAFF_NOTICE = "staff notice"
+    DATA_LINK = "data link"  # to a reader's own data
+    ADDRESS_CHANGED = "address changed"  # to the old address
+    CONFIRMATION = "confirmation"  # of a subscription request
+    WELCOME = "welcome"
 
 
 class TransactionalState(StrEnum):
-    """How far a letter has come."""
+    """How far a transactional mail has come."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"  # perhaps handed over; never a second time
@@ -21,17 +29,19 @@ class TransactionalState(StrEnum):
 
 
 class TransactionalMail(SQLModel, table=True):
-    """Something staff have to know, or a campaign as a test.
+    """One mail in the queue of `flashmail.transactional`.
 
-    With a `campaign_id` it is that campaign's mail as `address` would get it, and has
-    no text of its own.
+    A test has a `campaign_id`, a confirmation or welcome a `request_id`; they are
+    composed when they are sent. The others have `subject` and `text` of their own.
     """
 
     __tablename__ = "transactional_mail"
 
     id: int | None = Field(default=None, primary_key=True)
+    kind: TransactionalKind = Field(sa_type=EnumText(TransactionalKind))
     address: str = Field(index=True)
     campaign_id: int | None = Field(default=None, foreign_key="campaign.id", index=True)
+    request_id: int | None = Field(default=None, index=True)
     subject: str = ""
     text: str = ""
     state: TransactionalState = Field(
@@ -40,5 +50,6 @@ class TransactionalMail(SQLModel, table=True):
         index=True,
     )
     reason: str = ""
-    asked_by: str
-    at: datetime
+    requested_by: str = ""
+    created_at: datetime
+    retry_at: datetime | None = None  # not before, once it was put off

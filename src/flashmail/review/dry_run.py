@@ -19,7 +19,7 @@ from flashmail.audience.segment import Segment
 from flashmail.audience.selection import bringing, count, mailable
 from flashmail.campaigns import audience
 from flashmail.campaigns.audience import reachable
-from flashmail.campaigns.content import load_content, message_of
+from flashmail.campaigns.content import load_content, load_message
 from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading, transaction
 from flashmail.delivery.claim import ATTRIBUTE, Claim, ClaimedReader
@@ -177,7 +177,7 @@ def _walk(
     now: datetime,
     advance: Advance,
 ) -> DryRunResult:
-    message, found = message_of(campaign), DryRunResult()
+    message, found = load_message(campaign), DryRunResult()
     attributes = any(each.startswith(ATTRIBUTE) for each in used_fields(message))
     for begin in range(0, len(ids), AT_A_TIME):
         advance(begin, len(ids))

@@ -21,6 +21,8 @@ from flashmail.model import (
     SubscriptionRequest,
     Suppression,
     Topic,
+    TransactionalKind,
+    TransactionalMail,
 )
 from flashmail.subscribers.preferences import ConsentSource, agreed
 
@@ -49,22 +51,19 @@ def request_subscription(
     where: ConsentSource,
     now: datetime,
 ) -> None:
-    """Note that somebody wants briefs at an address; nothing else happens here.
+    """Keep a request to subscribe, and have a confirmation sent; nothing else happens.
 
     Whether the address is known makes no difference, not even in time.
     """
-    session.add(
-        SubscriptionRequest(
-            address=address.text,
-            key=address.key,
-            topics={str(topic_id): often for topic_id, often in topics.items()},
-            language=language,
-            network=where.network,
-            source=where.source,
-            form_version=where.wording,
-            created_at=now,
-        )
+    listed = {str(topic_id): often for topic_id, often in topics.items()}
+    request = SubscriptionRequest(
+        address=address.text,
+        key=address.key,
+        topics=listed,
+        language=language,
+        created_at=now,
     )
+    _ask_to_confirm(session, request, where)
 
 
 def request_address_change(
@@ -75,19 +74,73 @@ def request_address_change(
     where: ConsentSource,
     now: datetime,
 ) -> None:
-    """Note that a reader wants to move to another address."""
-    session.add(
-        SubscriptionRequest(
-            address=address.text,
-            key=address.key,
-            subscriber_id=person.id,
-            changes_address=True,
-            network=where.network,
-            source=where.source,
-            form_version=where.wording,
-            created_at=now,
-        )
+    """Keep a reader's request to change address, and have a confirmation sent."""
+    request = SubscriptionRequest(
+        address=address.text,
+        key=address.key,
+        subscriber_id=person.id,
+        changes_address=True,
+        created_at=now,
     )
+    _ask_to_confirm(session, request, where)
+
+
+def _ask_to_confirm(
+    session: Session, request: SubscriptionRequest, where: ConsentSource
+) -> None:
+    request.network, request.source = where.network, where.source
+    request.form_version = where.wording
+    session.add(request)
+    session.flush()
+    _enqueue(session, TransactionalKind.CONFIRMATION, request, request.created_at)
+
+
+def _enqueue(
+    session: Session,
+    kind: TransactionalKind,
+    request: SubscriptionRequest,
+    now: datetime,
+) -> None:
+    mail = TransactionalMail(
+        kind=kind, address=request.address, request_id=request.id, created_at=now
+    )
+    session.add(mail)
+
+
+def take_request(
+    session: Session, request_id: int, *, confirms: bool, now: datetime
+) -> str:
+    """Move a request on, before it is answered; return why it must not be, or nothing.
+
+    `confirms` is whether the answer asks for a confirmation, or is a welcome.
+    """
+    request = session.get(SubscriptionRequest, request_id, with_for_update=True)
+    waits = RequestState.PENDING if confirms else RequestState.CONFIRMED
+    if request is None or request.state is not waits:
+        return "the request is not open any more"
+    if not confirms:
+        request.state = RequestState.WELCOMED
+        return ""
+    request.reason = decline_reason(session, request, now=now)
+    if request.reason:
+        request.state = RequestState.REFUSED
+        return request.reason
+    request.state, request.mailed_at = RequestState.MAILED, now
+    return ""
+
+
+def note_answer(
+    session: Session, request_id: int, reason: str, *, reopen: bool
+) -> None:
+    """Note why the answer to a request did not go; open it again for another try."""
+    request = session.get(SubscriptionRequest, request_id, with_for_update=True)
+    if request is None:
+        return
+    request.reason = reason
+    if reopen and request.state is RequestState.MAILED:
+        request.state, request.mailed_at = RequestState.PENDING, None
+    elif reopen and request.state is RequestState.WELCOMED:
+        request.state = RequestState.CONFIRMED
 
 
 def offered(session: Session) -> list[Topic]:
@@ -121,11 +174,15 @@ def decline_reason(
 def forget_old(session: Session, *, now: datetime) -> None:
     """Forget requests that were never confirmed."""
     unanswered = (RequestState.PENDING, RequestState.MAILED, RequestState.REFUSED)
-    session.execute(
-        delete(SubscriptionRequest)
-        .where(col(SubscriptionRequest.state).in_(unanswered))
-        .where(col(SubscriptionRequest.created_at) < now - OPEN_FOR)
+    old = (
+        col(SubscriptionRequest.state).in_(unanswered),
+        col(SubscriptionRequest.created_at) < now - OPEN_FOR,
     )
+    mails = col(TransactionalMail.request_id).in_(
+        select(SubscriptionRequest.id).where(*old)
+    )
+    session.execute(delete(TransactionalMail).where(mails))
+    session.execute(delete(SubscriptionRequest).where(*old))
 
 
 def find_open(session: Session, knock_id: int, *, now: datetime) -> SubscriptionRequest:
@@ -155,6 +212,8 @@ def confirm(
     assert person.id is not None
     knock.subscriber_id, knock.state = person.id, RequestState.CONFIRMED
     session.add(knock)
+    if not knock.changes_address:
+        _enqueue(session, TransactionalKind.WELCOME, knock, now)
     kind = ConsentKind.ADDRESS if knock.changes_address else ConsentKind.JOIN
     asked = {"asked_at": knock.created_at.isoformat(), "asked_from": knock.network}
     asked |= {"form": knock.form_version, "page": knock.source}

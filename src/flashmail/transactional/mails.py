@@ -1,44 +1,163 @@
-"""Transactional mails: what each says, and the sending of confirmations and welcomes.
+"""Transactional mails: what each kind says, and when it must not go any more.
 
-A confirmation to the address itself, and a welcome once it has confirmed. The visitor
-of the form knocked waits for none of this, and cannot tell from it whether an address
-is known.
+A confirmation goes to the address itself, and a welcome once it has confirmed. The
+visitor of the form waits for neither, and cannot tell whether an address is known.
 """
 
-import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from html import escape
 
-from sqlalchemy import Engine, update
 from sqlmodel import Session, col, func, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from flashmail.addresses import masked
 from flashmail.audience.segment import Segment
-from flashmail.campaigns.briefs import LOOKED_AT, latest_about
-from flashmail.campaigns.content import MailKit, compose
-from flashmail.database import reading, transaction
-from flashmail.errors import FlashmailError
+from flashmail.audience.suppression import may_be_mailed
+from flashmail.campaigns.briefs import latest_about
+from flashmail.campaigns.content import MailKit, Sender, load_message
+from flashmail.campaigns.content import compose as compose_campaign
 from flashmail.links import NOBODY, BadToken, Links, Purpose, Tokens
 from flashmail.message import LEAVE, TOKEN, WATCH, Message, mark
 from flashmail.model import (
-    MOVE,
+    Campaign,
     Consent,
     ConsentKind,
     Priority,
-    RequestState,
     Subscriber,
     Subscription,
     SubscriptionRequest,
     Topic,
+    TransactionalKind,
     TransactionalMail,
 )
 from flashmail.rendering.brief_values import list_in_words
-from flashmail.subscribers.requests import OPEN_FOR, decline_reason, forget_old
-from flashmail.transactional.queue import hand_over
-from flashmail.transports import Outcome, Receipt, Transport
+from flashmail.rendering.renderer import SAMPLE
+from flashmail.subscribers.requests import OPEN_FOR
+
+#: RFC 3834: no mail program answers these.
+AUTOMATIC = ("Auto-Submitted", "auto-generated")
+
+#: In place of a campaign's number in links of mails that are no campaign.
+NO_CAMPAIGN = 0
+
+TEST = "[Test] "
+
+#: A test cannot unsubscribe anybody, so it does not say that it could.
+LEAVING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+#: What is said of a reader in a mail that is not to a reader.
+ANYBODY = {field: SAMPLE[field] for field in ("name", "first_name", "because")}
+
+NO_MORE = "the address gets no more mail"
+
+#: A message, and the values of the fields that it marks.
+Made = tuple[Message, Mapping[str, str]]
+
+
+def refusal(session: Session, mail: TransactionalMail) -> str:
+    """Return why a mail must not go, at the moment of its claim; empty where it may."""
+    asked = mail.kind is TransactionalKind.ADDRESS_CHANGED
+    if asked and not may_be_mailed(session, mail.address):
+        return NO_MORE
+    return ""
+
+
+def compose(
+    session: Session,
+    mail: TransactionalMail,
+    kit: MailKit,
+    tokens: Tokens,
+    *,
+    now: datetime,
+) -> Made | None:
+    """Return what a mail says; None where there is nothing to say any more."""
+    if mail.kind is TransactionalKind.TEST:
+        return as_test(session.get_one(Campaign, mail.campaign_id)), ANYBODY
+    if mail.kind is TransactionalKind.CONFIRMATION:
+        return _confirmation(mail, kit, tokens), {}
+    if mail.kind is TransactionalKind.WELCOME:
+        return _welcome(session, mail, kit, tokens, now)
+    return _plain(kit.sender, mail), ANYBODY
+
+
+def as_test(campaign: Campaign) -> Message:
+    """Return a campaign's mail, said to be a test; it has no way to unsubscribe."""
+    message = load_message(campaign)
+    headers = [each for each in message.headers if each[0].lower() not in LEAVING]
+    subject = f"{TEST}{message.subject}"
+    return replace(message, subject=subject, headers=tuple(headers))
+
+
+def _plain(sender: Sender, mail: TransactionalMail) -> Message:
+    paragraphs = "".join(f"<p>{escape(each)}</p>" for each in mail.text.split("\n\n"))
+    return Message(
+        subject=mail.subject,
+        html=f'<!doctype html><html lang="en"><body>{paragraphs}</body></html>',
+        text=mail.text,
+        headers=_headers(sender),
+        envelope_sender=sender.address,
+    )
+
+
+def _headers(sender: Sender) -> tuple[tuple[str, str], ...]:
+    """Return the header lines of a mail that is no campaign."""
+    return (
+        ("From", f"{sender.name} <{sender.address}>"),
+        ("Message-ID", f"<{mark(TOKEN)}@{sender.domain}>"),
+        AUTOMATIC,
+    )
+
+
+def _confirmation(mail: TransactionalMail, kit: MailKit, tokens: Tokens) -> Message:
+    """Nothing that was typed into a form stands in this mail but the address."""
+    number = mail.request_id or 0
+    extra = {
+        "confirm_url": kit.links.confirm(_token(tokens, Purpose.CONFIRM, number)),
+        "never_url": kit.links.never(_token(tokens, Purpose.NEVER, number)),
+    }
+    message = kit.renderer.render(None, "confirm", extra=extra).message
+    sender = kit.sender
+    return replace(message, headers=_headers(sender), envelope_sender=sender.address)
+
+
+def _welcome(
+    session: Session,
+    mail: TransactionalMail,
+    kit: MailKit,
+    tokens: Tokens,
+    now: datetime,
+) -> Made | None:
+    request = session.get(SubscriptionRequest, mail.request_id)
+    person = session.get(Subscriber, request.subscriber_id) if request else None
+    if person is None:
+        return None
+    names = _topics(session, person)
+    brief = latest_about(session, names, now=now)
+    rendered = kit.renderer.render(brief, "welcome", tracked=False)
+    what = compose_campaign(
+        rendered.message,
+        rendered.destinations,
+        segment=Segment(),
+        topics=(),
+        template="welcome",
+        priority=Priority.NORMAL,
+        sender=kit.sender,
+        links=kit.links,
+    )
+    message = replace(what.message, headers=(*what.message.headers, AUTOMATIC))
+    return message, {
+        "name": person.name,
+        "first_name": person.name.split(" ")[0],
+        "because": list_in_words(names),
+        WATCH: _token(tokens, Purpose.WATCH, NOBODY),
+        LEAVE: _token(tokens, Purpose.LEAVE, person.id or 0),
+    }
+
+
+def _token(tokens: Tokens, purpose: Purpose, number: int) -> str:
+    return tokens.write(purpose, NO_CAMPAIGN, number)
+
 
 ADDRESS_CHANGED_SUBJECT = "Your address was changed"
 
@@ -68,185 +187,12 @@ def notify_old_address(
     )
     session.add(
         TransactionalMail(
+            kind=TransactionalKind.ADDRESS_CHANGED,
             address=way_back.address,
             subject=ADDRESS_CHANGED_SUBJECT,
             text=text,
-            asked_by=MOVE,
-            at=now,
+            created_at=now,
         )
-    )
-
-
-logger = logging.getLogger(__name__)
-
-#: RFC 3834: no mail program answers these.
-AUTOMATIC = ("Auto-Submitted", "auto-generated")
-
-#: In place of a campaign's number in links of mails that are no campaign.
-NO_CAMPAIGN = 0
-
-
-@dataclass(frozen=True)
-class PreparedMail:
-    """One mail to be written: its recipient, message, and values for its marks."""
-
-    knock_id: int
-    before: RequestState
-    address: str
-    message: Message
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Porter:
-    """Sends confirmations and welcomes; `transport` makes the way out."""
-
-    engine: Engine
-    transport: Callable[[], Transport]
-    press: MailKit
-    tokens: Tokens
-
-    def go(self, *, now: datetime) -> int:
-        """Answer the requests that came since; return how many mails were written."""
-        with reading(self.engine) as session:
-            waiting = [each.id for each in session.exec(_waiting().limit(LOOKED_AT))]
-        if not waiting:
-            return 0
-        answered = asyncio.run(self._answer(waiting, now))
-        with transaction(self.engine) as session:
-            forget_old(session, now=now)
-        return answered
-
-    async def _answer(self, knock_ids: Sequence[int | None], now: datetime) -> int:
-        """Answer one after another: one that is not reached yet stays as it is."""
-        transport, answered = self.transport(), 0
-        try:
-            for knock_id in knock_ids:
-                errand = self._errand(knock_id, now)
-                if errand is not None:
-                    receipt = await hand_over(
-                        transport,
-                        errand.message,
-                        number=errand.knock_id,
-                        address=errand.address,
-                        values=errand.values,
-                    )
-                    self._book(errand, receipt)
-                    answered += 1
-        finally:
-            await transport.close()
-        return answered
-
-    def _errand(self, knock_id: int | None, now: datetime) -> PreparedMail | None:
-        taken = self._taken(knock_id, now)
-        if taken is None:
-            return None
-        try:
-            # Not while the knock is moved on: a template takes its time.
-            if taken.state is RequestState.MAILED:
-                return self._confirmation(taken)
-            with reading(self.engine) as session:
-                return self._welcome(session, taken, now)
-        except FlashmailError as problem:
-            logger.exception("knock %s cannot be answered", knock_id)
-            self._note(taken.id, reason=str(problem)[:500])
-            return None
-
-    def _taken(self, knock_id: int | None, now: datetime) -> SubscriptionRequest | None:
-        """Move a knock on, before anything is handed over: it is answered once."""
-        with transaction(self.engine) as session:
-            waiting = _waiting().where(SubscriptionRequest.id == knock_id)
-            knock = session.exec(waiting.with_for_update(skip_locked=True)).first()
-            if knock is None:
-                return None
-            if knock.state is RequestState.CONFIRMED:
-                knock.state = RequestState.WELCOMED
-                return knock
-            knock.reason = decline_reason(session, knock, now=now)
-            if knock.reason:
-                knock.state = RequestState.REFUSED
-                return None
-            knock.state, knock.mailed_at = RequestState.MAILED, now
-            return knock
-
-    def _confirmation(self, knock: SubscriptionRequest) -> PreparedMail:
-        """Nothing that was typed into a form stands in this mail but the address."""
-        assert knock.id is not None
-        links = self.press.links
-        extra = {
-            "confirm_url": links.confirm(self._token(Purpose.CONFIRM, knock.id)),
-            "never_url": links.never(self._token(Purpose.NEVER, knock.id)),
-        }
-        message = self.press.renderer.render(None, "confirm", extra=extra).message
-        sender = self.press.sender
-        headers = (
-            ("From", f"{sender.name} <{sender.address}>"),
-            ("Message-ID", f"<{mark(TOKEN)}@{sender.domain}>"),
-            AUTOMATIC,
-        )
-        message = replace(message, headers=headers, envelope_sender=sender.address)
-        return PreparedMail(knock.id, RequestState.PENDING, knock.address, message, {})
-
-    def _welcome(
-        self, session: Session, knock: SubscriptionRequest, now: datetime
-    ) -> PreparedMail | None:
-        person = session.get(Subscriber, knock.subscriber_id)
-        if person is None or knock.changes_address or knock.id is None:
-            return None
-        names = _topics(session, person)
-        brief = latest_about(session, names, now=now)
-        rendered = self.press.renderer.render(brief, "welcome", tracked=False)
-        what = compose(
-            rendered.message,
-            rendered.destinations,
-            segment=Segment(),
-            topics=(),
-            template="welcome",
-            priority=Priority.NORMAL,
-            sender=self.press.sender,
-            links=self.press.links,
-        )
-        message = replace(what.message, headers=(*what.message.headers, AUTOMATIC))
-        values = {
-            "name": person.name,
-            "first_name": person.name.split(" ")[0],
-            "because": list_in_words(names),
-            WATCH: self._token(Purpose.WATCH, NOBODY),
-            LEAVE: self._token(Purpose.LEAVE, person.id or 0),
-        }
-        return PreparedMail(
-            knock.id, RequestState.CONFIRMED, person.address, message, values
-        )
-
-    def _token(self, purpose: Purpose, number: int) -> str:
-        return self.tokens.write(purpose, NO_CAMPAIGN, number)
-
-    def _book(self, errand: PreparedMail, receipt: Receipt) -> None:
-        """What was surely not taken is tried again; all else is done with."""
-        if receipt.outcome is Outcome.ACCEPTED:
-            return
-        again: dict[str, object] = {}
-        if receipt.outcome is Outcome.LATER:
-            again["state"] = errand.before
-            if errand.before is RequestState.PENDING:
-                again["mailed_at"] = None
-        self._note(errand.knock_id, reason=receipt.reason[:500], **again)
-
-    def _note(self, knock_id: int | None, **values: object) -> None:
-        with transaction(self.engine) as session:
-            session.execute(
-                update(SubscriptionRequest)
-                .where(col(SubscriptionRequest.id) == knock_id)
-                .values(**values)
-            )
-
-
-def _waiting() -> SelectOfScalar[SubscriptionRequest]:
-    waits = (RequestState.PENDING, RequestState.CONFIRMED)
-    return (
-        select(SubscriptionRequest)
-        .where(col(SubscriptionRequest.state).in_(waits))
-        .order_by(col(SubscriptionRequest.id))
     )
 
 
@@ -265,8 +211,6 @@ GOOD_FOR = timedelta(hours=24)
 
 #: and another one is written after so long at the earliest.
 AGAIN = timedelta(minutes=10)
-
-READER = "a reader"
 
 DATA_LINK_SUBJECT = "Your link"
 
@@ -287,9 +231,9 @@ def request_data_link(
         select(TransactionalMail)
         .where(
             TransactionalMail.address == person.address,
-            TransactionalMail.asked_by == READER,
+            TransactionalMail.kind == TransactionalKind.DATA_LINK,
         )
-        .where(col(TransactionalMail.at) > now - AGAIN)
+        .where(col(TransactionalMail.created_at) > now - AGAIN)
     )
     if session.exec(latest).first() is not None:
         return
@@ -297,11 +241,11 @@ def request_data_link(
     link = links.own(tokens.write(Purpose.OWN, int(now.timestamp()), person.id))
     session.add(
         TransactionalMail(
+            kind=TransactionalKind.DATA_LINK,
             address=person.address,
             subject=DATA_LINK_SUBJECT,
             text=DATA_LINK_TEXT.format(link=link),
-            asked_by=READER,
-            at=now,
+            created_at=now,
         )
     )
 

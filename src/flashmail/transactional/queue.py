@@ -1,75 +1,44 @@
-"""Letters: what staff have to know, and campaigns as a test, by mail to staff only."""
+"""The queue of transactional mails: each is handed over at most once.
+
+A mail is claimed, which is committed, before its bytes leave. What was surely not taken
+is tried again later; what nobody can know stays claimed, with the reason, and is never
+sent a second time. One that cannot be composed fails alone.
+"""
 
 import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from html import escape
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, or_, update
 from sqlmodel import Session, col, select
 
 from flashmail import audit
-from flashmail.audience.suppression import may_be_mailed
-from flashmail.campaigns.content import Sender, message_of
+from flashmail.campaigns.content import MailKit
 from flashmail.campaigns.lifecycle import get_campaign
 from flashmail.database import reading, transaction
-from flashmail.errors import WrongInput
-from flashmail.message import TOKEN, TOKEN_WIDTH, TOKENS, Message, mark
-from flashmail.model import MOVE, Campaign, TransactionalMail, TransactionalState
-from flashmail.rendering.renderer import SAMPLE
+from flashmail.errors import FlashmailError, WrongInput
+from flashmail.links import Tokens
+from flashmail.message import TOKEN_WIDTH, TOKENS, Message
+from flashmail.model import TransactionalKind, TransactionalMail, TransactionalState
+from flashmail.subscribers.requests import forget_old, note_answer, take_request
+from flashmail.transactional.mails import compose, refusal
 from flashmail.transports import Outcome, Receipt, Recipient, SenderProblem, Transport
 
 logger = logging.getLogger(__name__)
 
-
-async def hand_over(
-    transport: Transport,
-    message: Message,
-    *,
-    number: int,
-    address: str,
-    values: Mapping[str, str],
-) -> Receipt:
-    """Hand a mail over that its row was moved on for: it is not tried twice.
-
-    What was not expected may have happened after the bytes had left, so nobody knows.
-    """
-    # With tokens that no mail has: whatever is reported with them finds nobody.
-    nobodys = {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}
-    who = Recipient(number, address, {**nobodys, "address": address, **values})
-    try:
-        return (await transport.send(message, [who], _no_mark))[0]
-    except SenderProblem as problem:
-        later = Receipt(number, Outcome.LATER, str(problem))
-        return next(iter(problem.receipts), later)
-    except Exception as problem:
-        logger.exception("nobody knows whether mail %s went", number)
-        why = f"nobody knows whether it went: {problem}"
-        return Receipt(number, Outcome.UNKNOWN, why)
-
-
-async def _no_mark(ids: Sequence[int]) -> None:
-    """Its row was moved on for good before: there is nothing more to note."""
-
-
 #: A test goes to so many people at most, and to staff only.
 MOST_TESTS = 10
 
-TEST = "[Test] "
+#: How many mails are looked at in one run.
+LOOKED_AT = 50
 
-#: How long a letter rests that the mail server would not take yet.
+#: How long a mail rests that the mail server would not take yet.
 LATER = timedelta(minutes=1)
 
-#: A test cannot unsubscribe anybody, so it does not say that it could.
-LEAVING = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
-
-#: What is said of a reader in a test.
-ANYBODY = {field: SAMPLE[field] for field in ("name", "first_name", "because")}
-
-NO_MORE = "the address gets no more mail"
+REASON_LENGTH = 500
 
 BOOKED = {
     Outcome.ACCEPTED: TransactionalState.SENT,
@@ -96,13 +65,16 @@ def request_test(
     if strangers := [each for each in wanted if each not in staff]:
         raise WrongInput(f"a test goes to staff only: {strangers[0]} is not among them")
     for each in wanted:
-        letter = TransactionalMail(
-            address=each, campaign_id=campaign_id, asked_by=by, at=now
+        mail = TransactionalMail(
+            kind=TransactionalKind.TEST,
+            address=each,
+            campaign_id=campaign_id,
+            requested_by=by,
+            created_at=now,
         )
-        session.add(letter)
-    audit.record(
-        session, audit.of_campaign(campaign_id), "test", by=by, now=now, to=wanted
-    )
+        session.add(mail)
+    subject = audit.of_campaign(campaign_id)
+    audit.record(session, subject, "test", by=by, now=now, to=wanted)
     return len(wanted)
 
 
@@ -115,12 +87,17 @@ def notify_staff(
     by: str,
     now: datetime,
 ) -> None:
-    """Have something told to people on the staff by mail."""
+    """Have something told to members of staff by mail."""
     for each in addresses:
-        letter = TransactionalMail(
-            address=each, subject=subject, text=text, asked_by=by, at=now
+        mail = TransactionalMail(
+            kind=TransactionalKind.STAFF_NOTICE,
+            address=each,
+            subject=subject,
+            text=text,
+            requested_by=by,
+            created_at=now,
         )
-        session.add(letter)
+        session.add(mail)
 
 
 def tests_of(session: Session, campaign_id: int) -> list[TransactionalMail]:
@@ -132,91 +109,141 @@ def tests_of(session: Session, campaign_id: int) -> list[TransactionalMail]:
 
 
 @dataclass(frozen=True)
-class Postman:
-    """Hands letters over, each at most once; `transport` makes its way out."""
+class TransactionalSender:
+    """Sends what is in the queue; `transport` makes the way out, `kit` the mails."""
 
     engine: Engine
     transport: Callable[[], Transport]
-    sender: Sender
+    kit: MailKit
+    tokens: Tokens
 
-    def go(self, *, now: datetime) -> int:
-        """Hand over every letter that is due; return how many there were."""
-        letters = self._claimed(now)
-        if letters:
-            asyncio.run(self._carry(letters, now))
-        return len(letters)
-
-    def _claimed(self, now: datetime) -> list[tuple[TransactionalMail, Message]]:
-        due = select(TransactionalMail).where(
-            TransactionalMail.state == TransactionalState.QUEUED,
-            TransactionalMail.at <= now,
+    def run(self, *, now: datetime) -> int:
+        """Send the mails that are due; return how many were handed over."""
+        rested = col(TransactionalMail.retry_at) <= now
+        due = (
+            select(TransactionalMail.id)
+            .where(TransactionalMail.state == TransactionalState.QUEUED)
+            .where(or_(col(TransactionalMail.retry_at).is_(None), rested))
+            .order_by(col(TransactionalMail.id))
         )
         with reading(self.engine) as session:
-            if session.exec(due.limit(1)).first() is None:
-                return []
+            waiting = list(session.exec(due.limit(LOOKED_AT)))
+        if not waiting:
+            return 0
+        sent = asyncio.run(self._send(waiting, now))
         with transaction(self.engine) as session:
-            found = []
-            for each in session.exec(due.with_for_update(skip_locked=True)):
-                each.state = TransactionalState.CLAIMED
-                if each.asked_by == MOVE and not may_be_mailed(session, each.address):
-                    each.state, each.reason = TransactionalState.FAILED, NO_MORE
-                    continue
-                found.append((each, self._message(session, each)))
-            return found
+            forget_old(session, now=now)
+        return sent
 
-    def _message(self, session: Session, letter: TransactionalMail) -> Message:
-        if letter.campaign_id is not None:
-            return as_test(session.get_one(Campaign, letter.campaign_id))
-        return _plain(self.sender, letter)
-
-    async def _carry(
-        self, letters: list[tuple[TransactionalMail, Message]], now: datetime
-    ) -> None:
-        transport = self.transport()
+    async def _send(self, ids: Sequence[int | None], now: datetime) -> int:
+        """Send one after another: one that is not reached yet is not claimed either."""
+        transport, sent = self.transport(), 0
         try:
-            for letter, message in letters:
-                assert letter.id is not None
-                receipt = await hand_over(
-                    transport,
-                    message,
-                    number=letter.id,
-                    address=letter.address,
-                    values=ANYBODY,
-                )
-                self._book(letter, receipt, now)
+            for mail_id in ids:
+                mail = self._claimed(mail_id, now)
+                made = self._composed(mail, now) if mail else None
+                if mail is None or made is None:
+                    continue
+                receipt = await hand_over(transport, mail, *made)
+                self._book(mail, receipt, now)
+                sent += 1
         finally:
             await transport.close()
+        return sent
 
-    def _book(self, letter: TransactionalMail, receipt: Receipt, now: datetime) -> None:
-        state = BOOKED[receipt.outcome]
-        at = now + LATER if state is TransactionalState.QUEUED else now
+    def _claimed(self, mail_id: int | None, now: datetime) -> TransactionalMail | None:
+        """Claim a mail before anything is handed over, unless it must not go."""
+        waiting = select(TransactionalMail).where(
+            TransactionalMail.id == mail_id,
+            TransactionalMail.state == TransactionalState.QUEUED,
+        )
+        with transaction(self.engine) as session:
+            locked = waiting.with_for_update(skip_locked=True)
+            mail = session.exec(locked).first()
+            if mail is None:
+                return None
+            why = refusal(session, mail) or _request_refusal(session, mail, now)
+            if why:
+                mail.state, mail.reason = TransactionalState.FAILED, why
+                return None
+            mail.state = TransactionalState.CLAIMED
+            return mail
+
+    def _composed(
+        self, mail: TransactionalMail, now: datetime
+    ) -> tuple[Message, Mapping[str, str]] | None:
+        """Return the message; not while the mail is claimed, as templates take time."""
+        try:
+            with reading(self.engine) as session:
+                made = compose(session, mail, self.kit, self.tokens, now=now)
+        except FlashmailError as problem:
+            logger.exception("transactional mail %s cannot be composed", mail.id)
+            self._note(mail, TransactionalState.FAILED, str(problem), now)
+            return None
+        if made is None:
+            self._note(mail, TransactionalState.FAILED, "nothing to send any more", now)
+        return made
+
+    def _book(self, mail: TransactionalMail, receipt: Receipt, now: datetime) -> None:
+        self._note(mail, BOOKED[receipt.outcome], receipt.reason, now)
+
+    def _note(
+        self,
+        mail: TransactionalMail,
+        state: TransactionalState,
+        reason: str,
+        now: datetime,
+    ) -> None:
+        """Write what became of a claimed mail, and of its request."""
+        reason, waits = reason[:REASON_LENGTH], state is TransactionalState.QUEUED
         with transaction(self.engine) as session:
             session.execute(
                 update(TransactionalMail)
-                .where(col(TransactionalMail.id) == letter.id)
+                .where(col(TransactionalMail.id) == mail.id)
                 .where(col(TransactionalMail.state) == TransactionalState.CLAIMED)
-                .values(state=state, reason=receipt.reason[:500], at=at)
+                .values(
+                    state=state,
+                    reason=reason,
+                    retry_at=now + LATER if waits else None,
+                )
             )
+            if mail.request_id is not None and state is not TransactionalState.SENT:
+                note_answer(session, mail.request_id, reason, reopen=waits)
 
 
-def as_test(campaign: Campaign) -> Message:
-    """Return a campaign's mail, said to be a test; nobody can leave by it."""
-    message = message_of(campaign)
-    headers = [each for each in message.headers if each[0].lower() not in LEAVING]
-    subject = f"{TEST}{message.subject}"
-    return replace(message, subject=subject, headers=tuple(headers))
+def _request_refusal(session: Session, mail: TransactionalMail, now: datetime) -> str:
+    """Move the request of a mail on; return why it must not be answered, or nothing."""
+    if mail.request_id is None:
+        return ""
+    confirms = mail.kind is TransactionalKind.CONFIRMATION
+    return take_request(session, mail.request_id, confirms=confirms, now=now)
 
 
-def _plain(sender: Sender, letter: TransactionalMail) -> Message:
-    paragraphs = "".join(f"<p>{escape(each)}</p>" for each in letter.text.split("\n\n"))
-    return Message(
-        subject=letter.subject,
-        html=f'<!doctype html><html lang="en"><body>{paragraphs}</body></html>',
-        text=letter.text,
-        headers=(
-            ("From", f"{sender.name} <{sender.address}>"),
-            ("Message-ID", f"<{mark(TOKEN)}@{sender.domain}>"),
-            ("Auto-Submitted", "auto-generated"),
-        ),
-        envelope_sender=sender.address,
-    )
+async def hand_over(
+    transport: Transport,
+    mail: TransactionalMail,
+    message: Message,
+    values: Mapping[str, str],
+) -> Receipt:
+    """Hand a claimed mail over.
+
+    What was not expected may have happened after the bytes had left: it is unknown.
+    """
+    assert mail.id is not None
+    # With tokens that no delivery has: whatever is reported with them finds nothing.
+    nobodys = {field: secrets.token_hex(TOKEN_WIDTH // 2) for field in TOKENS}
+    filled = {**nobodys, "address": mail.address, **values}
+    reader = Recipient(mail.id, mail.address, filled)
+    try:
+        return (await transport.send(message, [reader], _no_mark))[0]
+    except SenderProblem as problem:
+        later = Receipt(mail.id, Outcome.LATER, str(problem))
+        return next(iter(problem.receipts), later)
+    except Exception as problem:
+        logger.exception("it is not known whether mail %s went", mail.id)
+        why = f"nobody knows whether it went: {problem}"
+        return Receipt(mail.id, Outcome.UNKNOWN, why)
+
+
+async def _no_mark(ids: Sequence[int]) -> None:
+    """The mail is claimed for good: there is nothing more to note."""

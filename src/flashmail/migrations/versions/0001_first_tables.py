@@ -626,14 +626,17 @@ def upgrade() -> None:
     op.create_table(
         "transactional_mail",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", WORD, nullable=False),
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("request_id", sa.Integer(), nullable=True),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("state", WORD, nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("asked_by", sa.String(), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("retry_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(
             ["campaign_id"],
             ["campaign.id"],
@@ -650,6 +653,12 @@ def upgrade() -> None:
         op.f("ix_transactional_mail_campaign_id"),
         "transactional_mail",
         ["campaign_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_transactional_mail_request_id"),
+        "transactional_mail",
+        ["request_id"],
         unique=False,
     )
     op.create_index(
