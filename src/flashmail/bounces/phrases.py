@@ -1,592 +1,33 @@
-"""Words by which mail systems say what happened, in the languages that they speak.
+"""The phrases of `phrases.toml`, by what they mean.
 
-All are in lower case and looked for with `in`: no pattern, so nothing to run away.
+A table of words for postmasters to read and add to; see its head for the form.
 """
 
+import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 
-#: There is no such mailbox, or there never will be again.
-GONE = (
-    "user unknown",
-    "unknown user",
-    "unknown recipient",
-    "recipient unknown",
-    "recipient not found",
-    "recipnotfound",
-    "no such user",
-    "no such recipient",
-    "no such mailbox",
-    "no such address",
-    "no such account",
-    "no mailbox here",
-    "no mailbox by that name",
-    "mailbox not found",
-    "mailbox does not exist",
-    "mailbox unavailable",
-    "mailbox is disabled",
-    "mailbox disabled",
-    "account does not exist",
-    "account is disabled",
-    "account has been disabled",
-    "account disabled",
-    "account closed",
-    "address not found",
-    "address unknown",
-    "address does not exist",
-    "address couldn't be found",
-    "address wasn't found",
-    "email account that you tried to reach does not exist",
-    "user does not exist",
-    "user doesn't exist",
-    "doesn't have an account",
-    "doesn't have a yahoo",
-    "does not have an account",
-    "not a valid mailbox",
-    "not a valid user",
-    "not a known user",
-    "invalid recipient",
-    "invalid mailbox",
-    "unrouteable address",
-    "unroutable address",
-    "host unknown",
-    "host not found",
-    "domain not found",
-    "domain does not exist",
-    "couldn't find any host",
-    "nxdomain",
-    "not listed in domino directory",
-    "not listed in public name",
-    # German
-    "benutzer unbekannt",
-    "unbekannter benutzer",
-    "empfänger unbekannt",
-    "unbekannter empfänger",
-    "empfänger existiert nicht",
-    "adresse existiert nicht",
-    "adresse nicht gefunden",
-    "adresse wurde nicht gefunden",
-    "postfach existiert nicht",
-    "konto existiert nicht",
-    "mailbox existiert nicht",
-    "wurde nicht gefunden",
-    # French
-    "utilisateur inconnu",
-    "destinataire inconnu",
-    "adresse inconnue",
-    "adresse introuvable",
-    "boîte aux lettres inexistante",
-    "boîte inexistante",
-    "adresse n'existe pas",
-    "n'a pas été trouvée",
-    "compte n'existe pas",
-    "utilisateur n'existe pas",
-    # Spanish
-    "usuario desconocido",
-    "destinatario desconocido",
-    "usuario inexistente",
-    "usuario no existe",
-    "la dirección no existe",
-    "dirección no encontrada",
-    "no se ha encontrado la dirección",
-    "cuenta no existe",
-    "buzón no existe",
-    "buzón inexistente",
-    # Portuguese
-    "usuário desconhecido",
-    "utilizador desconhecido",
-    "destinatário desconhecido",
-    "usuário inexistente",
-    "endereço inexistente",
-    "endereço não encontrado",
-    "endereço não existe",
-    "conta não existe",
-    "caixa postal inexistente",
-    # Italian
-    "utente sconosciuto",
-    "destinatario sconosciuto",
-    "indirizzo inesistente",
-    "indirizzo non trovato",
-    "indirizzo non esiste",
-    "casella inesistente",
-    "utente inesistente",
-    "casella di posta inesistente",
-    # Polish
-    "nieznany użytkownik",
-    "użytkownik nieznany",
-    "nieznany odbiorca",
-    "nie znaleziono adresu",
-    "adres nie istnieje",
-    "użytkownik nie istnieje",
-    "konto nie istnieje",
-    "nie ma takiego konta",
-    "nie ma takiego użytkownika",
-    "skrzynka nie istnieje",
-    # Russian
-    "пользователь не найден",
-    "нет такого пользователя",
-    "неизвестный пользователь",
-    "адрес не найден",
-    "адрес не существует",
-    "получатель не найден",
-    "почтовый ящик не найден",
-    "почтовый ящик не существует",
-    "такого почтового ящика нет",
-    # Japanese
-    "ユーザーが見つかりません",
-    "ユーザが見つかりません",
-    "アドレスが見つかりません",
-    "アドレス不明",
-    "アドレスは存在しません",
-    "宛先不明",
-    "宛先が見つかりません",
-    "存在しないアドレス",
-    "見つからなかったため",
-    "メールボックスが存在しません",
-    # Dutch
-    "onbekende gebruiker",
-    "gebruiker onbekend",
-    "adres niet gevonden",
-    "adres bestaat niet",
-)
+from flashmail.errors import FlashmailError
 
-#: The mailbox is full: the person is there.
-FULL = (
-    "mailbox full",
-    "mailbox is full",
-    "mailbox has exceeded",
-    "mail box full",
-    "over quota",
-    "overquota",
-    "over the quota",
-    "quota exceeded",
-    "exceeded storage",
-    "exceeded its storage",
-    "exceeds quota",
-    "exceed quota",
-    "exceeded quota",
-    "quota is exceeded",
-    "quota limit",
-    "out of storage space",
-    "inbox is full",
-    "inbox full",
-    "storage is full",
-    "storage full",
-    "storage allocation exceeded",
-    "exceeded storage allocation",
-    "insufficient system storage",
-    "not enough storage",
-    "disk full",
-    "disc quota",
-    "disk quota",
-    "maildir over",
-    # German
-    "postfach voll",
-    "postfach ist voll",
-    "postfach des empfängers ist voll",
-    "mailbox voll",
-    "mailbox ist voll",
-    "posteingang ist voll",
-    "speicherplatz erschöpft",
-    "speicherplatz des empfängers",
-    "quota überschritten",
-    # French
-    "boîte pleine",
-    "boîte aux lettres pleine",
-    "boîte de réception est pleine",
-    "boîte aux lettres du destinataire est pleine",
-    "quota dépassé",
-    "espace de stockage insuffisant",
-    # Spanish
-    "buzón lleno",
-    "buzón está lleno",
-    "buzón del destinatario está lleno",
-    "bandeja de entrada está llena",
-    "cuota excedida",
-    "cuota superada",
-    # Portuguese
-    "caixa postal cheia",
-    "caixa de correio cheia",
-    "caixa de correio está cheia",
-    "caixa de entrada está cheia",
-    "cota excedida",
-    "quota excedida",
-    # Italian
-    "casella piena",
-    "casella di posta piena",
-    "casella di posta è piena",
-    "casella è piena",
-    "quota superata",
-    # Polish
-    "skrzynka pełna",
-    "skrzynka jest pełna",
-    "skrzynka odbiorcza jest pełna",
-    "skrzynka pocztowa jest pełna",
-    "przekroczono limit",
-    "przepełniona",
-    # Russian
-    "ящик переполнен",
-    "почтовый ящик заполнен",
-    "превышена квота",
-    "превышен лимит",
-    # Japanese
-    "メールボックスがいっぱい",
-    "メールボックスの容量",
-    "受信トレイがいっぱい",
-    "容量を超え",
-    "容量オーバー",
-    # Dutch
-    "mailbox is vol",
-    "postvak is vol",
-)
+FILE = Path(__file__).with_name("phrases.toml")
 
-#: We, or what we wrote, are not wanted there: it says nothing about the reader.
-BLOCKED = (
-    "spam",
-    "blacklist",
-    "black list",
-    "blocklist",
-    "block list",
-    "blocked using",
-    "has been blocked",
-    "is blocked",
-    "denylist",
-    "unsolicited",
-    "reputation",
-    "dmarc",
-    "spf check",
-    "spf fail",
-    "dkim",
-    "policy",
-    "policies",
-    "content reject",
-    "message content",
-    "rejected for content",
-    "virus",
-    "malware",
-    "relaying denied",
-    "relay access denied",
-    "not permitted to relay",
-    "relay not permitted",
-    "sender rejected",
-    "sender address rejected",
-    "sender denied",
-    "sender verify failed",
-    "client host rejected",
-    "bulk mail",
-    "rate limit",
-    "too many",
-    "not accepting mail from",
-    "abgelehnt wegen",
-    "unerwünscht",
-    "contenu refusé",
-    "rechazado por política",
-    "スパム",
-    "спам",
-)
-
-#: It was tried for days, or goes round in circles, or is too large.
-PASSING = (
-    "retry timeout exceeded",
-    "retry time not reached",
-    "delivery time expired",
-    "timed out",
-    "timeout",
-    "connection refused",
-    "could not connect",
-    "couldn't connect",
-    "unable to connect",
-    "wasn't able to establish an smtp connection",
-    "temporarily",
-    "temporary",
-    "try again",
-    "mail at a rate",
-    "too quickly",
-    "loop",
-    "too many hops",
-    "message too large",
-    "message is too large",
-    "message too big",
-    "size limit",
-    "exceeds size",
-    "vorübergehend",
-    "zeitüberschreitung",
-    "temporairement",
-    "temporalmente",
-    "temporariamente",
-    "temporaneamente",
-    "tymczasowo",
-    "временно",
-    "一時的",
-)
-
-#: It will not be tried again.
-PERMANENT = (
-    "permanent error",
-    "permanent fatal error",
-    "permanent failure",
-    "failed permanently",
-    "permanently rejected",
-    "permanenter fehler",
-    "dauerhaft fehlgeschlagen",
-    "erreur permanente",
-    "échec définitif",
-    "error permanente",
-    "erro permanente",
-    "errore permanente",
-    "błąd trwały",
-    "trwały błąd",
-    "постоянная ошибка",
-    "永続的",
-)
-
-#: It was not delivered, whatever the reason.
-UNDELIVERED = (
-    "could not be delivered",
-    "couldn't be delivered",
-    "cannot be delivered",
-    "can't be delivered",
-    "was not delivered",
-    "wasn't delivered",
-    "message not delivered",
-    "not be delivered to",
-    "unable to deliver",
-    "wasn't able to deliver",
-    "was unable to deliver",
-    "not able to deliver",
-    "delivery has failed",
-    "delivery failed",
-    "delivery failure",
-    "did not reach the following",
-    "undeliverable",
+#: The meanings that a file of phrases has.
+MEANINGS = (
+    "gone",
+    "full",
+    "blocked",
+    "passing",
+    "permanent",
     "undelivered",
-    "returned mail",
-    "returned to sender",
-    "recipient failed",
-    # German
-    "konnte nicht zugestellt werden",
-    "nicht zugestellt",
-    "unzustellbar",
-    "zustellung fehlgeschlagen",
-    "nicht zustellbar",
-    # French
-    "n'a pas pu être remis",
-    "n'a pas pu être distribué",
-    "n'a pas été remis",
-    "n'a pas pu être livré",
-    "non remis",
-    "non distribuable",
-    "échec de la remise",
-    # Spanish
-    "no se ha podido entregar",
-    "no se pudo entregar",
-    "no se ha entregado",
-    "no pudo ser entregado",
-    "no entregado",
-    "no se puede entregar",
-    # Portuguese
-    "não pôde ser entregue",
-    "não foi possível entregar",
-    "não foi entregue",
-    "não pode ser entregue",
-    "não entregue",
-    "mensagem não entregue",
-    # Italian
-    "non è stato possibile recapitare",
-    "impossibile recapitare",
-    "non è stato recapitato",
-    "non può essere recapitato",
-    "mancato recapito",
-    "messaggio non recapitato",
-    # Polish
-    "nie została dostarczona",
-    "nie można dostarczyć",
-    "nie mogła zostać dostarczona",
-    "nie udało się dostarczyć",
-    "nie dostarczono",
-    "wiadomość niedostarczona",
-    # Russian
-    "не удалось доставить",
-    "не может быть доставлено",
-    "не было доставлено",
-    "не доставлено",
-    "недоставленное",
-    # Japanese
-    "配信できません",
-    "配信されませんでした",
-    "配信不能",
-    "配信に失敗",
-    "配信エラー",
-    "送信できませんでした",
-    "お届けできません",
-    "届きませんでした",
-    "配達できません",
-    # Dutch
-    "niet worden bezorgd",
-    "onbestelbaar",
-)
-
-#: It is still being tried.
-DELAYED = (
-    "delivery status notification (delay)",
-    "delivery delayed",
-    "delivery is delayed",
-    "delayed mail",
-    "has been delayed",
-    "delivery incomplete",
-    "message will be retried",
-    "will be retried",
-    "will continue to be tried",
-    "will keep trying",
-    "delivery attempts will continue",
-    "not yet been delivered",
-    "still being retried",
-    "you do not need to resend",
-    "this is a warning message only",
-    "this is just a warning",
-    "no action is required on your part",
-    "could not send message for past",
-    "zustellung verzögert",
-    "verzögert sich",
-    "noch nicht zugestellt",
-    "remise retardée",
-    "retardé",
-    "nous réessaierons",
-    "entrega retrasada",
-    "se ha retrasado",
-    "entrega atrasada",
-    "entrega com atraso",
-    "está atrasada",
-    "consegna ritardata",
-    "consegna in ritardo",
-    "dostarczenie opóźnione",
-    "opóźnione",
-    "доставка задерживается",
-    "доставка отложена",
-    "задержка доставки",
-    "配信が遅延",
-    "配信の遅延",
-    "配信遅延",
-)
-
-#: How subjects of answers by machines begin.
-ABSENT = (
-    "out of office",
-    "out of the office",
-    "out-of-office",
-    "ooo:",
-    "automatic reply",
-    "auto reply",
-    "auto-reply",
-    "autoreply",
-    "auto response",
-    "auto-response",
-    "autoresponse",
-    "auto:",
-    "automated reply",
-    "automated response",
-    "away from",
-    "away:",
-    "on vacation",
-    "vacation",
-    "on leave",
-    "i am away",
-    "i'm away",
-    "thank you for your email",
-    "thank you for your message",
-    "abwesend",
-    "abwesenheit",
-    "automatische antwort",
-    "autom. antwort",
-    "urlaub",
-    "ich bin im urlaub",
-    "eingangsbestätigung",
-    "réponse automatique",
-    "reponse automatique",
-    "absence",
-    "absent du bureau",
+    "delayed",
     "absent",
-    "message d'absence",
-    "respuesta automática",
-    "respuesta automatica",
-    "fuera de la oficina",
-    "ausencia",
-    "ausente",
-    "resposta automática",
-    "resposta automatica",
-    "fora do escritório",
-    "ausência",
-    "risposta automatica",
-    "fuori sede",
-    "fuori ufficio",
-    "assenza",
-    "odpowiedź automatyczna",
-    "automatyczna odpowiedź",
-    "autoodpowiedź",
-    "poza biurem",
-    "nieobecność",
-    "автоответ",
-    "автоматический ответ",
-    "вне офиса",
-    "в отпуске",
-    "отсутствую",
-    "自動応答",
-    "自動返信",
-    "不在",
-    "automatisch antwoord",
-    "afwezig",
-    "automatiskt svar",
-    "autosvar",
-    "automatisk svar",
-    "automaattinen vastaus",
-    "otomatik yanıt",
-    "自动回复",
-    "자동 회신",
-    "رد تلقائي",
-    "תשובה אוטומטית",
-    "پاسخ خودکار",
+    "challenge",
+    "copy",
 )
 
-#: Somebody's filter wants us to prove that we are a person.
-CHALLENGE = (
-    "please confirm your message",
-    "please confirm your email",
-    "please verify your email to",
-    "your email requires verification",
-    "your message is awaiting",
-    "your message to be delivered requires confirmation",
-    "your mail requires confirmation",
-    "confirmation required to deliver",
-    "verify you are a human",
-    "sender verification required",
-    "needs your confirmation",
-    "challenge-response",
-    "bitte bestätigen sie ihre e-mail",
-    "bitte bestätigen sie ihre nachricht",
-    "confirmez votre message",
-    "confirme su mensaje",
-)
 
-#: From here on a notice repeats the mail that came back.
-COPY = (
-    "original message -----",
-    "original message headers",
-    "original message follows",
-    "copy of the message",
-    "copy of your message",
-    "message header follows",
-    "message headers follow",
-    "headers of the message",
-    "returned message",
-    "undelivered message",
-    "ursprüngliche nachricht",
-    "message d'origine",
-    "mensaje original",
-    "mensagem original",
-    "messaggio originale",
-    "oryginalna wiadomość",
-    "исходное сообщение",
-    "元のメッセージ",
-)
+class BadPhrases(FlashmailError):
+    """The file of phrases is wrong; the text says where. It comes with flashmail."""
 
 
 def folded(text: str) -> str:
@@ -597,3 +38,55 @@ def folded(text: str) -> str:
 def says(text: str, phrases: Iterable[str]) -> str:
     """Return the first of the phrases that a folded text has, or an empty one."""
     return next((phrase for phrase in phrases if phrase in text), "")
+
+
+def read_phrases(text: str) -> dict[str, tuple[str, ...]]:
+    """Read a file of phrases: by meaning, in the order in which they are looked for."""
+    tables = tomllib.loads(text)
+    if wrong := set(tables) ^ set(MEANINGS):
+        raise BadPhrases(f"{', '.join(sorted(wrong))}: the tables are {MEANINGS}")
+    return {meaning: _listed(meaning, tables[meaning]) for meaning in MEANINGS}
+
+
+def _listed(meaning: str, table: dict[str, list[str]]) -> tuple[str, ...]:
+    listed = table.get("phrases", [])
+    for number, phrase in enumerate(listed, 1):
+        where = f"{meaning}, phrase {number} ({phrase!r})"
+        if not phrase or phrase != folded(phrase):
+            raise BadPhrases(f"{where}: write it as {folded(phrase)!r}")
+        if phrase in listed[: number - 1]:
+            raise BadPhrases(f"{where}: stands there twice")
+    return tuple(listed)
+
+
+_ALL = read_phrases(FILE.read_text(encoding="utf-8"))
+
+#: There is no such mailbox, or there never will be again.
+GONE = _ALL["gone"]
+
+#: The mailbox is full: the person is there.
+FULL = _ALL["full"]
+
+#: We, or what we wrote, are not wanted there: it says nothing about the reader.
+BLOCKED = _ALL["blocked"]
+
+#: It was tried for days, or goes round in circles, or is too large.
+PASSING = _ALL["passing"]
+
+#: It will not be tried again.
+PERMANENT = _ALL["permanent"]
+
+#: It was not delivered, whatever the reason.
+UNDELIVERED = _ALL["undelivered"]
+
+#: It is still being tried.
+DELAYED = _ALL["delayed"]
+
+#: How subjects of answers by machines begin.
+ABSENT = _ALL["absent"]
+
+#: Somebody's filter wants us to prove that we are a person.
+CHALLENGE = _ALL["challenge"]
+
+#: From here on a notice repeats the mail that came back.
+COPY = _ALL["copy"]
