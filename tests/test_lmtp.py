@@ -125,6 +125,38 @@ def test_a_mail_can_be_too_large(shelf: Shelf, tmp_path: Path) -> None:
     assert shelf.mails == []
 
 
+def test_each_recipient_of_a_mail_too_large_is_answered(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    with door(shelf.keep, tmp_path / "lmtp") as server:
+        server.ehlo()
+        server.mail("")
+        for name in ("a", "b"):
+            server.rcpt(f"{name}@example.org")
+        first = server.data((b"x" * 998 + b"\r\n") * 5300)[0]
+        second = server.getreply()[0]
+
+        assert (first, second) == (552, 552)
+        assert server.noop()[0] == 250
+    assert shelf.mails == []
+
+
+def test_a_line_may_be_longer_than_mail_allows(shelf: Shelf, tmp_path: Path) -> None:
+    with door(shelf.keep, tmp_path / "lmtp") as server:
+        server.sendmail("", ["a@example.org"], b"x" * 100_000 + b"\r\n")
+
+    assert len(shelf.mails) == 1
+
+
+def test_a_mail_has_so_many_recipients_at_most(shelf: Shelf, tmp_path: Path) -> None:
+    with door(shelf.keep, tmp_path / "lmtp") as server:
+        server.ehlo()
+        server.mail("")
+        codes = [server.rcpt(f"n{n}@example.org")[0] for n in range(101)]
+
+    assert codes == [250] * 100 + [452]
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [
@@ -134,7 +166,7 @@ def test_a_mail_can_be_too_large(shelf: Shelf, tmp_path: Path) -> None:
         ("DATA", 503),
         ("NOOP", 250),
         ("RSET", 250),
-        ("VRFY a", 500),
+        ("VRFY a", 252),
         ("X" * 3000, 500),
         ("é", 500),
     ],
@@ -149,4 +181,4 @@ def test_everything_has_its_order(
         server.ehlo()
         assert server.docmd("MAIL FROM:<>")[0] == 250
         assert server.docmd("MAIL FROM:<>")[0] == 503
-        assert server.docmd("RCPT TO:")[0] == 503
+        assert server.docmd("RCPT TO:")[0] == 501

@@ -1,4 +1,4 @@
-"""A door for mail that comes back: LMTP (RFC 2033), as mail servers speak it.
+"""Bounces that mail servers hand in by LMTP (RFC 2033), matched to deliveries.
 
 It takes everything that is handed in, keeps nothing but what follows from it, and says
 yes only after that is kept. The recipient of a mail is written above it, where bounces
@@ -9,10 +9,14 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import AnyStr
 
-from sqlmodel import Session
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import Envelope, Session
+from sqlmodel import Session as DatabaseSession
 
 from flashmail.bounces.verdict import BounceKind, ParsedBounce
 from flashmail.links import BadToken, Purpose, Tokens
@@ -36,7 +40,7 @@ HASH_LENGTH = 20
 
 
 def match_bounce(
-    session: Session,
+    session: DatabaseSession,
     tokens: Tokens,
     verdict: ParsedBounce,
     raw: bytes,
@@ -104,174 +108,85 @@ def _detail(verdict: ParsedBounce) -> str:
 
 logger = logging.getLogger(__name__)
 
-#: Octets of one command line (RFC 5321, 4.5.3.1.4), of one mail, and its recipients.
-LONGEST_LINE, LARGEST, MOST_RECIPIENTS = 2048, 5 * 1024 * 1024, 100
+#: Octets of one line of a mail (mail systems write longer ones than they should), of
+#: one mail, and how many recipients it may have.
+LONGEST_LINE, LARGEST, MOST_RECIPIENTS = 1 << 20, 5 * 1024 * 1024, 100
 
 #: Seconds that a client may be silent (RFC 5321, 4.5.3.2.7), and connections at once.
 SILENCE, CONNECTIONS = 300.0, 50
 
+#: What aiosmtpd says of a whole mail, where LMTP answers for each recipient.
+REFUSALS = ("552 Error: Too much", "500 Line too long")
+
 #: What is done with a mail; raises where it cannot be kept, and is called again later.
 Keep = Callable[[bytes], Awaitable[None]]
 
-OFFERED = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {LARGEST}")
 
+@dataclass(frozen=True)
+class BounceHandler:
+    """What aiosmtpd asks of a mail: whether it is taken, for each recipient."""
 
-class _Bye(Exception):
-    """The conversation is over."""
-
-
-@dataclass
-class LmtpSession:
-    """What one client said so far."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
     keep: Keep
-    greeted: bool = False
-    sender: str | None = None
-    recipients: list[str] = field(default_factory=list)
 
-    async def run(self) -> None:
-        """Talk until the client has said all, or stays silent for too long."""
-        self._say("220 flashmail LMTP")
+    async def handle_RCPT(
+        self, _: LMTP, __: Session, mail: Envelope, address: str, ___: list[str]
+    ) -> str:
+        if len(mail.rcpt_tos) >= MOST_RECIPIENTS:
+            return "452 4.5.3 too many recipients"
+        if not address.isprintable():
+            return "553 5.1.3 this is no address"
+        mail.rcpt_tos.append(address)
+        return "250 2.1.5 go on"
+
+    async def handle_DATA(self, _: LMTP, __: Session, mail: Envelope) -> str:
+        """Answer for each recipient, in their order (RFC 2033, 4.2)."""
+        assert isinstance(mail.content, bytes)
+        return "\r\n".join([await self._kept(to, mail.content) for to in mail.rcpt_tos])
+
+    async def _kept(self, address: str, raw: bytes) -> str:
         try:
-            while True:
-                await self.writer.drain()
-                await self._answer(await self._line())
-        except (_Bye, TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self.writer.close()
-
-    async def _line(self) -> bytes:
-        async with asyncio.timeout(SILENCE):
-            try:
-                line = await self.reader.readuntil(b"\n")
-            except asyncio.LimitOverrunError:
-                self._say("500 5.5.2 the line is too long")
-                raise _Bye from None
-        return line.rstrip(b"\r\n")
-
-    async def _answer(self, line: bytes) -> None:
-        if len(line) > LONGEST_LINE:
-            self._say("500 5.5.2 the line is too long")
-            return
-        verb, _, rest = line.decode("utf-8", "replace").partition(" ")
-        verb = verb.upper()
-        if verb == "DATA":
-            await self._data()
-        elif verb == "QUIT":
-            self._say("221 2.0.0 goodbye")
-            await self.writer.drain()
-            raise _Bye
-        elif verb in DOINGS:
-            DOINGS[verb](self, rest)
-        else:
-            self._say("500 5.5.1 unknown command; this is LMTP")
-
-    def greet(self, _: str) -> None:
-        self.greeted = True
-        self._forget()
-        for offered in OFFERED:
-            self._say(f"250-{offered}")
-        self._say("250 ENHANCEDSTATUSCODES")
-
-    def mail(self, rest: str) -> None:
-        address = _address(rest, "FROM:")
-        if not self.greeted or self.sender is not None or address is None:
-            self._say("503 5.5.1 say LHLO, then MAIL FROM:<address>")
-            return
-        self.sender = address
-        self._say("250 2.1.0 go on")
-
-    def rcpt(self, rest: str) -> None:
-        address = _address(rest, "TO:")
-        if self.sender is None or not address:
-            self._say("503 5.5.1 say MAIL FROM, then RCPT TO:<address>")
-        elif len(self.recipients) >= MOST_RECIPIENTS:
-            self._say("452 4.5.3 too many recipients")
-        else:
-            self.recipients.append(address)
-            self._say("250 2.1.5 go on")
-
-    async def _data(self) -> None:
-        if not self.recipients:
-            self._say("503 5.5.1 whom is it for?")
-            return
-        self._say("354 end with a dot")
-        await self.writer.drain()
-        mail = await self._body()
-        # One answer for each recipient, in their order (RFC 2033, 4.2).
-        for address in self.recipients:
-            self._say(await self._kept(address, mail))
-        self._forget()
-
-    async def _body(self) -> bytes | None:
-        """Return the mail without its dots; None if it is too large to be kept."""
-        lines, size = [], 0
-        while (line := await self._line()) != b".":
-            line = line.removeprefix(b".")
-            size += len(line) + 2
-            if size <= LARGEST:
-                lines.append(line)
-        return b"\r\n".join(lines) + b"\r\n" if size <= LARGEST else None
-
-    async def _kept(self, address: str, mail: bytes | None) -> str:
-        if mail is None:
-            return "552 5.3.4 the mail is too large"
-        try:
-            await self.keep(f"Delivered-To: {address}\r\n".encode() + mail)
+            await self.keep(f"Delivered-To: {address}\r\n".encode() + raw)
         except Exception:
             # The mail server keeps it, and comes again.
             logger.exception("a mail that came back cannot be kept")
             return "451 4.3.0 it cannot be kept now"
         return "250 2.0.0 kept"
 
-    def reset(self, _: str) -> None:
-        self._forget()
-        self._say("250 2.0.0 forgotten")
 
-    def stay(self, _: str) -> None:
-        self._say("250 2.0.0 still here")
+class LmtpSession(LMTP):
+    """One client's session; those beyond the most at once wait for their turn."""
 
-    def _forget(self) -> None:
-        self.sender = None
-        self.recipients = []
+    line_length_limit = LONGEST_LINE
+    show_smtp_greeting = True
 
-    def _say(self, text: str) -> None:
-        self.writer.write(f"{text}\r\n".encode())
+    def __init__(self, keep: Keep, talking: asyncio.Semaphore) -> None:
+        self.talking = talking
+        super().__init__(
+            BounceHandler(keep),
+            data_size_limit=LARGEST,
+            enable_SMTPUTF8=True,
+            hostname="flashmail",
+            ident="flashmail LMTP",
+            timeout=SILENCE,
+            loop=asyncio.get_running_loop(),
+        )
 
+    async def _handle_client(self) -> None:
+        async with self.talking:
+            await super()._handle_client()
 
-DOINGS = {
-    "LHLO": LmtpSession.greet,
-    "MAIL": LmtpSession.mail,
-    "RCPT": LmtpSession.rcpt,
-    "RSET": LmtpSession.reset,
-    "NOOP": LmtpSession.stay,
-}
+    async def push(self, status: AnyStr) -> None:
+        each = isinstance(status, str) and status.startswith(REFUSALS)
+        for _ in self.envelope.rcpt_tos if each and self.envelope else (None,):
+            await super().push(status)
 
 
 async def listen(
     keep: Keep, *, host: str = "", port: int = 0, path: str = ""
 ) -> asyncio.Server:
-    """Open the door: at a path (a Unix socket), or at a host and port."""
-    talking = asyncio.Semaphore(CONNECTIONS)
-
-    async def welcome(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        async with talking:
-            await LmtpSession(reader, writer, keep).run()
-
+    """Serve LMTP at a path (a Unix socket), or at a host and port."""
+    loop, talking = asyncio.get_running_loop(), asyncio.Semaphore(CONNECTIONS)
+    factory = partial(LmtpSession, keep, talking)
     if path:
-        return await asyncio.start_unix_server(welcome, path, limit=1 << 20)
-    return await asyncio.start_server(welcome, host, port, limit=1 << 20)
-
-
-def _address(rest: str, word: str) -> str | None:
-    """Return the address behind FROM: or TO:, which may be empty; None if there is
-    none."""
-    if not rest.upper().startswith(word):
-        return None
-    address, bracket, _ = rest[len(word) :].strip().removeprefix("<").partition(">")
-    return address if bracket and address.isprintable() else None
+        return await loop.create_unix_server(factory, path)
+    return await loop.create_server(factory, host, port)
