@@ -51,7 +51,7 @@ def test_a_lease_holds_for_every_worker_as_long_as_for_its_own(office: Office) -
     clock = clock_of(office.engine)
     office.now = clock()
     office.schedule()
-    office.worker().tidy()
+    office.worker().housekeep()
     claim(office.engine, "one", now=clock())
 
     other = DatabaseClock(office.engine, ticks=lambda: 0.0)

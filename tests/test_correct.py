@@ -216,7 +216,7 @@ def test_what_is_in_a_workers_hands_is_waited_for(
                 dry_run(
                     office.engine, made[0].note, office.tokens, by="E", now=office.now
                 )
-            office.worker("other").tidy()
+            office.worker("other").housekeep()
 
     office.post.meanwhile = halt
     office.send_one()

@@ -282,7 +282,7 @@ def test_a_batch_has_one_job_for_its_time(engine: Engine) -> None:
     office = Office(engine)
     office.subscribe("Anne", "Iran")
     office.schedule()
-    office.worker().tidy()
+    office.worker().housekeep()
     queue = Procrastinate(engine)
 
     queue.announce()

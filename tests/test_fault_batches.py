@@ -12,7 +12,7 @@ def test_a_batch_holds_as_many_as_the_transport_takes(office: Office) -> None:
     office.post.batch_size = 2
     office.schedule()
 
-    office.worker().tidy()
+    office.worker().housekeep()
 
     with Session(office.engine) as session:
         ranges = select(Batch.first_id, Batch.last_id).order_by(col(Batch.first_id))

@@ -155,7 +155,7 @@ def test_a_campaign_is_addressed_whole_or_not_at_all_on_a_full_disk(
         limit.set(1)  # that is: no page more than there are
 
         with pytest.raises(Exception, match="full"):
-            sender.tidy()
+            sender.housekeep()
         assert keep_promises(office, [], addressed=0) == {}
         assert office.status() is CampaignStatus.SCHEDULED
 

@@ -52,7 +52,7 @@ def test_what_went_out_since_the_backup_does_not_go_out_again(
         office.schedule("Monday")
         send(office, worker(office, smtp(peer), home))
         office.schedule("Tuesday")
-        worker(office, smtp(peer), home).tidy()
+        worker(office, smtp(peer), home).housekeep()
         office.engine.dispose()
         shutil.copy(home / DATABASE, backup)
         send(office, worker(office, smtp(peer), home))

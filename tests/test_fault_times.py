@@ -169,7 +169,7 @@ def test_people_who_change_their_minds_while_it_is_sent(
         transport = smtp(peer, connections=2)
         transport.batch_size = 2
         sender = worker(office, transport, tmp_path)
-        sender.tidy()  # whoever leaves from now on is addressed already
+        sender.housekeep()  # whoever leaves from now on is addressed already
         asyncio.run(at_work(sender, until=meddle))
         for number in (1, 2):
             if office.status(number) is CampaignStatus.PAUSED:

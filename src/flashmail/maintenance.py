@@ -1,8 +1,13 @@
-"""Chores: what has to be done beside sending, by whichever process is at work.
+"""Maintenance: all background work beside sending, and the scheduler that runs it.
 
-APScheduler is the ticker only. What is due stands in our own tables, each piece of it
-is taken by a conditional update, and so any number of processes may do chores. What
-would only be done several times over is left to the one that holds the duty.
+`jobs` is the table of what any process at work does, `server_jobs` of what only the one
+with the pages does. APScheduler is the ticker only. What is due stands in our own
+tables, each piece of it is taken by a conditional update, and so any number of
+processes may run these jobs. What would only be done several times over is left to the
+leader: the process that holds the lease.
+
+What has to be done before each claim is the worker's own (`Worker.housekeep`): it runs
+behind the fence that keeps a restored copy from sending.
 """
 
 import asyncio
@@ -28,76 +33,93 @@ from flashmail.reports.cached import count_again
 from flashmail.settings import Settings
 from flashmail.tracking.engagement import erase
 
-ALONE = "chores"
+#: The lease of the process that runs the jobs of `leader_only`.
+LEASE_NAME = "maintenance"
 
-#: How long the duty stays with a process that shows no sign of life, and how often one
+#: How long the lease stays with a process that shows no sign of life, and how often one
 #: that lives shows it.
 LEASE, RENEWED = timedelta(seconds=60), timedelta(seconds=20)
 
-#: When they begin: by then a worker with a home that must not send has said so.
+#: When the jobs begin: by then a worker with a home that must not send has said so.
 BEGIN = timedelta(seconds=1)
-
-#: How often what waits is looked at: transactional mails, requests, figures that are
-#: due.
-SOON = timedelta(seconds=5)
-
-#: How often everybody is counted, the seeds' mailboxes are looked into, and engagement
-#: is looked for that has to be erased.
-HEADCOUNT, LOOKING, FORGETTING = (
-    timedelta(minutes=15),
-    timedelta(minutes=1),
-    timedelta(hours=1),
-)
 
 
 @dataclass(frozen=True)
 class MaintenanceJob:
-    """Something to be done every so often; `alone` by the holder of the duty only."""
+    """A job to be done every so often; `leader_only` by the holder of the lease."""
 
-    do: Callable[[datetime], object]
+    name: str
     every: timedelta
-    alone: bool = False
+    do: Callable[[datetime], object]
+    leader_only: bool = False
 
 
 def jobs(settings: Settings, worker: Worker) -> list[MaintenanceJob]:
-    """Return what is to be done beside a worker, whether pages are served or not."""
+    """Return the jobs beside a worker, whether pages are served or not."""
     engine, home = worker.engine, worker.home
     sender = bootstrap.transactional_sender(settings, engine)
-    chores = [
-        MaintenanceJob(lambda now: sender.run(now=now), SOON),
-        MaintenanceJob(
+    job, seconds, minutes = MaintenanceJob, _seconds, _minutes
+    found = [
+        job("transactional mails", seconds(5), lambda now: sender.run(now=now)),
+        job(
+            "figures",
+            seconds(5),
             lambda now: count_again(engine, now=now, tracking=worker.tracking),
-            SOON,
-            alone=True,
+            leader_only=True,
         ),
-        MaintenanceJob(
+        job(
+            "headcount",
+            minutes(15),
             lambda now: bootstrap.count_everybody(engine, home, now=now),
-            HEADCOUNT,
-            alone=True,
+            leader_only=True,
         ),
     ]
     if look := bootstrap.seeds_looked_after(settings, engine):
-        chores.append(MaintenanceJob(lambda _: look(), LOOKING, alone=True))
+        found.append(job("seeds", minutes(1), lambda _: look(), leader_only=True))
     if kept := bootstrap.engagement_kept(settings):
-        forget = MaintenanceJob(
-            lambda now: erase(engine, keep=kept, now=now), FORGETTING, alone=True
+        found.append(
+            job(
+                "erase engagement",
+                minutes(60),
+                lambda now: erase(engine, keep=kept, now=now),
+                leader_only=True,
+            )
         )
-        chores.append(forget)
-    return chores
+    return found
+
+
+def server_jobs(worker: Worker, replay: Callable[[], object]) -> list[MaintenanceJob]:
+    """Return the jobs of the process that serves the pages.
+
+    `replay` tells the database of readers that left while it was away: only this
+    process knows.
+    """
+    job, seconds = MaintenanceJob, _seconds
+    return [
+        job("start campaigns", seconds(1), lambda now: _begin_due(worker, now)),
+        job("link checks", seconds(2), lambda _: run_checks(worker.engine)),
+        job("replay unsubscribes", seconds(5), lambda _: replay()),
+    ]
+
+
+def _seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def _minutes(count: int) -> timedelta:
+    return timedelta(minutes=count)
 
 
 @contextmanager
-def running(
-    chores: Sequence[MaintenanceJob], engine: Engine, by: str
-) -> Iterator[None]:
-    """Do chores as long as the context lasts, each of them once near its beginning."""
+def running(todo: Sequence[MaintenanceJob], engine: Engine, by: str) -> Iterator[None]:
+    """Run jobs as long as the context lasts, each of them once near its beginning."""
     begin = datetime.now(UTC) + BEGIN
     ticker = BackgroundScheduler(timezone=UTC)
-    renew = MaintenanceJob(lambda now: acquire_lease(engine, by, now=now), RENEWED)
-    for each in (renew, *chores):
+    for each in (_renewal(engine, by), *todo):
         ticker.add_job(
             _turn(each, engine, by),
             "interval",
+            name=each.name,
             seconds=each.every.total_seconds(),
             next_run_time=begin,
             coalesce=True,
@@ -112,66 +134,57 @@ def running(
             release_lease(engine, by)
 
 
+def _renewal(engine: Engine, by: str) -> MaintenanceJob:
+    return MaintenanceJob(
+        "renew the lease", RENEWED, lambda now: acquire_lease(engine, by, now=now)
+    )
+
+
 def acquire_lease(engine: Engine, by: str, *, now: datetime) -> bool:
-    """Take the duty, or keep it; return whether it is ours now."""
+    """Take the lease, or keep it; return whether it is ours now."""
     with transaction(engine) as session:
         free = or_(col(LeaderLease.holder) == by, col(LeaderLease.expires_at) <= now)
         ours = session.execute(
             update(LeaderLease)
-            .where(col(LeaderLease.name) == ALONE, free)
+            .where(col(LeaderLease.name) == LEASE_NAME, free)
             .values(holder=by, expires_at=now + LEASE)
         )
         return rows_changed(ours) == 1 or _begin(session, by, now)
 
 
 def release_lease(engine: Engine, by: str) -> None:
-    """Let another process take the duty at once."""
+    """Let another process take the lease at once."""
     with transaction(engine) as session:
         session.execute(
             update(LeaderLease)
-            .where(col(LeaderLease.name) == ALONE, col(LeaderLease.holder) == by)
+            .where(col(LeaderLease.name) == LEASE_NAME, col(LeaderLease.holder) == by)
             .values(expires_at=datetime.fromtimestamp(0, UTC))
         )
 
 
 def _begin(session: Session, by: str, now: datetime) -> bool:
     """Be the first ever to hold it; of two only one is."""
-    row = {"name": ALONE, "holder": by, "expires_at": now + LEASE}
+    row = {"name": LEASE_NAME, "holder": by, "expires_at": now + LEASE}
     into = upsert(session, LeaderLease).values(row).on_conflict_do_nothing()
     return session.execute(into.returning(col(LeaderLease.name))).first() is not None
 
 
-def _turn(chore: MaintenanceJob, engine: Engine, by: str) -> Callable[[], None]:
+def _turn(job: MaintenanceJob, engine: Engine, by: str) -> Callable[[], None]:
     def turn() -> None:
         now = datetime.now(UTC)
-        if not chore.alone or acquire_lease(engine, by, now=now):
-            chore.do(now)
+        if not job.leader_only or acquire_lease(engine, by, now=now):
+            job.do(now)
 
     return turn
 
 
-#: How often the calendar is looked at, and whether there are links to follow.
-TICK, FOLLOWING = timedelta(seconds=1), timedelta(seconds=2)
-
-
 @contextmanager
-def worker_running(
-    worker: Worker, chores: Sequence[MaintenanceJob], replay: Callable[[], object]
-) -> Iterator[None]:
-    """Do chores and send as long as the context lasts; the batch in hand is finished.
-
-    `replay` tells the database of readers that left while it was away: only this
-    process knows.
-    """
+def worker_running(worker: Worker, todo: Sequence[MaintenanceJob]) -> Iterator[None]:
+    """Send and run jobs as long as the context lasts; the batch in hand is finished."""
     loop = uvloop.new_event_loop()
     stop = asyncio.Event()
     sending = Thread(target=_run, args=(loop, worker, stop), name="worker")
-    own = [
-        MaintenanceJob(lambda now: _begin_due(worker, now), TICK),
-        MaintenanceJob(lambda _: run_checks(worker.engine), FOLLOWING),
-        MaintenanceJob(lambda _: replay(), SOON),
-    ]
-    with running([*own, *chores], worker.engine, worker.name):
+    with running(todo, worker.engine, worker.name):
         sending.start()
         try:
             yield

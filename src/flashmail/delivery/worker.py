@@ -91,9 +91,9 @@ class Worker:
             # The collector need not look again and again at all that was loaded.
             gc.freeze()
             try:
-                await self._tidy_up()
+                await self._housekeep()
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._keep_house(stop))
+                    tasks.create_task(self._housekeep_until(stop))
                     tasks.create_task(self._send_urgent(stop))
                     tasks.create_task(
                         self.dispatch.run(self.send_next, self.lanes, stop)
@@ -106,12 +106,12 @@ class Worker:
 
     async def run_once(self) -> bool:
         """Begin what is due and send one batch; return whether there was one."""
-        self.tidy()
+        self.housekeep()
         sent = await self.send_next()
         self._finish()
         return sent
 
-    def tidy(self) -> None:
+    def housekeep(self) -> None:
         """Begin what is due, take over from the dead, close what is finished."""
         now = self.clock()
         if self.make_digest:
@@ -137,16 +137,16 @@ class Worker:
     def _finish(self) -> None:
         ledger.finish(self.engine, now=self.clock())
 
-    async def _keep_house(self, stop: asyncio.Event) -> None:
+    async def _housekeep_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await sleep_or_stop(stop, self.rest)
-            await self._tidy_up()
+            await self._housekeep()
 
-    async def _tidy_up(self) -> None:
+    async def _housekeep(self) -> None:
         try:
-            await asyncio.to_thread(self.tidy)
+            await asyncio.to_thread(self.housekeep)
         except Exception:
-            logger.exception("the house could not be kept; trying again")
+            logger.exception("housekeeping failed; trying again")
 
     async def _send_urgent(self, stop: asyncio.Event) -> None:
         """Send urgent batches beside the others, with lanes that may be full for a

@@ -108,6 +108,9 @@ def _detail(verdict: ParsedBounce) -> str:
 
 logger = logging.getLogger(__name__)
 
+# aiosmtpd logs senders and recipients: no address may stand in a log.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
+
 #: Octets of one line of a mail (mail systems write longer ones than they should), of
 #: one mail, and how many recipients it may have.
 LONGEST_LINE, LARGEST, MOST_RECIPIENTS = 1 << 20, 5 * 1024 * 1024, 100

@@ -165,9 +165,11 @@ def serving(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         worker = bootstrap.worker(settings, engine)
-        with worker_running(
-            worker, maintenance.jobs(settings, worker), app.state.spool.replay
-        ):
+        todo = [
+            *maintenance.server_jobs(worker, app.state.spool.replay),
+            *maintenance.jobs(settings, worker),
+        ]
+        with worker_running(worker, todo):
             yield
         app.state.tasks.close()
         app.state.sightings.flush()

@@ -105,7 +105,7 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
 
 
 @pytest.mark.slow
-def test_workers_without_pages_do_the_chores_each_once(home: Home) -> None:
+def test_workers_without_pages_do_each_job_once(home: Home) -> None:
     settings = load(home.folder)
     engine = bootstrap.engine(settings)
     # Of today: who knocked a month ago and never confirmed it is forgotten.
