@@ -67,7 +67,7 @@ def _claims(engine: Engine, campaign_id: int) -> Cost:
 
     def work() -> None:
         for _ in range(CLAIMS):
-            held = claim(engine, "worker", journal=True, now=datetime.now(UTC))
+            held = claim(engine, "worker", marks_in_journal=True, now=datetime.now(UTC))
             assert held is not None
             assert held.campaign.id == campaign_id
 

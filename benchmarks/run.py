@@ -135,8 +135,8 @@ def scheduled(
             session, letter.draft(*topics, priority=priority), brief_id=None, now=now
         )
         assert made.id is not None
-        digest = made.content_hash
-        lifecycle.approve(session, made.id, digest, by="Edna", now=now)
+        content_hash = made.content_hash
+        lifecycle.approve(session, made.id, content_hash, by="Edna", now=now)
         lifecycle.schedule(session, made.id, now, by="Edna", now=now)
         return made.id
 

@@ -8,7 +8,7 @@ from flashmail import briefs
 from flashmail.database import transaction
 from flashmail.model import Draft, DraftVersion, Role, SignIn, Staff
 from flashmail.staff import permissions
-from flashmail.staff.credentials import digest
+from flashmail.staff.credentials import secret_hash
 from office import NOON, Office
 
 #: Of today, whatever day it is: a preflight looks at dates.
@@ -45,10 +45,10 @@ def token_for(office: Office, staff: Staff) -> str:
     token = f"token of {staff.key}"
     with transaction(office.engine) as session:
         assert staff.id is not None
-        if session.get(SignIn, digest(token)) is None:
+        if session.get(SignIn, secret_hash(token)) is None:
             now = datetime.now(UTC)
             session.add(
-                SignIn(token_hash=digest(token), staff_id=staff.id, begun_at=now)
+                SignIn(token_hash=secret_hash(token), staff_id=staff.id, begun_at=now)
             )
     return token
 

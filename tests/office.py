@@ -213,8 +213,8 @@ class Office:
 
     def approve(self, campaign_id: int, by: str = "Edna") -> None:
         with transaction(self.engine) as session:
-            digest = lifecycle.get_campaign(session, campaign_id).content_hash
-            lifecycle.approve(session, campaign_id, digest, by=by, now=self.now)
+            content_hash = lifecycle.get_campaign(session, campaign_id).content_hash
+            lifecycle.approve(session, campaign_id, content_hash, by=by, now=self.now)
 
     def schedule(
         self,

@@ -103,8 +103,8 @@ def at(office: Office, hour: int, minute: int = 0, *, days: int = 0) -> None:
 def reads(
     office: Office, name: str, frequency: Frequency, *topics: str, **fields: Any
 ) -> int:
-    """Have a reader of topics at a frequency; fields of a rhythm may be given, too."""
-    rhythm = {
+    """Have a reader of topics at a frequency, with delivery preferences if given."""
+    preferences = {
         key: fields.pop(key)
         for key in DeliveryPreferences.model_fields
         if key in fields
@@ -115,8 +115,8 @@ def reads(
             select(Subscription).where(col(Subscription.subscriber_id) == reader)
         ):
             row.frequency = frequency
-        if rhythm:
-            session.add(DeliveryPreferences(subscriber_id=reader, **rhythm))
+        if preferences:
+            session.add(DeliveryPreferences(subscriber_id=reader, **preferences))
     return reader
 
 

@@ -40,7 +40,7 @@ def at_seven(office: Office) -> None:
     office.now = office.now.replace(hour=7) + timedelta(days=1)
 
 
-def occurrences(office: Office) -> list[EditionStatus]:
+def editions(office: Office) -> list[EditionStatus]:
     """Return what became of the moments that have come."""
     with reading(office.engine) as session:
         rows = session.exec(select(Edition).order_by(col(Edition.at))).all()
@@ -78,7 +78,7 @@ def test_a_digest_is_never_empty(office: Office) -> None:
     at_seven(office)
 
     assert look(office) == []
-    assert occurrences(office) == []
+    assert editions(office) == []
 
 
 def test_what_is_about_other_topics_is_left_out(office: Office) -> None:
@@ -101,7 +101,7 @@ def test_many_schedulers_are_one(office: Office) -> None:
         look(office)
 
     assert office.post.subjects == ["Storm"]
-    assert occurrences(office) == [BEGUN]
+    assert editions(office) == [BEGUN]
 
 
 def test_a_time_that_went_by_is_missed_and_its_briefs_come_later(
@@ -114,10 +114,10 @@ def test_a_time_that_went_by_is_missed_and_its_briefs_come_later(
     at_seven(office)
     office.later(hours=4)
     look(office)
-    assert (office.post.subjects, occurrences(office)) == ([], [MISSED])
+    assert (office.post.subjects, editions(office)) == ([], [MISSED])
 
     at(office, 7, days=1)
-    assert (office.post.subjects, occurrences(office)) == (["Storm"], [MISSED, BEGUN])
+    assert (office.post.subjects, editions(office)) == (["Storm"], [MISSED, BEGUN])
 
 
 def test_a_clock_that_jumps_back_repeats_nothing(office: Office) -> None:
@@ -158,7 +158,7 @@ def test_a_digest_that_cannot_be_made_stops_nothing_else(office: Office) -> None
         start_due_digests(office.engine, broken, missed_after=GRACE, now=office.now)
         == []
     )
-    assert occurrences(office) == [MISSED]
+    assert editions(office) == [MISSED]
 
 
 def test_395_digest_readers_get_no_mail_at_once(office: Office) -> None:
@@ -216,7 +216,7 @@ def test_566_who_has_nothing_left_gets_no_blank_digest(office: Office) -> None:
     at(office, 7, days=1)
 
     assert mails(office) == []
-    assert occurrences(office) == [EditionStatus.EMPTY]
+    assert editions(office) == [EditionStatus.EMPTY]
 
 
 def test_1611_a_brief_changed_twice_is_in_the_next_digest_once(office: Office) -> None:

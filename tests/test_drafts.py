@@ -62,11 +62,11 @@ class Desk:
                 session,
                 self.id,
                 text,
-                revision=revision,
+                version=revision,
                 by=by,
                 now=self.office.now,
                 origin=origin,
-                screen=screen,
+                editor_tab=screen,
             )
 
     @property
@@ -102,7 +102,7 @@ def test_the_second_of_two_is_refused_and_kept_aside(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     refused = two.save(worded("A storm stayed."), 1, "Boris")
 
-    assert refused == editing.SaveResult(2, aside=3)
+    assert refused == editing.SaveResult(2, conflicting=3)
     assert "went" in two.draft.markdown
     with reading(two.office.engine) as session:
         assert "stayed" in history.version(session, two.id, 3).markdown
@@ -128,7 +128,7 @@ def test_what_is_saved_while_typing_leaves_few_versions(two: Desk) -> None:
     for second in range(20):
         two.office.later(seconds=30)
         text = worded(f"A storm came {second}.")
-        revision = two.save(text, revision, "Edna", history.TYPED).revision
+        revision = two.save(text, revision, "Edna", history.TYPED).version
 
     assert len(two.versions) == 3
     assert two.draft.version == revision == two.versions[0][0]
@@ -142,22 +142,22 @@ def test_saving_what_is_there_changes_nothing(two: Desk) -> None:
 def test_nobody_is_in_their_own_way_on_one_screen(two: Desk) -> None:
     two.save(worded("A storm w"), 1, "Edna", history.TYPED, screen="a")
     late = two.save(worded("A storm went."), 1, "Edna", screen="a")
-    assert (late.aside, "went" in two.draft.markdown) == (0, True)
+    assert (late.conflicting, "went" in two.draft.markdown) == (0, True)
 
-    two.save(worded("It came back."), late.revision, "Boris", screen="b")
-    assert two.save(worded("It is over."), 1, "Edna", screen="a").aside
+    two.save(worded("It came back."), late.version, "Boris", screen="b")
+    assert two.save(worded("It is over."), 1, "Edna", screen="a").conflicting
 
 
 def test_the_same_person_on_two_screens_is_two(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna", screen="a")
 
-    assert two.save(worded("A storm stayed."), 1, "Edna", screen="b").aside
+    assert two.save(worded("A storm stayed."), 1, "Edna", screen="b").conflicting
 
 
 def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
     two.save(worded("A storm went."), 1, "Edna")
     with transaction(two.office.engine) as session:
-        editing.restore_version(session, two.id, 1, revision=2, by="Boris", now=NOON)
+        editing.restore_version(session, two.id, 1, version=2, by="Boris", now=NOON)
 
     assert two.draft.markdown == STORM
     assert two.versions[0] == (3, "Boris", "version 1 again")
@@ -166,7 +166,7 @@ def test_an_earlier_form_comes_back_as_a_new_one(two: Desk) -> None:
 def test_what_is_put_away_takes_no_changes_until_it_is_taken_out(two: Desk) -> None:
     with transaction(two.office.engine) as session:
         editing.discard(session, two.id, by="Edna", now=NOON)
-    assert two.save(worded("Late."), 1, "Boris").aside == 2
+    assert two.save(worded("Late."), 1, "Boris").conflicting == 2
 
     with transaction(two.office.engine) as session:
         editing.undiscard(session, two.id, by="Edna", now=NOON)

@@ -310,7 +310,7 @@ def test_who_fills_what_nobody_sees_is_answered_and_forgotten(
     assert open_house.get(SubscriptionRequest, 1) is None
 
 
-def test_one_place_can_knock_so_often_an_hour(
+def test_one_place_can_ask_so_often_an_hour(
     client: TestClient, open_house: Office
 ) -> None:
     answers = [
@@ -430,5 +430,5 @@ def test_only_under_attack_a_form_has_to_be_proved(office: Office) -> None:
 def test_a_proof_is_the_beginning_of_a_hash() -> None:
     proof = next(str(n) for n in range(1 << 22) if worked("c", str(n)))
 
-    digest = sha256(f"c.{proof}".encode()).digest()
-    assert f"{int.from_bytes(digest):0256b}".startswith("0" * BITS)
+    proof_hash = sha256(f"c.{proof}".encode()).digest()
+    assert f"{int.from_bytes(proof_hash):0256b}".startswith("0" * BITS)

@@ -24,7 +24,7 @@ from returned import dsn
 
 @contextmanager
 def door(keep: bounce_intake.Keep, path: Path) -> Iterator[smtplib.LMTP]:
-    """An open door, and a mail server that knocks."""
+    """An open door, and a mail server that connects."""
     ready, loop, stop = Flag(), asyncio.new_event_loop(), asyncio.Event()
 
     async def stand_open() -> None:

@@ -108,7 +108,7 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
 def test_workers_without_pages_do_each_job_once(home: Home) -> None:
     settings = load(home.folder)
     engine = bootstrap.engine(settings)
-    # Of today: who knocked a month ago and never confirmed it is forgotten.
+    # Of today: a request of a month ago that was never confirmed is forgotten.
     now = datetime.now(UTC)
     with transaction(engine) as session:
         for n in range(LETTERS):
@@ -147,11 +147,11 @@ def wait_for_work(worker: "subprocess.Popen[str]") -> None:
 def all_done(engine: Engine) -> bool:
     with reading(engine) as session:
         letters = set(session.exec(select(TransactionalMail.state)))
-        knocks = set(session.exec(select(SubscriptionRequest.state)))
+        requests = set(session.exec(select(SubscriptionRequest.state)))
         counted = session.exec(select(Headcount)).first() is not None
     return (
         letters == {TransactionalState.SENT}
-        and knocks == {RequestState.MAILED}
+        and requests == {RequestState.MAILED}
         and counted
     )
 

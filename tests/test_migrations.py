@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
-from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlmodel import SQLModel
 
 from flashmail import migrations
@@ -58,7 +57,8 @@ def test_the_last_file_is_the_revision_that_is_needed() -> None:
 
 
 #: A migration that landed is never edited: databases have run it as it was. What is
-#: to be different goes into a new file, whose SHA-256 is added here.
+#: to be different goes into a new file. The commit that adds it pins it here, with what
+#: `sha256sum src/flashmail/migrations/versions/FILE` says.
 LANDED: dict[str, str] = {  # file: SHA-256
     "0001_first_tables.py": "5f57d4379e9c0bd932aa0d84e11a24325a738a2da23f1174b1840ee6f931c38e",  # noqa: E501
 }
@@ -67,53 +67,66 @@ LANDED: dict[str, str] = {  # file: SHA-256
 def test_no_migration_that_landed_was_edited() -> None:
     files = {
         path.name: sha256(path.read_bytes()).hexdigest()
-        for path in (migrations.HERE / "versions").glob("[0-9]*.py")
+        for path in (migrations.HERE / "versions").glob("*.py")
     }
+    edited = {name for name, pinned in LANDED.items() if files.get(name) != pinned}
 
-    assert files == LANDED, "add a new migration instead of editing one that landed"
+    assert not edited, f"landed, and differs now: {edited}; add a new migration instead"
+    assert files.keys() == LANDED.keys(), "pin the new migration in LANDED, see there"
 
 
-def index_of(index: ReflectedIndex) -> str:
-    """Return an index in words, its condition too."""
-    options = {key: str(value) for key, value in index["dialect_options"].items()}
-    return f"{index['name']} {index['unique']} {index['column_names']} {options}"
+def written(value: Any) -> str:
+    """Return what a database says, in words that can be compared."""
+    if isinstance(value, dict):
+        return str({key: written(value[key]) for key in sorted(value)})
+    return str(value)
 
 
 def form_of(engine: Engine) -> dict[str, Any]:
-    """Return all that a database says of its tables."""
+    """Return all that a database says of its tables.
+
+    Columns come in their order, with type and collation, default, whether they may be
+    null, and what they are computed from; indexes with their conditions; foreign keys
+    with what they lead to; the options tell of tables WITHOUT ROWID.
+    """
     looked = inspect(engine)
     return {
         table: {
             "columns": [
-                {**each, "type": str(each["type"]), "default": str(each["default"])}
+                written({**each, "type": each["type"].compile(engine.dialect)})
                 for each in looked.get_columns(table)
             ],
-            "key": looked.get_pk_constraint(table)["constrained_columns"],
-            "unique": sorted(
-                each["column_names"] for each in looked.get_unique_constraints(table)
-            ),
-            "indexes": sorted(map(index_of, looked.get_indexes(table))),
-            "foreign": sorted(
-                (each["constrained_columns"], each["referred_table"])
-                for each in looked.get_foreign_keys(table)
-            ),
+            "key": written(looked.get_pk_constraint(table)),
+            "unique": sorted(map(written, looked.get_unique_constraints(table))),
+            "indexes": sorted(map(written, looked.get_indexes(table))),
+            "foreign": sorted(map(written, looked.get_foreign_keys(table))),
+            "checks": sorted(map(written, looked.get_check_constraints(table))),
+            "options": written(looked.get_table_options(table)),
         }
         for table in sorted(looked.get_table_names())
         if table != "alembic_version"
     }
 
 
-def test_migrations_make_what_the_model_declares(engine: Engine) -> None:
-    declared = form_of(engine)
+def drop_all(engine: Engine) -> None:
+    """Leave nothing, not even the revision that the database is at."""
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     SQLModel.metadata.drop_all(engine)
+
+
+def test_migrations_make_what_the_model_declares(engine: Engine) -> None:
+    declared = form_of(engine)
+    drop_all(engine)
     try:
         migrations.upgrade(engine)
 
-        assert form_of(engine) == declared
+        made = form_of(engine)
+        assert made.keys() == declared.keys() == SQLModel.metadata.tables.keys()
+        for table, form in declared.items():
+            assert made[table] == form, table
     finally:
-        SQLModel.metadata.drop_all(engine)
+        drop_all(engine)
         SQLModel.metadata.create_all(engine)
 
 

@@ -133,8 +133,8 @@ def test_it_can_be_taken_back_for_some_time_only(
     back = path(anne.post.sent[-1][0].text)
     with transaction(anne.engine) as session:
         number = anne.tokens.read(Purpose.CONFIRM, back.removeprefix("/j/"))[1]
-        knock = session.get_one(SubscriptionRequest, number)
-        knock.mailed_at = anne.now - OPEN_FOR - timedelta(hours=1)
+        request = session.get_one(SubscriptionRequest, number)
+        request.mailed_at = anne.now - OPEN_FOR - timedelta(hours=1)
 
     assert client.post(back).status_code == 404
     assert address(anne) == NEW

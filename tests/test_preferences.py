@@ -129,9 +129,13 @@ def test_when_mail_may_come_is_kept_and_shown(client: TestClient, anne: Office) 
         tracking="no",
     )
 
-    rhythm = anne.get(DeliveryPreferences, 1)
-    assert rhythm.paused_until == datetime(2027, 1, 9, 19, tzinfo=UTC)
-    assert (rhythm.quiet_hours, rhythm.daily_limit, rhythm.urgent_overrides) == (
+    preferences = anne.get(DeliveryPreferences, 1)
+    assert preferences.paused_until == datetime(2027, 1, 9, 19, tzinfo=UTC)
+    assert (
+        preferences.quiet_hours,
+        preferences.daily_limit,
+        preferences.urgent_overrides,
+    ) == (
         "22:00-07:00",
         3,
         True,

@@ -57,7 +57,7 @@ def facts(**changed: Any) -> Facts:
         brief=brief,
         markdown=briefs.write_markdown(brief),
         postal_address=POSTAL,
-        approved_quotes=frozenset({QUOTE.digest}),
+        approved_quotes=frozenset({QUOTE.content_hash}),
         links={REPORT: LinkFact(LinkState.ALIVE, "200", NOON)},
         audience=100,
         usual=90,
@@ -370,7 +370,7 @@ def approve(office: Office, quote: Quote) -> None:
         session.add(
             QuoteApproval(
                 draft_id=draft.id,
-                quote_hash=quote.digest,
+                quote_hash=quote.content_hash,
                 approved_by=quote.person,
                 noted_by="Edna",
                 at=NOON,

@@ -71,7 +71,7 @@ def test_the_public_pages_fit_a_phone_and_keep_nobody_out(
 
 @pytest.fixture
 def besieged(office: Office, tmp_path: Path) -> Iterator[str]:
-    """The pages at a port of their own, while many knock."""
+    """The pages at a port of their own, while many ask at once."""
     app = create_app(office.engine, office.tokens, Outbox(tmp_path / "outbox"))
     for n in range(ATTACK):
         app.state.gate.admit(f"10.0.0.{n}", "", "", now=datetime.now(UTC))

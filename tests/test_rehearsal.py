@@ -173,7 +173,7 @@ def test_who_left_meanwhile_keeps_nobody_waiting(drafted: Office) -> None:
 def test_a_form_of_another_rehearsal_is_refused(drafted: Office) -> None:
     seen = rehearsed(drafted)
 
-    with pytest.raises(NotWhatWasApproved, match="not of that rehearsal"):
+    with pytest.raises(NotWhatWasApproved, match="not of that dry run"):
         go(drafted, ReviewedState(seen.dry_run_id, seen.content, "0" * 64))
 
 

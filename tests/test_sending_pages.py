@@ -287,7 +287,7 @@ def test_a_brief_under_embargo_is_not_approved_for_now(
 
 def approve_anyway(client: TestClient, path: str, **more: str) -> int:
     page = client.get(f"{path}/approve").text
-    data = fields(page) if 'name="rehearsal"' in page else _by_hand(client, path)
+    data = fields(page) if 'name="dry_run"' in page else _by_hand(client, path)
     return client.post(
         f"{path}/approve", data=data | {"when": "now"} | more
     ).status_code
@@ -303,7 +303,7 @@ def _by_hand(client: TestClient, path: str) -> dict[str, str]:
         found = latest(session, int(path.rsplit("/", 1)[1]))
     assert found
     return {
-        "rehearsal": str(found.id),
+        "dry_run": str(found.id),
         "content": found.content_hash,
         "audience": found.audience_hash,
     }

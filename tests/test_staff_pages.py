@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from flashmail.database import transaction
 from flashmail.model import AuditEntry, Role, SignIn, Staff
 from flashmail.staff import members
-from flashmail.staff.credentials import digest
+from flashmail.staff.credentials import secret_hash
 from newsroom import enter, hire, token_for
 from office import NOON, Office
 from test_staff import PASSWORD
@@ -143,7 +143,7 @@ def test_a_second_factor_counts_once_a_code_was_typed(
 
     assert office.get(Staff, 1).totp_secret == secret
     shown = re.findall("<code>(.*?)</code>", page)[0].split()
-    assert [digest(each) for each in shown] == office.get(Staff, 1).recovery
+    assert [secret_hash(each) for each in shown] == office.get(Staff, 1).recovery
 
 
 def test_ones_password_is_changed_by_who_knows_it(
@@ -187,7 +187,7 @@ def test_one_ends_ones_own_sign_ins_and_nobody_elses(
             other = SignIn(token_hash=name, staff_id=1, begun_at=datetime.now(UTC))
             session.add(other)
 
-    client.post(f"/account/sign-ins/{digest(f'token of {edna.key}')}")
+    client.post(f"/account/sign-ins/{secret_hash(f'token of {edna.key}')}")
     client.post("/account/sign-ins/phone")
     assert office.get(SignIn, "phone") is None
     client.post("/account/sign-ins")

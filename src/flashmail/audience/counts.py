@@ -53,10 +53,10 @@ def keep_heads(session: Session, counted: Counted, *, now: datetime) -> None:
     """Keep what was counted as today's count."""
     day = now.date()
     session.execute(delete(Headcount).where(col(Headcount.day) == day))
-    for crowd, people in counted.items():
+    for kind, people in counted.items():
         for name, n in people.items():
             session.add(
-                Headcount(day=day, kind=crowd, name=name, people=n, counted_at=now)
+                Headcount(day=day, kind=kind, name=name, people=n, counted_at=now)
             )
     session.flush()
 
@@ -104,19 +104,19 @@ def size(session: Session, segment: Segment) -> int:
     return people
 
 
-def latest(session: Session, crowd: HeadcountKind) -> dict[str, Headcounts]:
+def latest(session: Session, kind: HeadcountKind) -> dict[str, Headcounts]:
     """Return the last count of each name; empty before the first one."""
     last = select(func.max(col(Headcount.day))).scalar_subquery()
     rows = session.execute(
         select(col(Headcount.name), col(Headcount.people), col(Headcount.counted_at))
-        .where(col(Headcount.kind) == crowd)
+        .where(col(Headcount.kind) == kind)
         .where(col(Headcount.day) == last)
     )
     return {name: Headcounts(people, at) for name, people, at in rows}
 
 
 def growth(
-    session: Session, crowd: HeadcountKind, *, now: datetime
+    session: Session, kind: HeadcountKind, *, now: datetime
 ) -> dict[str, list[int | None]]:
     """Return the last count of each of the latest weeks, the oldest first.
 
@@ -125,7 +125,7 @@ def growth(
     begin = now.date() - timedelta(weeks=WEEKS) + timedelta(days=1)
     rows = session.execute(
         select(col(Headcount.name), col(Headcount.day), col(Headcount.people))
-        .where(col(Headcount.kind) == crowd, col(Headcount.day) >= begin)
+        .where(col(Headcount.kind) == kind, col(Headcount.day) >= begin)
         .order_by(col(Headcount.day))
     )
     weeks: dict[str, list[int | None]] = {}

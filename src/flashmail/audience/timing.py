@@ -102,8 +102,8 @@ class TimingContext:
     frequency: Frequency
     time_zone: str = ""
     paused_until: datetime | None = None
-    quiet: str = ""
-    cap: int | None = None
+    quiet_hours: str = ""
+    daily_limit: int | None = None
     urgent_overrides: bool = False
     lately: int = 0
 
@@ -122,8 +122,8 @@ def timing_of(habits: TimingContext, *, urgent: bool, now: datetime) -> Timing |
         return Timing.AT_ONCE
     if habits.frequency in BY_DIGEST:
         return BY_DIGEST[habits.frequency]
-    if quiet_until(habits.quiet, zone_of(habits.time_zone), now):
+    if quiet_until(habits.quiet_hours, zone_of(habits.time_zone), now):
         return Timing.HELD
-    if habits.cap is not None and habits.lately >= habits.cap:
+    if habits.daily_limit is not None and habits.lately >= habits.daily_limit:
         return Timing.CAPPED
     return Timing.AT_ONCE

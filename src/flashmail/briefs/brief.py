@@ -41,7 +41,7 @@ class Quote:
     role: str = ""
 
     @property
-    def digest(self) -> str:
+    def content_hash(self) -> str:
         """The SHA-256 of words, person and role: what an approval of it binds.
 
         Spaces and ends of lines make no difference.

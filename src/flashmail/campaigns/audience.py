@@ -48,14 +48,14 @@ def pack_ids(ids: Iterable[int]) -> bytes:
     return zlib.compress(_plain(ids))
 
 
-def unpack_ids(crowd: bytes) -> frozenset[int]:
+def unpack_ids(packed: bytes) -> frozenset[int]:
     """Read what `pack` wrote."""
-    return frozenset(_numbers(crowd))
+    return frozenset(_numbers(packed))
 
 
-def sample_ids(crowd: bytes, count: int) -> list[int]:
-    """Return some of a crowd, spread over all of it."""
-    numbers = _numbers(crowd)
+def sample_ids(packed: bytes, count: int) -> list[int]:
+    """Return some of an audience, spread over all of it."""
+    numbers = _numbers(packed)
     return list(numbers[:: max(len(numbers) // count, 1)])[:count]
 
 
@@ -64,9 +64,9 @@ def hash_ids(ids: Iterable[int]) -> str:
     return hashlib.sha256(_plain(ids)).hexdigest()
 
 
-def _numbers(crowd: bytes) -> "array[int]":
+def _numbers(packed: bytes) -> "array[int]":
     numbers = array(FORM)
-    numbers.frombytes(zlib.decompress(crowd))
+    numbers.frombytes(zlib.decompress(packed))
     if sys.byteorder == "little":
         numbers.byteswap()
     return numbers

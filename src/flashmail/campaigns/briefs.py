@@ -35,13 +35,15 @@ def store_brief(
     now: datetime,
 ) -> int:
     """Keep a brief's Markdown, once, and return its id."""
-    digest = hashlib.sha256(markdown.encode()).hexdigest()
-    known = session.exec(select(StoredBrief).where(StoredBrief.content_hash == digest))
+    content_hash = hashlib.sha256(markdown.encode()).hexdigest()
+    known = session.exec(
+        select(StoredBrief).where(StoredBrief.content_hash == content_hash)
+    )
     brief = known.one_or_none() or StoredBrief(
         title=title,
         date=date,
         markdown=markdown,
-        content_hash=digest,
+        content_hash=content_hash,
         created_at=now,
         embargo_until=embargo,
     )
@@ -53,11 +55,11 @@ def store_brief(
 
 def campaigns_with_text(session: Session, markdown: str) -> list[Campaign]:
     """Return the campaigns that a brief went out with already, or is about to."""
-    digest = hashlib.sha256(markdown.encode()).hexdigest()
+    content_hash = hashlib.sha256(markdown.encode()).hexdigest()
     sent = (
         select(Campaign)
         .join(StoredBrief, col(StoredBrief.id) == col(Campaign.brief_id))
-        .where(StoredBrief.content_hash == digest)
+        .where(StoredBrief.content_hash == content_hash)
         .where(Campaign.status != CampaignStatus.CANCELLED)
         .order_by(col(Campaign.id))
     )

@@ -25,8 +25,8 @@ class TooOld(WrongInput):
     """It was looked at too long ago: somebody has to look again."""
 
 
-def rehearsal_is_old(rehearsal: DryRun, *, now: datetime) -> bool:
-    return now - rehearsal.at > HOLDS
+def dry_run_is_old(dry_run: DryRun, *, now: datetime) -> bool:
+    return now - dry_run.at > HOLDS
 
 
 def approval_is_old(campaign: Campaign, *, now: datetime) -> bool:
@@ -35,8 +35,8 @@ def approval_is_old(campaign: Campaign, *, now: datetime) -> bool:
     return bool(moments) and now - max(moments) > HOLDS
 
 
-def require_fresh_rehearsal(rehearsal: DryRun, *, now: datetime) -> None:
-    if rehearsal_is_old(rehearsal, now=now):
+def require_fresh_dry_run(dry_run: DryRun, *, now: datetime) -> None:
+    if dry_run_is_old(dry_run, now=now):
         raise TooOld("this was rehearsed more than a day ago: rehearse it again")
 
 
@@ -85,11 +85,11 @@ class NotWhatWasApproved(FlashmailError):
 
 
 def approve(
-    session: Session, campaign_id: int, digest: str, *, by: str, now: datetime
+    session: Session, campaign_id: int, content_hash: str, *, by: str, now: datetime
 ) -> None:
-    """Let a draft be scheduled; `digest` is that of what the approver has seen."""
+    """Let a draft be scheduled; `content_hash` is of what the approver has seen."""
     campaign = get_campaign(session, campaign_id)
-    if load_content(session, campaign).content_hash != digest:
+    if load_content(session, campaign).content_hash != content_hash:
         raise NotWhatWasApproved(
             f"campaign {campaign_id} was changed since it was looked at: look again"
         )
@@ -99,7 +99,7 @@ def approve(
         CampaignStatus.APPROVED,
         approved_by=by,
         approved_at=now,
-        approved_hash=digest,
+        approved_hash=content_hash,
     )
     audit.record(
         session,
@@ -107,7 +107,7 @@ def approve(
         "approve",
         by=by,
         now=now,
-        digest=digest,
+        content=content_hash,
     )
 
 

@@ -92,7 +92,7 @@ def show(context: typer.Context, number: Number, json: Json = False) -> None:
         "audience": campaign.audience,
         "approved_by": campaign.approved_by,
         "approved_at": _time(campaign.approved_at),
-        "digest": campaign.content_hash,
+        "content": campaign.content_hash,
         "note": campaign.note,
     }
     if json:

@@ -65,7 +65,7 @@ def claim(
     engine: Engine,
     worker: str,
     *,
-    journal: bool = False,
+    marks_in_journal: bool = False,
     fence: InstanceFence | None = None,
     least: Priority = Priority.NORMAL,
     now: datetime,
@@ -83,7 +83,7 @@ def claim(
         took = {
             "which": due.id,
             "who": worker,
-            "marks": journal,
+            "marks": marks_in_journal,
             "until": now + LEASE,
         }
         if connection.execute(statements.TAKE, took).rowcount != 1:

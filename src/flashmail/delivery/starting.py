@@ -57,14 +57,14 @@ def skip_late_joiners(session: Session, campaign: Campaign, *, now: datetime) ->
     """
     if campaign.dry_run_id is None:
         return 0
-    rehearsal = session.get_one(DryRun, campaign.dry_run_id)
+    dry_run = session.get_one(DryRun, campaign.dry_run_id)
     whom = select_approval(Delivery.subscriber_id).where(
         Delivery.campaign_id == campaign.id
     )
     addressed = audience.read_ids(session, whom)
-    if audience.hash_ids(addressed) == rehearsal.audience_hash:
+    if audience.hash_ids(addressed) == dry_run.audience_hash:
         return 0
-    later = sorted(set(addressed) - audience.unpack_ids(rehearsal.audience_ids))
+    later = sorted(set(addressed) - audience.unpack_ids(dry_run.audience_ids))
     for begin in range(0, len(later), CHUNK):
         session.execute(
             update(Delivery)

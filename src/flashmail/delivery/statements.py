@@ -46,7 +46,7 @@ campaign: Table = Campaign.__table__  # type: ignore[attr-defined]
 
 delivery: Table = Delivery.__table__  # type: ignore[attr-defined]
 
-rhythm: Table = DeliveryPreferences.__table__  # type: ignore[attr-defined]
+preferences: Table = DeliveryPreferences.__table__  # type: ignore[attr-defined]
 
 subscriber: Table = Subscriber.__table__  # type: ignore[attr-defined]
 
@@ -165,9 +165,11 @@ _mailable = delivery.c.subscriber_id.in_(
 )
 
 _rests = delivery.c.subscriber_id.in_(
-    select(rhythm.c.subscriber_id)
-    .where(rhythm.c.subscriber_id.between(bindparam("lowest"), bindparam("highest")))
-    .where(rhythm.c.paused_until > bindparam("moment"))
+    select(preferences.c.subscriber_id)
+    .where(
+        preferences.c.subscriber_id.between(bindparam("lowest"), bindparam("highest"))
+    )
+    .where(preferences.c.paused_until > bindparam("moment"))
 )
 
 #: Readers that may not be mailed any more since the campaign was addressed.

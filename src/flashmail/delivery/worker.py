@@ -181,7 +181,7 @@ class Worker:
         return claim(
             self.engine,
             self.name,
-            journal=self._marks_in_journal,
+            marks_in_journal=self._marks_in_journal,
             fence=self._fence,
             least=least,
             now=now,

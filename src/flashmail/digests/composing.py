@@ -180,11 +180,11 @@ def _labels(
     }
 
 
-def _day(session: Session, occurrence: Edition) -> str:
+def _day(session: Session, edition: Edition) -> str:
     """Return the day on which it is there, in words."""
-    schedule = session.get(Schedule, occurrence.schedule_id)
-    zone = zone_of(occurrence.zone, schedule.time_zone if schedule else "UTC")
-    local: datetime = occurrence.at.astimezone(zone)
+    schedule = session.get(Schedule, edition.schedule_id)
+    zone = zone_of(edition.zone, schedule.time_zone if schedule else "UTC")
+    local: datetime = edition.at.astimezone(zone)
     return f"{local:%A, %B} {local.day}"
 
 

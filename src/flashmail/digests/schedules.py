@@ -126,7 +126,7 @@ def assign_editions(session: Session, *, now: datetime) -> None:
             continue
         if path is Timing.HELD:
             ends = [(place, _end(place, now)) for place in places]
-            rows = _occurrences(session, path, 0, ends)
+            rows = _editions(session, path, 0, ends)
             _sit_down(session, waiting, rows)
         else:
             _seat_digests(session, path, places, now)
@@ -184,13 +184,13 @@ def _seat_digests(
             turns[turn, n].append((place, moment))
     for (_, n), times in sorted(turns.items()):
         edition = known[n]
-        rows = _occurrences(session, path, edition.schedule_id, times)
+        rows = _editions(session, path, edition.schedule_id, times)
         _sit_down(session, TOGETHER[path], rows, edition.segment)
     if path is Timing.DAILY and (places := _places(session, [Timing.CAPPED])):
         # Nobody's limit may keep a brief back for good.
         own = own_edition(path)
         times = [(place, own.next(place, now)) for place in places]
-        _sit_down(session, [Timing.CAPPED], _occurrences(session, path, 0, times))
+        _sit_down(session, [Timing.CAPPED], _editions(session, path, 0, times))
 
 
 def _places(session: Session, paths: Iterable[Timing]) -> list[Place]:
@@ -210,7 +210,7 @@ def _end(place: Place, now: datetime) -> datetime:
     return quiet_until(quiet, zone_of(zone), now) or now
 
 
-def _occurrences(
+def _editions(
     session: Session,
     path: Timing,
     schedule_id: int,

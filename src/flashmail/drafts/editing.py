@@ -18,10 +18,10 @@ from flashmail.model import Campaign, Draft
 
 @dataclass(frozen=True)
 class SaveResult:
-    """The number of the form a draft has now, and of the one that was refused."""
+    """The number of the form a draft has now, and of one in conflict with it, or 0."""
 
-    revision: int
-    aside: int = 0
+    version: int
+    conflicting: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,31 +126,31 @@ def save(
     draft_id: int,
     markdown: str,
     *,
-    revision: int,
+    version: int,
     by: str,
     now: datetime,
     origin: str = "saved",
-    screen: str = "",
+    editor_tab: str = "",
 ) -> SaveResult:
-    """Save a draft that was `revision` on the screen.
+    """Save a draft that was `version` on the screen.
 
-    Where another screen saved another form since, this one is put aside and nothing
-    else happens: neither is lost.
+    Where another tab saved another form since, this one is kept as in conflict and
+    nothing else happens: neither is lost.
     """
     draft = find(session, draft_id, lock=True)
-    if draft.discarded_at or versions.is_stale(session, draft, revision, screen):
+    if draft.discarded_at or versions.is_stale(session, draft, version, editor_tab):
         aside = versions.save_conflicting(session, draft, markdown, by=by, now=now)
         return SaveResult(draft.version, aside)
     if draft.markdown == markdown:
         return SaveResult(draft.version)
     if origin == versions.TYPED:
-        versions.forget_typing(session, draft, by, screen)
+        versions.forget_typing(session, draft, by, editor_tab)
     draft.version = versions.next_number(session, draft_id)
     draft.markdown = markdown
     draft.changed_at, draft.changed_by = now, by
     detail = _follow(draft, read(session, markdown))
     versions.keep(
-        session, draft, markdown, by=by, now=now, origin=origin, screen=screen
+        session, draft, markdown, by=by, now=now, origin=origin, editor_tab=editor_tab
     )
     if origin != versions.TYPED or detail:
         number = draft.version
@@ -160,7 +160,7 @@ def save(
             "save",
             by=by,
             now=now,
-            revision=number,
+            version=number,
             **detail,
         )
     return SaveResult(draft.version)
@@ -184,7 +184,7 @@ def restore_version(
     draft_id: int,
     number: int,
     *,
-    revision: int,
+    version: int,
     by: str,
     now: datetime,
 ) -> SaveResult:
@@ -195,7 +195,7 @@ def restore_version(
         session,
         draft_id,
         earlier.markdown,
-        revision=revision,
+        version=version,
         by=by,
         now=now,
         origin=origin,

@@ -13,14 +13,14 @@ from flashmail.model import QuoteApproval
 
 
 def approvals(session: Session, quotes: Sequence[Quote]) -> dict[str, QuoteApproval]:
-    """Return the approvals of quotes, by the quote's digest.
+    """Return the approvals of quotes, by the hash of each.
 
     The words count, not the draft in which they were approved.
     """
-    digests = [quote.digest for quote in quotes]
+    hashes = [quote.content_hash for quote in quotes]
     known = session.exec(
         select(QuoteApproval)
-        .where(col(QuoteApproval.quote_hash).in_(digests))
+        .where(col(QuoteApproval.quote_hash).in_(hashes))
         .order_by(col(QuoteApproval.at))
     )
     return {each.quote_hash: each for each in known}
@@ -31,7 +31,7 @@ def approvals_of(
 ) -> list[QuoteApproval | None]:
     """Return for each quote its approval, if it has one."""
     known = approvals(session, quotes)
-    return [known.get(quote.digest) for quote in quotes]
+    return [known.get(quote.content_hash) for quote in quotes]
 
 
 def approve(
@@ -50,7 +50,7 @@ def approve(
     session.merge(
         QuoteApproval(
             draft_id=draft_id,
-            quote_hash=quote.digest,
+            quote_hash=quote.content_hash,
             approved_by=name,
             noted_by=by,
             at=now,
@@ -64,7 +64,7 @@ def withdraw(
 ) -> None:
     """Take an approval back, whichever draft it was noted in."""
     session.execute(
-        delete(QuoteApproval).where(col(QuoteApproval.quote_hash) == quote.digest)
+        delete(QuoteApproval).where(col(QuoteApproval.quote_hash) == quote.content_hash)
     )
     _log(session, draft_id, "withdraw approval", quote, by=by, now=now)
 
@@ -79,5 +79,5 @@ def _log(
     now: datetime,
     **detail: object,
 ) -> None:
-    detail |= {"person": quote.person, "quote": quote.digest}
+    detail |= {"person": quote.person, "quote": quote.content_hash}
     audit.record(session, audit.of_draft(draft_id), action, by=by, now=now, **detail)

@@ -16,19 +16,19 @@ AS_FORM, AS_MARKDOWN = "form", "markdown"
 
 @dataclass(frozen=True)
 class Submission:
-    """A draft as it was on somebody's screen when it was `revision`.
+    """A draft as it was on somebody's screen when it was `version`.
 
-    `screen` names the page it was written on, from its loading to its leaving.
+    `editor_tab` names the page it was written on, from its loading to its leaving.
     `wish` is what the pressed button stands for besides saving, as in `approve quote
     2`; empty for none.
     """
 
-    revision: int
+    version: int
     view: str
     form: Form
     markdown: str
     wish: str = ""
-    screen: str = ""
+    editor_tab: str = ""
 
     def text(self, topics: Iterable[str]) -> str:
         """Return the draft as Markdown; raise FormError for what no brief can have."""
@@ -43,12 +43,12 @@ def submission(given: Mapping[str, str], topics: Iterable[str]) -> Submission:
     wish = given.get("wish", "")
     view = AS_MARKDOWN if given.get("view") == AS_MARKDOWN else AS_FORM
     return Submission(
-        revision=int(revision) if revision.isdecimal() and len(revision) < 9 else 0,
+        version=int(revision) if revision.isdecimal() and len(revision) < 9 else 0,
         view=view,
         form=rearranged(form_from(given, topics), wish),
         markdown="\n".join(given.get("markdown", "").splitlines()) + "\n",
         wish=wish,
-        screen=given.get("screen", "")[:32],
+        editor_tab=given.get("screen", "")[:32],
     )
 
 
@@ -70,13 +70,13 @@ def submit(
         session,
         draft_id,
         text,
-        revision=sent.revision,
+        version=sent.version,
         by=by,
         now=now,
         origin=origin,
-        screen=sent.screen,
+        editor_tab=sent.editor_tab,
     )
-    if not saved.aside:
+    if not saved.conflicting:
         _fulfil(session, draft_id, sent, by=by, now=now)
     return saved
 

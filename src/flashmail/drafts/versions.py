@@ -48,18 +48,18 @@ def before(session: Session, this: DraftVersion) -> DraftVersion | None:
     ).first()
 
 
-def is_stale(session: Session, draft: Draft, revision: int, screen: str) -> bool:
-    """Whether another screen saved something since: what is typed comes in late."""
-    if draft.version == revision:
+def is_stale(session: Session, draft: Draft, version: int, editor_tab: str) -> bool:
+    """Whether another tab saved something since: what is typed comes in late."""
+    if draft.version == version:
         return False
     others = (
         select(DraftVersion.number)
         .where(DraftVersion.draft_id == draft.id)
-        .where(col(DraftVersion.number) > revision)
+        .where(col(DraftVersion.number) > version)
         .where(col(DraftVersion.conflicting).is_(False))
-        .where(col(DraftVersion.editor_tab) != screen)
+        .where(col(DraftVersion.editor_tab) != editor_tab)
     )
-    return not screen or revision < 1 or session.exec(others).first() is not None
+    return not editor_tab or version < 1 or session.exec(others).first() is not None
 
 
 def keep(
@@ -70,12 +70,12 @@ def keep(
     by: str,
     now: datetime,
     origin: str,
-    screen: str = "",
+    editor_tab: str = "",
 ) -> None:
     assert draft.id is not None
     session.add(
         DraftVersion(
-            editor_tab=screen,
+            editor_tab=editor_tab,
             draft_id=draft.id,
             number=draft.version,
             markdown=markdown,
@@ -109,14 +109,14 @@ def save_conflicting(
     return last.number
 
 
-def forget_typing(session: Session, draft: Draft, by: str, screen: str) -> None:
+def forget_typing(session: Session, draft: Draft, by: str, editor_tab: str) -> None:
     """Drop what was saved while typing a moment ago, if there is a form near it."""
     assert draft.id is not None
     two = session.exec(_latest(draft.id).limit(2)).all()
     if len(two) < 2:
         return
     last, before = two
-    same = (last.saved_by, last.editor_tab) == (by, screen)
+    same = (last.saved_by, last.editor_tab) == (by, editor_tab)
     typed = last.number == draft.version and last.origin == TYPED and same
     if typed and last.at - before.at < KEPT_EVERY:
         session.execute(

@@ -66,8 +66,8 @@ class Campaign(SQLModel, table=True):
     [name, value]; `content_hash` is the SHA-256 of the message, the links and the
     segment; `approved_hash` is what the approver saw, and must equal it.
 
-    `amendment` is what one that corrects another tells its readers of it: what was put
-    right, or why it is taken back.
+    `amendment_text` is what a campaign that amends another (`amends_id`) tells its
+    readers of it: what was put right, or why it is taken back.
 
     `created_by` and `approved_by` are how a member of staff signs in, or the name of
     what did it.
@@ -112,9 +112,7 @@ class Campaign(SQLModel, table=True):
     dry_run_id: int | None = None  # with the audience that the approval is bound to
     send_at: datetime | None = None
     started_at: datetime | None = None
-    recipient_count: int = (
-        0  # how many deliveries it began with, to hold the rows against
-    )
+    recipient_count: int = 0  # deliveries it began with, to hold the rows against
     finished_at: datetime | None = None
     note: str = ""  # why it is paused or missed, for people
 
@@ -165,13 +163,13 @@ class SelfApproval(SQLModel, table=True):
 
 
 class DryRun(SQLModel, table=True):
-    """What a rehearsal found, and so what an approver has seen.
+    """What a dry run found, and so what an approver has seen.
 
     `content_hash` is the campaign's `content_hash` at that time, `audience_hash`
     the SHA-256 of its audience, kept in `audience_ids` (see `campaigns.audience`).
-    `left_out` and `refused` count people by the reason; `sizes` are the smallest and
-    the largest mail in bytes. `usual` is how many such campaigns had lately, None for
-    the first one.
+    `excluded` and `refused` count people by the reason; `mail_sizes` are the smallest
+    and the largest mail in bytes. `usual_size` is the size of the audience that such
+    campaigns had lately, None for the first one.
     """
 
     __tablename__ = "dry_run"

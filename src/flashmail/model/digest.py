@@ -105,9 +105,9 @@ class EditionStatus(StrEnum):
 class Edition(SQLModel, table=True):
     """One moment at which what is owed to the readers of a time zone goes out.
 
-    Its key makes sure that each happens once at most. `path` is daily, weekly or held;
-    `zone` is as readers have it, empty for readers without one; `quiet_hours` are the
-    quiet hours that end then. `schedule_id` is 0 where flashmail's own hours apply.
+    Its key makes sure that each happens once at most. `timing` is daily, weekly or
+    held; `zone` is as readers have it, empty for readers without one; `quiet_hours`
+    are those that end then. `schedule_id` is 0 where flashmail's own hours apply.
     """
 
     __tablename__ = "edition"

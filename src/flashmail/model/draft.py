@@ -13,9 +13,8 @@ class Draft(SQLModel, table=True):
     `version` is the number of the version it has now: saving names the one that was on
     the screen, and is refused when another one has been saved since. `topics` are those
     of the last version that was a brief: editors limited to topics find it by them.
-    `doubts` are what
-    reading the original left open, as {"line", "message", "said"}, until somebody has
-    looked at them.
+    `warnings` are what reading the original left open, as
+    {"line", "message", "said"}, until an editor has looked at them.
     """
 
     __tablename__ = "draft"
@@ -38,9 +37,10 @@ class DraftVersion(SQLModel, table=True):
     """One form that a draft had.
 
     `origin` says how it came about, `editor_tab` on which page it was written: going
-    on writing there is not in their own way. `aside` is one that was refused, for
-    another had been saved in between: kept, so that nothing is lost. Rows are only
-    added, except that of what is saved while typing one in five minutes is kept.
+    on writing there is not in their own way. A `conflicting` version
+    was refused, as another had been saved in between: it is kept, so that nothing is
+    lost. Rows are only added, except that of what is saved while typing one in five
+    minutes is kept.
     """
 
     __tablename__ = "draft_version"
@@ -58,7 +58,7 @@ class DraftVersion(SQLModel, table=True):
 class QuoteApproval(SQLModel, table=True):
     """A person stands by a quote, word for word.
 
-    `digest` is the SHA-256 of its text, person and role: a changed quote has lost its
+    `quote_hash` is the SHA-256 of its text, person and role: a changed quote lost its
     approval.
     """
 

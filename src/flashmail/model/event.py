@@ -45,10 +45,10 @@ class Event(SQLModel, table=True):
     `at` is when it happened by the reporter's clock, `recorded_at` by ours; `link` is
     the number of the link that was clicked.
 
-    The `actor`, and why we think so, is judged from what is kept besides: how
-    many seconds `after` the mail was delivered, the family of programs (`agent`), the
-    `network` (never the whole address), and whether the provider took it for a machine
-    (`flagged`). It can be judged anew, and comes out the same.
+    The `actor`, and why we think so, is judged from what is kept besides: the
+    `seconds_after_delivery`, the family of programs (`user_agent`), the `network`
+    (never the whole address), and whether the provider took it for a machine
+    (`provider_says_machine`). It can be judged anew, and comes out the same.
     """
 
     __table_args__ = (

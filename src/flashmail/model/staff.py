@@ -50,7 +50,7 @@ class Staff(SQLModel, table=True):
     no limit.
     `totp_secret` is base32 (RFC 6238), empty without a second factor; `totp_step` is
     the step of the last code that was used, as none may be used twice. `recovery`
-    holds SHA-256 digests of codes that replace it once each.
+    holds SHA-256 hashes of codes that replace it once each.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -69,7 +69,7 @@ class Staff(SQLModel, table=True):
 
 
 class SignIn(SQLModel, table=True):
-    """One browser in which somebody is signed in; `digest` is its token's SHA-256."""
+    """A browser that is signed in; `token_hash` is the SHA-256 of its token."""
 
     __tablename__ = "sign_in"
 

@@ -145,12 +145,13 @@ class Consent(SQLModel, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
 
 
-#: The source of a request that we ourselves make for an old address: the way back.
+#: The source of a request that flashmail makes for the old address after a change of
+#: address: confirming it undoes the change.
 UNDO_REQUEST = "undo"
 
 
 class RequestState(StrEnum):
-    """How far it has come."""
+    """How far a subscription request has come."""
 
     PENDING = "pending"
     MAILED = "mailed"  # a confirmation was written to the address
@@ -212,10 +213,10 @@ class DeliveryPreferences(SQLModel, table=True):
     """Only a person that asked for something has a row, so that the others cost
     nothing.
 
-    `quiet` are hours of the day in the subscriber's time zone, as in `22:00-07:00`;
-    empty is none. `cap` is how many briefs may come at once within 24 hours. Urgent
-    briefs keep to all that, unless `urgent_overrides` lets them through; nothing comes
-    before `paused_until`.
+    `quiet_hours` are hours of the day in the subscriber's time zone, as in
+    `22:00-07:00`; empty is none. `daily_limit` is how many briefs may come at once
+    within 24 hours. Urgent briefs keep to all that, unless `urgent_overrides` lets them
+    through; nothing comes before `paused_until`.
     """
 
     __tablename__ = "delivery_preferences"

@@ -43,9 +43,9 @@ def _quotes(facts: Facts) -> Iterator[Finding]:
         if not quote.person:
             message = f"“{quote.text[:40]}…” has no name: say who said it"
             yield blocking("unnamed-quote", message, where)
-        elif quote.digest in facts.approved_quotes:
+        elif quote.content_hash in facts.approved_quotes:
             continue
-        elif quote.digest in facts.answered_for:
+        elif quote.content_hash in facts.answered_for:
             message = f"the words of {who} are approved by nobody here: you answer for"
             yield warning("unapproved-quote", f"{message} them", where)
         else:

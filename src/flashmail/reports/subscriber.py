@@ -66,8 +66,8 @@ def fate_of_owed(session: Session, owed: DigestItem) -> dict[str, str]:
     if delivery is not None:
         words = f"{way}: {delivery.reason}" if delivery.reason else way
         return {"state": delivery.state.value, "reason": words}
-    bundle = session.get(Campaign, owed.digest_campaign_id)
-    stands = bundle.status.value if bundle else "gone"
+    digest = session.get(Campaign, owed.digest_campaign_id)
+    stands = digest.status.value if digest else "gone"
     return {"state": owed.state.value, "reason": f"{way}, which is {stands}"}
 
 

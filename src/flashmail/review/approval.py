@@ -13,13 +13,13 @@ from sqlmodel import Session, col, select
 from sqlmodel import select as select_approval
 
 from flashmail import audit
-from flashmail.campaigns import audience as crowd
+from flashmail.campaigns import audience as audiences
 from flashmail.campaigns import lifecycle
 from flashmail.campaigns.content import load_content as campaigns_frozen
 from flashmail.campaigns.lifecycle import (
     NotWhatWasApproved,
     get_campaign,
-    require_fresh_rehearsal,
+    require_fresh_dry_run,
 )
 from flashmail.errors import WrongInput
 from flashmail.findings import Finding
@@ -48,7 +48,7 @@ class ReviewedState:
 
 @dataclass(frozen=True)
 class Difference:
-    """How a campaign differs from its rehearsal.
+    """How a campaign differs from its dry run.
 
     `lines` are those of the text that differ; `added` and `removed` count people, and
     the names are some of those added.
@@ -93,16 +93,16 @@ def approve(
     A reader that left since then is no reason to look again; one more reader is.
     """
     campaign = get_campaign(session, campaign_id)
-    rehearsal = _rehearsal(session, campaign_id, seen)
-    require_fresh_rehearsal(rehearsal, now=now)
-    found = difference(session, campaign, rehearsal)
+    dry_run = _dry_run(session, campaign_id, seen)
+    require_fresh_dry_run(dry_run, now=now)
+    found = difference(session, campaign, dry_run)
     if found.grows:
         raise ContentChanged(campaign_id, found)
     _refuse_blocking(findings)
-    _require_count(campaign, rehearsal, seen)
+    _require_count(campaign, dry_run, seen)
     lifecycle.approve(session, campaign_id, seen.content, by=by, now=now)
-    campaign.dry_run_id = rehearsal.id
-    detail = {"meant": rehearsal.audience_size, "audience": rehearsal.audience_hash}
+    campaign.dry_run_id = dry_run.id
+    detail = {"meant": dry_run.audience_size, "audience": dry_run.audience_hash}
     action = "approve alone" if alone_because else "approve the audience"
     reason = {"reason": alone_because} if alone_because else {}
     audit.record(
@@ -116,29 +116,29 @@ def approve(
     )
 
 
-def difference(session: Session, campaign: Campaign, rehearsal: DryRun) -> Difference:
+def difference(session: Session, campaign: Campaign, dry_run: DryRun) -> Difference:
     """Return how a campaign, as it stands and would be sent now, was not rehearsed."""
     now = frozenset(audience_of(session, campaign))
-    then = crowd.unpack_ids(rehearsal.audience_ids)
-    digest = campaigns_frozen(session, campaign).content_hash
+    then = audiences.unpack_ids(dry_run.audience_ids)
+    content_hash = campaigns_frozen(session, campaign).content_hash
     added = sorted(now - then)
     return Difference(
-        lines=_lines(rehearsal, campaign),
+        lines=_lines(dry_run, campaign),
         added=len(added),
         removed=len(then - now),
         names=_names(session, added[:SHOWN]),
-        content_changed=digest != rehearsal.content_hash,
+        content_changed=content_hash != dry_run.content_hash,
     )
 
 
-def _rehearsal(session: Session, campaign_id: int, seen: ReviewedState) -> DryRun:
-    rehearsal = session.get(DryRun, seen.dry_run_id)
-    if rehearsal is None or rehearsal.campaign_id != campaign_id:
+def _dry_run(session: Session, campaign_id: int, seen: ReviewedState) -> DryRun:
+    dry_run = session.get(DryRun, seen.dry_run_id)
+    if dry_run is None or dry_run.campaign_id != campaign_id:
         raise WrongInput(f"rehearse campaign {campaign_id} before it is approved")
-    shown = (rehearsal.content_hash, rehearsal.audience_hash)
+    shown = (dry_run.content_hash, dry_run.audience_hash)
     if shown != (seen.content, seen.audience):
-        raise NotWhatWasApproved("this form is not of that rehearsal: look again")
-    return rehearsal
+        raise NotWhatWasApproved("this form is not of that dry run: look again")
+    return dry_run
 
 
 def _refuse_blocking(findings: Iterable[Finding]) -> None:
@@ -147,13 +147,13 @@ def _refuse_blocking(findings: Iterable[Finding]) -> None:
         raise BlockedByPreflight(f"mend this first: {'; '.join(blocking)}")
 
 
-def _require_count(campaign: Campaign, rehearsal: DryRun, seen: ReviewedState) -> None:
+def _require_count(campaign: Campaign, dry_run: DryRun, seen: ReviewedState) -> None:
     if campaign.priority != Priority.URGENT:
         return
     typed = "".join(each for each in seen.typed if each.isdecimal())
-    if typed != str(rehearsal.audience_size):
+    if typed != str(dry_run.audience_size):
         raise WrongInput(
-            f"urgent mail goes to {rehearsal.audience_size:,} people at once:"
+            f"urgent mail goes to {dry_run.audience_size:,} people at once:"
             " type that number to approve it"
         )
 
@@ -163,8 +163,8 @@ def _names(session: Session, ids: Iterable[int]) -> tuple[str, ...]:
     return tuple(session.exec(rows.order_by(col(Subscriber.id))))
 
 
-def _lines(rehearsal: DryRun, campaign: Campaign) -> tuple[str, ...]:
-    before = [rehearsal.subject, *rehearsal.text.splitlines()]
+def _lines(dry_run: DryRun, campaign: Campaign) -> tuple[str, ...]:
+    before = [dry_run.subject, *dry_run.text.splitlines()]
     after = [campaign.subject, *campaign.text.splitlines()]
     differing = unified_diff(before, after, lineterm="", n=0)
     return tuple(

@@ -59,7 +59,7 @@ class CorrectionRequest:
     brief: Brief
     words: str
     draft_id: int | None = None
-    revision: int = 0
+    version: int = 0
 
 
 def correct(
@@ -221,7 +221,7 @@ class _Adding:
         campaign.amends_id, campaign.amendment_kind = self.first, amends
         campaign.amendment_text = self.fix.words
         campaign.draft_id = self.fix.draft_id
-        campaign.draft_version = self.fix.revision
+        campaign.draft_version = self.fix.version
         audit.record(
             self.session,
             audit.of_campaign(self.first),

@@ -1,4 +1,4 @@
-"""Rehearsal: a campaign goes the whole way to its readers, and stops at the door.
+"""Dry run: a campaign goes the whole way to its readers, and stops at the door.
 
 The same query finds the audience, the same filters leave people out, the same code
 fills in each mail. Only no transport takes it.
@@ -75,7 +75,7 @@ def dry_run(
     now: datetime,
     advance: Advance = lambda done, total: None,
 ) -> int:
-    """Rehearse a campaign; return the rehearsal's number.
+    """Run a campaign dry; return the number of the dry run.
 
     It keeps nobody waiting: it reads, a thousand readers at a time, and writes once.
     """
@@ -89,7 +89,7 @@ def dry_run(
     found = _walk(engine, campaign, ids, tokens, now, advance)
     if missing := len(ids) - found.filled - found.refused.total():
         left_out[LEFT_MEANWHILE] = missing
-    rehearsal = DryRun(
+    kept = DryRun(
         campaign_id=campaign_id,
         at=now,
         requested_by=by,
@@ -104,7 +104,7 @@ def dry_run(
         subject=campaign.subject,
         text=campaign.text,
     )
-    return _keep(engine, rehearsal)
+    return _keep(engine, kept)
 
 
 def audience_of(session: Session, campaign: Campaign) -> list[int]:
@@ -113,7 +113,7 @@ def audience_of(session: Session, campaign: Campaign) -> list[int]:
 
 
 def latest(session: Session, campaign_id: int) -> DryRun | None:
-    """Return a campaign's last rehearsal."""
+    """Return a campaign's last dry run."""
     rows = select(DryRun).where(DryRun.campaign_id == campaign_id)
     return session.exec(rows.order_by(col(DryRun.id).desc()).limit(1)).first()
 
@@ -129,22 +129,22 @@ def _require_landed(session: Session, campaign: Campaign) -> None:
         )
 
 
-def _keep(engine: Engine, rehearsal: DryRun) -> int:
+def _keep(engine: Engine, kept: DryRun) -> int:
     with transaction(engine) as session:
-        session.add(rehearsal)
+        session.add(kept)
         session.flush()
         audit.record(
             session,
-            audit.of_campaign(rehearsal.campaign_id),
+            audit.of_campaign(kept.campaign_id),
             "dry-run",
-            by=rehearsal.requested_by,
-            now=rehearsal.at,
-            meant=rehearsal.audience_size,
-            content=rehearsal.content_hash,
-            audience=rehearsal.audience_hash,
+            by=kept.requested_by,
+            now=kept.at,
+            meant=kept.audience_size,
+            content=kept.content_hash,
+            audience=kept.audience_hash,
         )
-        assert rehearsal.id is not None
-        return rehearsal.id
+        assert kept.id is not None
+        return kept.id
 
 
 def _left_out(session: Session, campaign: Campaign, now: datetime) -> dict[str, int]:

@@ -41,10 +41,10 @@ QUOTES_LOOKED_AT = 100
 
 
 def approved(session: Session, brief: Brief | None) -> frozenset[str]:
-    """Return the quotes that somebody approved, by their digests."""
-    digests = [quote.digest for quote in brief.quotes] if brief else []
+    """Return the quotes that somebody approved, by their hashes."""
+    hashes = [quote.content_hash for quote in brief.quotes] if brief else []
     known = select(QuoteApproval.quote_hash).where(
-        col(QuoteApproval.quote_hash).in_(digests)
+        col(QuoteApproval.quote_hash).in_(hashes)
     )
     return frozenset(session.exec(known))
 
@@ -57,7 +57,9 @@ def answered_for(session: Session, brief: Brief | None) -> frozenset[str]:
     """
     quotes = brief.quotes if brief else ()
     people = [quote.person for quote in quotes if quote.person]
-    return frozenset(quote.digest for quote in quotes) - _in_drafts(session, people)
+    return frozenset(quote.content_hash for quote in quotes) - _in_drafts(
+        session, people
+    )
 
 
 def _in_drafts(session: Session, people: list[str]) -> frozenset[str]:
@@ -71,12 +73,12 @@ def _in_drafts(session: Session, people: list[str]) -> frozenset[str]:
         .order_by(col(Draft.changed_at).desc())
         .limit(QUOTES_LOOKED_AT)
     )
-    return frozenset(digest for text in texts for digest in _digests(text))
+    return frozenset(each for text in texts for each in _quote_hashes(text))
 
 
-def _digests(markdown: str) -> list[str]:
+def _quote_hashes(markdown: str) -> list[str]:
     try:
-        return [quote.digest for quote in briefs.read(markdown).quotes]
+        return [quote.content_hash for quote in briefs.read(markdown).quotes]
     except BriefError:
         return []
 

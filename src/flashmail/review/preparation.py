@@ -41,7 +41,7 @@ class SendRequest:
     """
 
     draft_id: int
-    revision: int
+    version: int
     segment: Segment | None = None
     template: str = ""
     urgent: bool = False
@@ -66,14 +66,14 @@ def prepare(
         campaign = campaigns_draft(session, what, brief_id=brief_id, by=by, now=now)
         assert campaign.id is not None
         check(campaign)
-        campaign.draft_id, campaign.draft_version = wish.draft_id, wish.revision
+        campaign.draft_id, campaign.draft_version = wish.draft_id, wish.version
         audit.record(
             session,
             audit.of_campaign(campaign.id),
             "prepare",
             by=by,
             now=now,
-            digest=what.content_hash,
+            content=what.content_hash,
         )
         return campaign.id
 
@@ -96,7 +96,7 @@ def refresh(
     brief, what = _made(engine, press, wish)
     with transaction(engine) as session:
         brief_id = store_brief_once(session, brief, now=now)
-        _refreeze(session, campaign_id, what, brief_id, wish.revision)
+        _refreeze(session, campaign_id, what, brief_id, wish.version)
         check(lifecycle.get_campaign(session, campaign_id))
         audit.record(
             session,
@@ -104,7 +104,7 @@ def refresh(
             "renew",
             by=by,
             now=now,
-            digest=what.content_hash,
+            content=what.content_hash,
         )
 
 
@@ -132,12 +132,12 @@ def segment_of(brief: Brief, known: Collection[str], chosen: Segment | None) -> 
     return Segment(any=brief.topics)
 
 
-def form_of(session: Session, draft_id: int, revision: int) -> Brief:
+def form_of(session: Session, draft_id: int, version: int) -> Brief:
     """Return a draft in one of its forms, as a brief."""
     draft = session.get(Draft, draft_id)
-    kept = session.get(DraftVersion, (draft_id, revision))
+    kept = session.get(DraftVersion, (draft_id, version))
     if draft is None or draft.discarded_at is not None or kept is None:
-        raise DraftNotFound(f"there is no draft {draft_id} of revision {revision}")
+        raise DraftNotFound(f"there is no draft {draft_id} of version {version}")
     return briefs.read(kept.markdown, topics=topic_names(session), name=draft.title)
 
 
@@ -149,7 +149,7 @@ def _made(
     engine: Engine, press: MailKit, wish: SendRequest
 ) -> tuple[Brief, CampaignContent]:
     with reading(engine) as session:
-        brief = form_of(session, wish.draft_id, wish.revision)
+        brief = form_of(session, wish.draft_id, wish.version)
         segment = segment_of(brief, topic_names(session), wish.segment)
     what = press.draft(
         brief,
@@ -180,14 +180,14 @@ def _refreeze(
     campaign_id: int,
     what: CampaignContent,
     brief_id: int,
-    revision: int,
+    version: int,
 ) -> None:
     """Put other content into a campaign, as long as it is a draft."""
     result = session.execute(
         update(Campaign)
         .where(col(Campaign.id) == campaign_id)
         .where(col(Campaign.status) == CampaignStatus.DRAFT)
-        .values(brief_id=brief_id, draft_version=revision, **content_columns(what))
+        .values(brief_id=brief_id, draft_version=version, **content_columns(what))
         .execution_options(synchronize_session="fetch")
     )
     assert isinstance(result, CursorResult)

@@ -68,6 +68,6 @@ def new_recovery_codes() -> list[str]:
     return [secrets.token_hex(5) for _ in range(RECOVERY_CODES)]
 
 
-def digest(text: str) -> str:
+def secret_hash(text: str) -> str:
     """Return the SHA-256 of a secret that is long and random: no salt is needed."""
     return hashlib.sha256(text.strip().lower().encode()).hexdigest()

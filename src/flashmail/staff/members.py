@@ -12,10 +12,10 @@ from flashmail.addresses import parse_address
 from flashmail.errors import StaffNotFound, WrongInput
 from flashmail.model import Role, SignIn, Staff
 from flashmail.staff.credentials import (
-    digest,
     hash_password,
     new_recovery_codes,
     new_totp_secret,
+    secret_hash,
 )
 
 #: More people than anybody writes to.
@@ -161,7 +161,7 @@ def require_second_factor(
     """Ask for a code at every sign-in from now on; a former secret is worthless."""
     factor = SecondFactor(new_totp_secret(), new_recovery_codes())
     staff.totp_secret, staff.totp_step = factor.secret, 0
-    staff.recovery = [digest(code) for code in factor.recovery]
+    staff.recovery = [secret_hash(code) for code in factor.recovery]
     sign_out_everywhere(session, staff)
     _log(session, staff, "require a second factor", by, now)
     return factor

@@ -171,8 +171,8 @@ def editors(session: Session) -> list[str]:
 
 def _writer(session: Session, campaign: Campaign) -> str:
     key = (campaign.draft_id, campaign.draft_version)
-    revision = session.get(DraftVersion, key) if campaign.draft_id else None
-    return revision.saved_by if revision else ""
+    version = session.get(DraftVersion, key) if campaign.draft_id else None
+    return version.saved_by if version else ""
 
 
 def visible_drafts(

@@ -13,10 +13,10 @@ from flashmail.model import FailedSignIn, SignIn, Staff
 from flashmail.staff import members
 from flashmail.staff.credentials import (
     code_step,
-    digest,
     new_recovery_codes,
     new_totp_secret,
     password_fits,
+    secret_hash,
 )
 
 #: For how long one stays signed in.
@@ -73,7 +73,7 @@ def sign_in_with_provider(
 
 def staff_of_token(session: Session, token: str, *, now: datetime) -> Staff | None:
     """Return the member of staff signed in with a token."""
-    held = session.get(SignIn, digest(token)) if token else None
+    held = session.get(SignIn, secret_hash(token)) if token else None
     if held is None or now - held.begun_at > SIGNED_IN:
         return None
     staff = session.get(Staff, held.staff_id)
@@ -85,7 +85,7 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
     staff = staff_of_token(session, token, now=now)
     if staff is not None:
         _note(session, staff, "sign out", now)
-    session.execute(delete(SignIn).where(col(SignIn.token_hash) == digest(token)))
+    session.execute(delete(SignIn).where(col(SignIn.token_hash) == secret_hash(token)))
 
 
 def has_staff(session: Session) -> bool:
@@ -97,7 +97,7 @@ def _begin(session: Session, staff: Staff, now: datetime) -> str:
     assert staff.id is not None
     # A token of its own for each sign-in: one set beforehand is worth nothing.
     token = secrets.token_urlsafe(32)
-    session.add(SignIn(token_hash=digest(token), staff_id=staff.id, begun_at=now))
+    session.add(SignIn(token_hash=secret_hash(token), staff_id=staff.id, begun_at=now))
     _note(session, staff, "sign in", now)
     return token
 
@@ -115,9 +115,9 @@ def _second_factor_fits(staff: Staff, code: str, now: datetime) -> bool:
     if step is not None:
         staff.totp_step = step
         return True
-    if digest(code) not in staff.recovery:
+    if secret_hash(code) not in staff.recovery:
         return False
-    staff.recovery = [each for each in staff.recovery if each != digest(code)]
+    staff.recovery = [each for each in staff.recovery if each != secret_hash(code)]
     return True
 
 
@@ -178,7 +178,7 @@ def confirm_second_factor(
     recovery = new_recovery_codes()
     staff.totp_secret, staff.totp_offered = staff.totp_offered, ""
     staff.totp_step = step
-    staff.recovery = [digest(each) for each in recovery]
+    staff.recovery = [secret_hash(each) for each in recovery]
     _log(session, staff, "set up a second factor", now)
     return recovery
 
@@ -190,7 +190,7 @@ def sign_ins(session: Session, staff: Staff) -> list[SignIn]:
 
 
 def end_sign_in(session: Session, staff: Staff, held: str, *, now: datetime) -> None:
-    """End one of one's own sign-ins, named by its digest."""
+    """End one of one's own sign-ins, named by its hash."""
     theirs = delete(SignIn).where(col(SignIn.staff_id) == staff.id)
     session.execute(theirs.where(col(SignIn.token_hash) == held))
     _log(session, staff, "end a sign-in", now)
@@ -199,7 +199,7 @@ def end_sign_in(session: Session, staff: Staff, held: str, *, now: datetime) -> 
 def end_others(session: Session, staff: Staff, token: str, *, now: datetime) -> int:
     """End every sign-in of one's own but the one of this token; return how many."""
     theirs = delete(SignIn).where(col(SignIn.staff_id) == staff.id)
-    ended = session.execute(theirs.where(col(SignIn.token_hash) != digest(token)))
+    ended = session.execute(theirs.where(col(SignIn.token_hash) != secret_hash(token)))
     assert isinstance(ended, CursorResult)
     _log(session, staff, "end other sign-ins", now)
     return ended.rowcount

@@ -58,17 +58,17 @@ def timing_context_of(
         frequency = next(
             each for each in frequency_order(urgent=urgent) if each in found
         )
-    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+    preferences = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
         subscriber_id=person.id
     )
     return TimingContext(
         frequency,
         person.time_zone,
-        rhythm.paused_until,
-        rhythm.quiet_hours,
-        rhythm.daily_limit,
-        rhythm.urgent_overrides,
-        0 if rhythm.daily_limit is None else _lately(session, person.id, now),
+        preferences.paused_until,
+        preferences.quiet_hours,
+        preferences.daily_limit,
+        preferences.urgent_overrides,
+        0 if preferences.daily_limit is None else _lately(session, person.id, now),
     )
 
 

@@ -116,16 +116,16 @@ def choices(session: Session, subscriber_id: int | None) -> list[TopicChoice]:
 def wishes(session: Session, person: Subscriber) -> dict[str, str]:
     """Return all that the preference page asks besides topics, as its form has it."""
     assert person.id is not None
-    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+    preferences = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
         subscriber_id=person.id
     )
-    begin, _, end = rhythm.quiet_hours.partition("-")
+    begin, _, end = preferences.quiet_hours.partition("-")
     return {
-        "pause": _day(rhythm.paused_until, person.time_zone),
+        "pause": _day(preferences.paused_until, person.time_zone),
         "quiet_from": begin,
         "quiet_to": end,
-        "cap": "" if rhythm.daily_limit is None else str(rhythm.daily_limit),
-        "urgent": "yes" if rhythm.urgent_overrides else "",
+        "cap": "" if preferences.daily_limit is None else str(preferences.daily_limit),
+        "urgent": "yes" if preferences.urgent_overrides else "",
         "zone": person.time_zone,
         "language": person.language,
         "tracking": {True: "yes", False: "no", None: ""}[person.tracking_consent],
@@ -233,19 +233,19 @@ def _rest(session: Session, person: Subscriber, changes: Mapping[str, str]) -> N
     before = wishes(session, person)
     asked = {name: changes.get(name, value).strip() for name, value in before.items()}
     assert person.id is not None
-    rhythm = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
+    preferences = session.get(DeliveryPreferences, person.id) or DeliveryPreferences(
         subscriber_id=person.id
     )
     if "pause" in changes:
-        rhythm.paused_until = _morning(asked["pause"], person.time_zone)
-    rhythm.quiet_hours = _quiet(asked["quiet_from"], asked["quiet_to"])
-    rhythm.daily_limit = _cap(asked["cap"])
-    rhythm.urgent_overrides = asked["urgent"] == "yes"
+        preferences.paused_until = _morning(asked["pause"], person.time_zone)
+    preferences.quiet_hours = _quiet(asked["quiet_from"], asked["quiet_to"])
+    preferences.daily_limit = _cap(asked["cap"])
+    preferences.urgent_overrides = asked["urgent"] == "yes"
     empty = DeliveryPreferences(subscriber_id=person.id)
-    if rhythm.model_dump() != empty.model_dump():
-        session.add(rhythm)
-    elif rhythm in session:
-        session.delete(rhythm)
+    if preferences.model_dump() != empty.model_dump():
+        session.add(preferences)
+    elif preferences in session:
+        session.delete(preferences)
 
 
 def _quiet(begin: str, end: str) -> str:

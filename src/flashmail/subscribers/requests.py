@@ -1,4 +1,4 @@
-"""Knocks: what somebody asks for by a form, until the address itself confirms it."""
+"""Subscription requests: asked for by a form, until the address itself confirms."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ class Confirmation(NamedTuple):
     """The subscriber that confirmed; and, of a move, the old address's undo request."""
 
     subscriber_id: int
-    way_back: SubscriptionRequest | None = None
+    undo_request: SubscriptionRequest | None = None
 
 
 def request_subscription(
@@ -150,19 +150,21 @@ def offered(session: Session) -> list[Topic]:
 
 
 def decline_reason(
-    session: Session, knock: SubscriptionRequest, *, now: datetime
+    session: Session, request: SubscriptionRequest, *, now: datetime
 ) -> str:
-    """Return why a knock is not answered; empty where it is."""
-    suppressed = session.get(Suppression, knock.key)
+    """Return why a request is not answered; empty where it is."""
+    suppressed = session.get(Suppression, request.key)
     if suppressed and suppressed.reason is SubscriberStatus.COMPLAINED:
         return "complained before"
     if suppressed and suppressed.detail == NEVER:
         return NEVER
-    if knock.changes_address and _owner(session, knock.key):
+    if request.changes_address and _owner(session, request.key):
         return "another reader has this address"
     mailed = session.exec(
         select(SubscriptionRequest.mailed_at)
-        .where(SubscriptionRequest.key == knock.key, SubscriptionRequest.id != knock.id)
+        .where(
+            SubscriptionRequest.key == request.key, SubscriptionRequest.id != request.id
+        )
         .where(col(SubscriptionRequest.mailed_at) > now - max(span for _, span in MOST))
     ).all()
     for most, span in MOST:
@@ -185,56 +187,66 @@ def forget_old(session: Session, *, now: datetime) -> None:
     session.execute(delete(SubscriptionRequest).where(*old))
 
 
-def find_open(session: Session, knock_id: int, *, now: datetime) -> SubscriptionRequest:
-    """Return a knock that can be confirmed, or was; raise KnockGone for any other."""
-    knock = session.get(SubscriptionRequest, knock_id)
+def find_open(
+    session: Session, request_id: int, *, now: datetime
+) -> SubscriptionRequest:
+    """Return a request that can be confirmed, or was; else RequestNotFound."""
+    request = session.get(SubscriptionRequest, request_id)
     answered = (RequestState.MAILED, RequestState.CONFIRMED, RequestState.WELCOMED)
-    if knock is None or knock.state not in answered:
+    if request is None or request.state not in answered:
         raise RequestNotFound("this request is not open any more")
-    late = knock.mailed_at is None or now - knock.mailed_at > OPEN_FOR
-    if knock.state is RequestState.MAILED and late:
+    late = request.mailed_at is None or now - request.mailed_at > OPEN_FOR
+    if request.state is RequestState.MAILED and late:
         raise RequestNotFound("this request is too old: please ask again")
-    return knock
+    return request
 
 
 def confirm(
-    session: Session, knock: SubscriptionRequest, *, where: ConsentSource, now: datetime
+    session: Session,
+    request: SubscriptionRequest,
+    *,
+    where: ConsentSource,
+    now: datetime,
 ) -> Confirmation:
     """Do what was asked for, as the address itself says so. Twice is once."""
-    if knock.state is not RequestState.MAILED:
-        return Confirmation(knock.subscriber_id or 0)
-    way_back = _way_back(session, knock, now) if knock.changes_address else None
+    if request.state is not RequestState.MAILED:
+        return Confirmation(request.subscriber_id or 0)
+    undo_request = (
+        _undo_request(session, request, now) if request.changes_address else None
+    )
     person = (
-        _moved(session, knock)
-        if knock.changes_address
-        else _joined(session, knock, now)
+        _moved(session, request)
+        if request.changes_address
+        else _joined(session, request, now)
     )
     assert person.id is not None
-    knock.subscriber_id, knock.state = person.id, RequestState.CONFIRMED
-    session.add(knock)
-    if not knock.changes_address:
-        _enqueue(session, TransactionalKind.WELCOME, knock, now)
-    kind = ConsentKind.ADDRESS if knock.changes_address else ConsentKind.JOIN
-    asked = {"asked_at": knock.created_at.isoformat(), "asked_from": knock.network}
-    asked |= {"form": knock.form_version, "page": knock.source}
-    agreed(session, person.id, kind, where, now=now, topics=knock.topics, **asked)
-    return Confirmation(person.id, way_back)
+    request.subscriber_id, request.state = person.id, RequestState.CONFIRMED
+    session.add(request)
+    if not request.changes_address:
+        _enqueue(session, TransactionalKind.WELCOME, request, now)
+    kind = ConsentKind.ADDRESS if request.changes_address else ConsentKind.JOIN
+    asked = {"asked_at": request.created_at.isoformat(), "asked_from": request.network}
+    asked |= {"form": request.form_version, "page": request.source}
+    agreed(session, person.id, kind, where, now=now, topics=request.topics, **asked)
+    return Confirmation(person.id, undo_request)
 
 
 def block_address(
-    session: Session, knock: SubscriptionRequest, *, now: datetime
+    session: Session, request: SubscriptionRequest, *, now: datetime
 ) -> None:
     """See to it that an address is never mailed again, by a form or otherwise."""
-    knock.state = RequestState.BLOCKED
-    session.add(knock)
-    block(session, knock.key, NEVER, now=now)
+    request.state = RequestState.BLOCKED
+    session.add(request)
+    block(session, request.key, NEVER, now=now)
 
 
-def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subscriber:
+def _joined(
+    session: Session, request: SubscriptionRequest, now: datetime
+) -> Subscriber:
     """Add a subscriber, or let one back in: the owner of the address has just asked."""
-    release(session, knock.key)
-    person = _owner(session, knock.key) or Subscriber(
-        address=knock.address, key=knock.key, created_at=now
+    release(session, request.key)
+    person = _owner(session, request.key) or Subscriber(
+        address=request.address, key=request.key, created_at=now
     )
     if person.status is not SubscriberStatus.ACTIVE and person.id is not None:
         # A subscriber that left and comes back gets what is asked for now, nothing of
@@ -243,12 +255,12 @@ def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subs
             delete(Subscription).where(col(Subscription.subscriber_id) == person.id)
         )
     person.status = SubscriberStatus.ACTIVE
-    person.language = knock.language or person.language
+    person.language = request.language or person.language
     session.add(person)
     session.flush()
     assert person.id is not None
     free = {each.id for each in offered(session)}
-    for topic_id, often in knock.topics.items():
+    for topic_id, often in request.topics.items():
         if int(topic_id) in free:
             session.merge(
                 Subscription(
@@ -260,34 +272,34 @@ def _joined(session: Session, knock: SubscriptionRequest, now: datetime) -> Subs
     return person
 
 
-def _moved(session: Session, knock: SubscriptionRequest) -> Subscriber:
-    person = session.get(Subscriber, knock.subscriber_id)
-    if person is None or _owner(session, knock.key) is not None:
+def _moved(session: Session, request: SubscriptionRequest) -> Subscriber:
+    person = session.get(Subscriber, request.subscriber_id)
+    if person is None or _owner(session, request.key) is not None:
         raise RequestNotFound("this cannot be done any more")
     if session.get(Suppression, person.key) is not None:
         raise RequestNotFound("this address was unsubscribed since: please join again")
-    person.address, person.key = knock.address, knock.key
-    release(session, knock.key)
+    person.address, person.key = request.address, request.key
+    release(session, request.key)
     session.add(person)
     session.flush()
     return person
 
 
-def _way_back(
-    session: Session, knock: SubscriptionRequest, now: datetime
+def _undo_request(
+    session: Session, request: SubscriptionRequest, now: datetime
 ) -> SubscriptionRequest | None:
     """Let the old address take a move back, as if it had asked for that itself.
 
     An undo that is used closes the ones that were opened since, and opens none.
     """
-    if knock.source == UNDO_REQUEST:
+    if request.source == UNDO_REQUEST:
         session.execute(
             update(SubscriptionRequest)
             .where(
-                col(SubscriptionRequest.subscriber_id) == knock.subscriber_id,
+                col(SubscriptionRequest.subscriber_id) == request.subscriber_id,
                 col(SubscriptionRequest.changes_address),
             )
-            .where(col(SubscriptionRequest.id) > knock.id)
+            .where(col(SubscriptionRequest.id) > request.id)
             .where(
                 col(SubscriptionRequest.state).in_(
                     (RequestState.PENDING, RequestState.MAILED)
@@ -297,7 +309,7 @@ def _way_back(
             .execution_options(synchronize_session=False)
         )
         return None
-    person = session.get(Subscriber, knock.subscriber_id)
+    person = session.get(Subscriber, request.subscriber_id)
     if person is None:
         return None
     back = SubscriptionRequest(

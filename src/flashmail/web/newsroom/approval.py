@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 
 from flashmail.audience.segment import Segment
 from flashmail.briefs.dates import parse_moment
-from flashmail.campaigns import audience as crowd
+from flashmail.campaigns import audience as audiences
 from flashmail.campaigns import briefs, lifecycle
 from flashmail.campaigns.content import MailKit
-from flashmail.campaigns.lifecycle import rehearsal_is_old
+from flashmail.campaigns.lifecycle import dry_run_is_old
 from flashmail.errors import WrongInput
 from flashmail.findings import Finding
 from flashmail.message import PIXEL, fill
@@ -45,7 +45,7 @@ Text = Annotated[str, Form(max_length=2000)]
 class ApprovalForm(BaseModel):
     """What an approver sends: what was on the screen, and when it is to go."""
 
-    rehearsal: int
+    dry_run: int
     content: str
     audience: str
     when: str = "now"
@@ -115,16 +115,16 @@ def _approve(
     may = permissions.permission(
         session, user.staff, campaign, by=user.name, reason=form.reason
     )
-    rehearsed = session.get(DryRun, form.rehearsal)
+    dry_run = session.get(DryRun, form.dry_run)
     permissions.require_capacity(
-        session, user.staff, rehearsed.audience_size if rehearsed else 0, now=user.now
+        session, user.staff, dry_run.audience_size if dry_run else 0, now=user.now
     )
     goes = _moment(form.when, form.at, form.zone, user.now) or user.now + UNDO
     approval.approve(
         session,
         campaign.id,
-        ReviewedState(form.rehearsal, form.content, form.audience, form.typed),
-        findings=_findings(session, campaign, press, user.now, goes, rehearsed),
+        ReviewedState(form.dry_run, form.content, form.audience, form.typed),
+        findings=_findings(session, campaign, press, user.now, goes, dry_run),
         by=may.by,
         alone_because=may.alone_because,
         now=user.now,
@@ -148,18 +148,18 @@ def _findings(
     press: MailKit,
     now: datetime,
     moment: datetime,
-    rehearsal: DryRun | None,
+    dry_run: DryRun | None,
 ) -> tuple[Finding, ...]:
     assert campaign.id is not None
-    same = rehearsal and rehearsal.content_hash == campaign.content_hash
+    same = dry_run and dry_run.content_hash == campaign.content_hash
     return preflight(
         session,
         campaign.id,
         now=now,
         moment=moment,
         postal_address=press.postal_address,
-        # The rehearsal counted them: to count a million again would take a second.
-        audience=rehearsal.audience_size if rehearsal and same else None,
+        # The dry run counted them: to count a million again would take a second.
+        audience=dry_run.audience_size if dry_run and same else None,
     )
 
 
@@ -167,19 +167,19 @@ def _looked_at(
     session: Session, campaign_id: int, press: MailKit, user: CurrentUser
 ) -> dict[str, Any]:
     campaign = lifecycle.get_campaign(session, campaign_id)
-    rehearsal = latest(session, campaign_id)
+    dry_run = latest(session, campaign_id)
     me, embargo = user.staff, briefs.embargo_of(session, campaign)
     # The approver may choose a time after the embargo.
     earliest = max(user.now, embargo) if embargo else user.now
     return {
         "campaign": campaign,
         "urgent": campaign.priority == Priority.URGENT,
-        "rehearsal": rehearsal,
-        "current": rehearsal and rehearsal.content_hash == campaign.content_hash,
-        "old": rehearsal and rehearsal_is_old(rehearsal, now=user.now),
+        "dry_run": dry_run,
+        "current": dry_run and dry_run.content_hash == campaign.content_hash,
+        "old": dry_run and dry_run_is_old(dry_run, now=user.now),
         "segment": Segment.from_json(campaign.audience),
-        "samples": _samples(session, rehearsal) if rehearsal else [],
-        "findings": _findings(session, campaign, press, user.now, earliest, rehearsal),
+        "samples": _samples(session, dry_run) if dry_run else [],
+        "findings": _findings(session, campaign, press, user.now, earliest, dry_run),
         "text": fill(campaign.text, lambda field: SAMPLE.get(field, "")),
         "may_send": permissions.may_send(me, permissions.topics_of(campaign)),
         "room": permissions.remaining_today(session, me, now=user.now),
@@ -190,9 +190,9 @@ def _looked_at(
     }
 
 
-def _samples(session: Session, rehearsal: DryRun) -> list[Any]:
+def _samples(session: Session, dry_run: DryRun) -> list[Any]:
     """Return some of the audience, spread over all."""
-    some = crowd.sample_ids(rehearsal.audience_ids, SAMPLES)
+    some = audiences.sample_ids(dry_run.audience_ids, SAMPLES)
     rows = select(Subscriber.name, Subscriber.address)
     found = rows.where(col(Subscriber.id).in_(some)).order_by(col(Subscriber.id))
     return list(session.exec(found))

@@ -141,7 +141,7 @@ def _besides(session: Session, found: Campaign) -> dict[str, Any]:
     assert found.id is not None
     return {
         "urgent": found.priority == Priority.URGENT,
-        "rehearsal": _rehearsal(session, found),
+        "dry_run": _dry_run(session, found),
         "alone": approval.of(session, found.id),
         "tests": tests_of(session, found.id),
         "embargo": briefs.embargo_of(session, found),
@@ -158,7 +158,7 @@ def _further(
     return {"joined": joined, "retryable": again}
 
 
-def _rehearsal(session: Session, found: Campaign) -> DryRun | None:
+def _dry_run(session: Session, found: Campaign) -> DryRun | None:
     if found.dry_run_id is not None:
         return session.get(DryRun, found.dry_run_id)
     return latest(session, found.id or 0)

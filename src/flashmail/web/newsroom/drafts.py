@@ -59,10 +59,10 @@ def restore_version(
     text = history.version(session, draft_id, number).markdown
     permissions.require_kept(user.staff, draft, editing.read(session, text).topics)
     saved = editing.restore_version(
-        session, draft_id, number, revision=revision, by=user.name, now=user.now
+        session, draft_id, number, version=revision, by=user.name, now=user.now
     )
-    if saved.aside:
-        return done(f"/briefs/{draft_id}/versions/{saved.aside}")
+    if saved.conflicting:
+        return done(f"/briefs/{draft_id}/versions/{saved.conflicting}")
     return done(f"/briefs/{draft_id}", f"This is version {number} again.")
 
 

@@ -69,7 +69,7 @@ def edit(
     if add in ROWS:
         form = rearranged(form, f"add {add}")
     shown = AS_MARKDOWN if view == AS_MARKDOWN or brief is None else AS_FORM
-    sent = Submission(0, shown, form, text, screen=token_hex(8))
+    sent = Submission(0, shown, form, text, editor_tab=token_hex(8))
     return _page(session, draft, sent, writes=may(me, Role.EDITOR))
 
 
@@ -90,8 +90,8 @@ def save(
     except FormError as error:
         draft = editing.find(session, draft_id)
         return _page(session, draft, sent, wrong={error.field: str(error)})
-    if saved.aside:
-        return done(f"/briefs/{draft_id}/versions/{saved.aside}")
+    if saved.conflicting:
+        return done(f"/briefs/{draft_id}/versions/{saved.conflicting}")
     answer = done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
     engine = request.app.state.engine
     answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
@@ -127,7 +127,7 @@ def typed(
         approvals=_approvals(session, sent),
         reading=editing.read(session, draft.markdown),
     )
-    if saved and not saved.aside:
+    if saved and not saved.conflicting:
         engine = request.app.state.engine
         answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
         answer.headers["HX-Trigger"] = "brief-saved"

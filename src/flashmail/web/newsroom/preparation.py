@@ -47,7 +47,7 @@ class DryRunRunner:
     tokens: Tokens
     tasks: Tasks
 
-    def rehearse(self, campaign_id: int, user: CurrentUser) -> Response:
+    def start_dry_run(self, campaign_id: int, user: CurrentUser) -> Response:
         def rehearsing(progress: TaskProgress) -> dict[str, Any]:
             number = dry_run(
                 self.engine,
@@ -57,7 +57,7 @@ class DryRunRunner:
                 now=user.now,
                 advance=progress,
             )
-            return {"rehearsal": number}
+            return {"dry_run": number}
 
         title = f"Rehearsing campaign {campaign_id}"
         then = f"/campaigns/{campaign_id}/approve"
@@ -107,13 +107,13 @@ def make(
         by=user.name,
         now=user.now,
     )
-    return stage.rehearse(campaign_id, user)
+    return stage.start_dry_run(campaign_id, user)
 
 
 @router.post("/campaigns/{campaign_id}/rehearse", **allow(Role.EDITOR))
 def run_through(campaign_id: int, stage: TheStage, user: User) -> Response:
     """Do all but send it."""
-    return stage.rehearse(campaign_id, user)
+    return stage.start_dry_run(campaign_id, user)
 
 
 @router.post("/campaigns/{campaign_id}/renew", **allow(Role.EDITOR))
@@ -127,4 +127,4 @@ def refresh(campaign_id: int, press: ThePress, stage: TheStage, user: User) -> R
         by=user.name,
         now=user.now,
     )
-    return stage.rehearse(campaign_id, user)
+    return stage.start_dry_run(campaign_id, user)

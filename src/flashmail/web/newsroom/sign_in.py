@@ -10,7 +10,7 @@ from flashmail.errors import WrongInput
 from flashmail.model import Role, Staff
 from flashmail.settings import is_loopback
 from flashmail.staff import sign_in
-from flashmail.staff.credentials import digest, totp_address
+from flashmail.staff.credentials import secret_hash, totp_address
 from flashmail.staff.oidc import IdentityRefused, OidcState, Provider
 from flashmail.staff.sign_in import TooManyFailures
 from flashmail.web.dependencies import Me, Now, Reading, User, Writing
@@ -93,7 +93,7 @@ def _shown(
         "account",
         status,
         sign_ins=sign_in.sign_ins(session, mine),
-        here=digest(token_of(request)),
+        here=secret_hash(token_of(request)),
         wrong=wrong,
     )
 

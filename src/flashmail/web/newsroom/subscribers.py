@@ -282,7 +282,7 @@ def show(
         person=person,
         profile=change.profile(session, person),
         suppressed=session.get(Suppression, person.key),
-        rhythm=session.get(DeliveryPreferences, subscriber_id),
+        preferences=session.get(DeliveryPreferences, subscriber_id),
         history=history(session, person, before=before),
         may_edit=may(me, Role.LIST_MANAGER),
         may_lift=may(me, Role.ADMIN),

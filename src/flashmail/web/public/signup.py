@@ -62,7 +62,7 @@ def ask(request: Request, session: Reading, now: Now) -> Response:
 async def join(request: Request, now: Now) -> Response:
     """Keep a request; the answer does not tell whether the address is known."""
     form = await form_of(request)
-    return await run_in_threadpool(_knock, request, form, now)
+    return await run_in_threadpool(_request_signup, request, form, now)
 
 
 @router.get("/join/snippet", **allow(EVERYONE))
@@ -78,10 +78,10 @@ def ask_to_confirm(
     token: str, session: Reading, tokens: OurTokens, now: Now
 ) -> Response:
     """Show the page with the button. Only pressing it changes anything."""
-    knock = find_open(session, tokens.read(Purpose.CONFIRM, token)[1], now=now)
+    signup = find_open(session, tokens.read(Purpose.CONFIRM, token)[1], now=now)
     names = {each.id: each.name for each in offered(session)}
-    topics = [names[int(each)] for each in knock.topics if int(each) in names]
-    return page("confirm", token=token, knock=_plain(knock), topics=topics)
+    topics = [names[int(each)] for each in signup.topics if int(each) in names]
+    return page("confirm", token=token, signup=_plain(signup), topics=topics)
 
 
 @router.post("/j/{token}", **allow(BEARER))
@@ -89,14 +89,14 @@ def confirmed(
     token: str, request: Request, session: Writing, tokens: OurTokens, now: Now
 ) -> Response:
     """Let somebody in, or move a reader to this address."""
-    knock = find_open(session, tokens.read(Purpose.CONFIRM, token)[1], now=now)
+    signup = find_open(session, tokens.read(Purpose.CONFIRM, token)[1], now=now)
     place = where(request, WORDING, "confirmation page")
-    done = confirm(session, knock, where=place, now=now)
-    if done.way_back:
+    done = confirm(session, signup, where=place, now=now)
+    if done.undo_request:
         links = request.app.state.press.links
-        notify_old_address(session, done.way_back, knock, tokens, links, now=now)
+        notify_old_address(session, done.undo_request, signup, tokens, links, now=now)
     theirs = tokens.write(Purpose.LEAVE, 0, done.subscriber_id)
-    return page("confirmed", token=theirs, moved=knock.changes_address)
+    return page("confirmed", token=theirs, moved=signup.changes_address)
 
 
 @router.get("/n/{token}", **allow(BEARER))
@@ -109,14 +109,14 @@ def ask_for_never(token: str, tokens: OurTokens) -> Response:
 @router.post("/n/{token}", **allow(BEARER))
 def never_again(token: str, session: Writing, tokens: OurTokens, now: Now) -> Response:
     """See to it that nobody can have this address mailed by a form any more."""
-    knock = session.get(SubscriptionRequest, tokens.read(Purpose.NEVER, token)[1])
-    if knock is None:
+    signup = session.get(SubscriptionRequest, tokens.read(Purpose.NEVER, token)[1])
+    if signup is None:
         raise RequestNotFound("this request is not kept any more")
-    block_address(session, knock, now=now)
+    block_address(session, signup, now=now)
     return page("never", token=token, done=True)
 
 
-def _knock(request: Request, form: Any, now: Now) -> Response:
+def _request_signup(request: Request, form: Any, now: Now) -> Response:
     fields: dict[str, Any] = {
         name: str(form.get(name, "")) for name in ("address", "often", "language")
     }
@@ -192,8 +192,8 @@ def _gate(request: Request) -> SignupLimiter:
     return gate
 
 
-def _plain(knock: SubscriptionRequest) -> dict[str, Any]:
-    return {"address": knock.address, "moves": knock.changes_address}
+def _plain(signup: SubscriptionRequest) -> dict[str, Any]:
+    return {"address": signup.address, "changes_address": signup.changes_address}
 
 
 def _list(form: Any, field: str) -> list[Any]:

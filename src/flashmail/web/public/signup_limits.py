@@ -1,4 +1,4 @@
-"""The gate before the public form: how many may knock, and when they have to prove it.
+"""The gate before the public form: how many may ask, and when they have to prove it.
 
 Kept in memory, by this process alone: it is there against floods, not for the account.
 """
@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from flashmail.links import BadToken, Purpose, Tokens
 
-#: So many knocks within an hour from one network address, and from everywhere.
+#: So many requests within an hour from one network address, and from everywhere.
 FROM_ONE, FROM_ALL = 10, 3_000
 
 SPAN = timedelta(hours=1)
@@ -34,7 +34,7 @@ REMEMBERED = 100_000
 
 
 class SignupDecision(Enum):
-    """What becomes of a knock."""
+    """What becomes of a request."""
 
     IN = "in"
     PROVE = "prove"
@@ -54,7 +54,7 @@ class SignupLimiter:
     def admit(
         self, place: str, challenge: str, proof: str, *, now: datetime
     ) -> SignupDecision:
-        """Say whether somebody may knock now, and count it if so."""
+        """Say whether a visitor may ask now, and count it if so."""
         with self._lock:
             self._forget(now)
             mine = self._by_place.get(place, deque())
@@ -67,7 +67,7 @@ class SignupLimiter:
             return SignupDecision.IN
 
     def attacked(self, *, now: datetime) -> bool:
-        """Whether so many knock that each has to prove it is meant."""
+        """Whether so many ask that each has to prove it is meant."""
         with self._lock:
             return self._attacked(now)
 
@@ -107,5 +107,5 @@ class SignupLimiter:
 
 def worked(challenge: str, proof: str) -> bool:
     """Whether a proof's SHA-256 with its challenge begins with enough zero bits."""
-    digest = sha256(f"{challenge}.{proof[:40]}".encode()).digest()
-    return int.from_bytes(digest[:4]) >> (32 - BITS) == 0
+    proof_hash = sha256(f"{challenge}.{proof[:40]}".encode()).digest()
+    return int.from_bytes(proof_hash[:4]) >> (32 - BITS) == 0
