@@ -3,8 +3,6 @@
 What has a private topic, is under embargo or was taken back is not in it.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from flashmail import briefs
 from flashmail.audience.segment import Segment
-from flashmail.audience.topics import lineage
+from flashmail.audience.topics import lineage, slug_of
 from flashmail.briefs import Brief
 from flashmail.campaigns.briefs import TOLD
 from flashmail.model import AmendmentKind, Campaign, StoredBrief, Topic
@@ -48,7 +46,7 @@ class ArchivedBrief:
 
     @property
     def slug(self) -> str:
-        return slug_of(self.brief.title)
+        return path_slug(self.brief.title)
 
     @property
     def path(self) -> str:
@@ -116,10 +114,9 @@ def open_topics(session: Session) -> list[Topic]:
     return [each for each in topics if each.name not in hidden and not each.retired]
 
 
-def slug_of(text: str) -> str:
-    """Return a text as part of an address: a-z, 0-9 and hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    slug = "-".join(re.findall(r"[a-z0-9]+", plain.lower()))[:LONGEST_SLUG].strip("-")
+def path_slug(text: str) -> str:
+    """Return a text as part of an address, never empty: a-z, 0-9 and hyphens."""
+    slug = slug_of(text)[:LONGEST_SLUG].strip("-")
     return slug or sha256(text.encode()).hexdigest()[:12]
 
 

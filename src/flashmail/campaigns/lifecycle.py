@@ -13,7 +13,7 @@ from flashmail.campaigns import briefs
 from flashmail.campaigns.briefs import embargo_of
 from flashmail.campaigns.content import CampaignContent, load_content
 from flashmail.campaigns.content import create_campaign as campaigns_draft
-from flashmail.database import transaction
+from flashmail.database import get_or_raise, transaction
 from flashmail.errors import CampaignNotFound, FlashmailError, WrongInput
 from flashmail.model import Campaign, CampaignStatus, Delivery, DeliveryState, DryRun
 
@@ -180,10 +180,8 @@ def cancel(session: Session, campaign_id: int, *, by: str, now: datetime) -> Non
 
 def get_campaign(session: Session, campaign_id: int) -> Campaign:
     """Return a campaign, or say that there is none of this number."""
-    campaign = session.get(Campaign, campaign_id)
-    if campaign is None:
-        raise CampaignNotFound(f"there is no campaign {campaign_id}")
-    return campaign
+    words = f"there is no campaign {campaign_id}"
+    return get_or_raise(session, Campaign, campaign_id, CampaignNotFound, words)
 
 
 def transition(

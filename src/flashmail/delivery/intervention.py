@@ -158,16 +158,6 @@ def _corrected(session: Session, campaign_id: int) -> bool:
     return session.exec(rows.limit(1)).first() is not None
 
 
-def retryable(session: Session, campaign_id: int) -> int:
-    """Return how many failed, but not because of the address."""
-    rows = select(func.count()).where(
-        col(Delivery.campaign_id) == campaign_id,
-        col(Delivery.state) == DeliveryState.FAILED,
-        col(Delivery.retryable),
-    )
-    return session.scalar(rows) or 0
-
-
 def reopen_batches(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Let a campaign's deliveries that are queued again be claimed."""
     _open_batches(session, campaign_id, now)

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from flashmail.database import get_or_raise
 from flashmail.errors import DraftNotFound
 from flashmail.model import Draft, DraftVersion
 
@@ -33,10 +34,8 @@ def versions(session: Session, draft_id: int) -> list[DraftVersion]:
 
 def version(session: Session, draft_id: int, number: int) -> DraftVersion:
     """Return one form of a draft."""
-    kept = session.get(DraftVersion, (draft_id, number))
-    if kept is None:
-        raise DraftNotFound(f"brief {draft_id} has no version {number}")
-    return kept
+    key, words = (draft_id, number), f"brief {draft_id} has no version {number}"
+    return get_or_raise(session, DraftVersion, key, DraftNotFound, words)
 
 
 def before(session: Session, this: DraftVersion) -> DraftVersion | None:

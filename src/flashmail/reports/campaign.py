@@ -211,7 +211,7 @@ def report(session: Session, campaign: Campaign, *, tracking: Tracking) -> Repor
         subject=campaign.subject,
         status=campaign.status,
         addressed=campaign.recipient_count,
-        states=_states(session, campaign.id),
+        states=states_of(session, campaign.id),
         people=_people(session, campaign.id)
         | {EventKind(k): w.total for k, w in who.items()},
         links=tuple(_links(session, campaign.id)),
@@ -250,7 +250,8 @@ def deliveries(session: Session, campaign_id: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _states(session: Session, campaign_id: int) -> dict[DeliveryState, int]:
+def states_of(session: Session, campaign_id: int) -> dict[DeliveryState, int]:
+    """Return how many of a campaign's deliveries are in each state."""
     rows = session.exec(
         select(Delivery.state, func.count())
         .where(Delivery.campaign_id == campaign_id)

@@ -13,6 +13,7 @@ from flashmail.model import (
     Delivery,
     DeliveryState,
 )
+from flashmail.reports.campaign import states_of
 
 #: Handed over and taken, whatever became of it later.
 TAKEN = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
@@ -66,7 +67,7 @@ class SendProgress:
 def live(session: Session, campaign: Campaign, *, now: datetime) -> SendProgress:
     """Count a campaign's deliveries, and how long they took."""
     assert campaign.id is not None
-    states = _states(session, campaign.id)
+    states = states_of(session, campaign.id)
     begin = campaign.send_at or campaign.started_at
     if begin is None or not campaign.recipient_count:
         return SendProgress(campaign.recipient_count, states)
@@ -102,16 +103,6 @@ def rate_of(tallies: Sequence[Tally], *, now: datetime) -> float:
     begin = max(now - LATELY, tallies[0][0])
     seconds = max((now - begin).total_seconds(), 1)
     return sum(n for at, n in tallies if at >= begin) / seconds
-
-
-def _states(session: Session, campaign_id: int) -> dict[DeliveryState, int]:
-    rows = session.execute(
-        select(col(Delivery.state), func.count())
-        .where(col(Delivery.campaign_id) == campaign_id)
-        .group_by(col(Delivery.state))
-    )
-    counted = {DeliveryState(state): n for state, n in rows}
-    return dict.fromkeys(DeliveryState, 0) | counted
 
 
 def _tallies(session: Session, campaign_id: int) -> list[Tally]:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from flashmail import audit
 from flashmail.addresses import parse_address
+from flashmail.database import get_or_raise
 from flashmail.errors import StaffNotFound, WrongInput
 from flashmail.model import Role, SignIn, Staff
 from flashmail.staff.credentials import (
@@ -65,7 +66,7 @@ def add(
 
 
 def find(session: Session, address: str) -> Staff:
-    """Return the member of staff with this address, or raise StaffNotFound."""
+    """Return the member of staff with this address, or say that there is none."""
     key = parse_address(address).key
     staff = session.exec(select(Staff).where(Staff.key == key)).first()
     if staff is None:
@@ -74,11 +75,9 @@ def find(session: Session, address: str) -> Staff:
 
 
 def of(session: Session, staff_id: int) -> Staff:
-    """Return one of the staff by the number, or say that there is nobody."""
-    staff = session.get(Staff, staff_id)
-    if staff is None:
-        raise StaffNotFound(f"there is nobody of the number {staff_id}")
-    return staff
+    """Return a member of staff by the number, or say that there is none."""
+    words = f"there is no member of staff {staff_id}"
+    return get_or_raise(session, Staff, staff_id, StaffNotFound, words)
 
 
 def everybody(session: Session) -> list[Staff]:

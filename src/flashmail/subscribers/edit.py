@@ -13,6 +13,7 @@ from flashmail import audit
 from flashmail.addresses import parse_address
 from flashmail.audience.suppression import suppress
 from flashmail.audience.topics import SEPARATOR, topic_ids
+from flashmail.database import get_or_raise
 from flashmail.errors import SubscriberNotFound, WrongInput
 from flashmail.import_export.files import CsvRow, guarded
 from flashmail.import_export.merge import KEPT_OUT, merge
@@ -99,10 +100,8 @@ class Profile:
 
 def find(session: Session, subscriber_id: int) -> Subscriber:
     """Return a subscriber, or say that there is none of this number."""
-    person = session.get(Subscriber, subscriber_id)
-    if person is None:
-        raise SubscriberNotFound(f"there is no subscriber {subscriber_id}")
-    return person
+    words = f"there is no subscriber {subscriber_id}"
+    return get_or_raise(session, Subscriber, subscriber_id, SubscriberNotFound, words)
 
 
 def find_by_address(session: Session, address: str) -> Subscriber:

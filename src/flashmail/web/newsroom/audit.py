@@ -1,23 +1,20 @@
 """The audit log, searched and downloaded."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from sqlalchemy import Engine, Select, or_
 from sqlmodel import col, select
 
 from flashmail import audit
 from flashmail.database import reading, transaction
-from flashmail.import_export.files import guarded
 from flashmail.model import AuditEntry, Role
 from flashmail.web.dependencies import Reading, TheEngine, User
-from flashmail.web.lists import SortOrder, listed
+from flashmail.web.lists import SortOrder, as_csv, listed
 from flashmail.web.page import page
 from flashmail.web.policy import allow
 
@@ -45,12 +42,7 @@ def export(engine: TheEngine, user: User, q: str = "") -> Response:
     """Download what was done as CSV; that is itself something that was done."""
     with transaction(engine) as session:
         audit.record(session, "audit log", "export", by=user.name, now=user.now, q=q)
-    name = f'attachment; filename="audit-{user.now:%Y-%m-%d}.csv"'
-    return StreamingResponse(
-        _csv(engine, q),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": name},
-    )
+    return as_csv(f"audit-{user.now:%Y-%m-%d}.csv", COLUMNS, _rows(engine, q))
 
 
 def _asked(q: str) -> Select[Any]:
@@ -63,26 +55,13 @@ def _asked(q: str) -> Select[Any]:
     return rows
 
 
-def _csv(engine: Engine, q: str) -> Iterator[str]:
-    yield _lines([COLUMNS])
+def _rows(engine: Engine, q: str) -> Iterator[tuple[str, ...]]:
+    rows = _asked(q).order_by(col(AuditEntry.id)).execution_options(yield_per=ROWS)
     with reading(engine) as session:
-        rows = session.execute(
-            _asked(q).order_by(col(AuditEntry.id)).execution_options(yield_per=ROWS)
-        )
-        for some in rows.scalars().partitions(ROWS):
-            yield _lines([_row(each) for each in some])
-
-
-def _row(each: AuditEntry) -> tuple[str, ...]:
-    detail = json.dumps(each.detail, ensure_ascii=False) if each.detail else ""
-    said = (each.done_by, each.action, each.subject, detail)
-    return (each.at.isoformat(), *(guarded(text) for text in said))
-
-
-def _lines(rows: list[tuple[str, ...]]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue()
+        for each in session.execute(rows).scalars():
+            detail = json.dumps(each.detail, ensure_ascii=False) if each.detail else ""
+            at = each.at.isoformat()
+            yield at, each.done_by, each.action, each.subject, detail
 
 
 def _said(detail: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from flashmail.campaigns import briefs, lifecycle
 from flashmail.campaigns.lifecycle import approval_is_old
-from flashmail.delivery.intervention import retry, retryable
+from flashmail.delivery.intervention import retry
 from flashmail.delivery.starting import count_late_joiners as approval_joined_later
 from flashmail.delivery.starting import include_late_joiners as approval_include
 from flashmail.model import (
@@ -25,6 +25,7 @@ from flashmail.model import (
     Staff,
 )
 from flashmail.reports.progress import live
+from flashmail.reports.undelivered import retryable
 from flashmail.review import approval
 from flashmail.review.correction import amendments
 from flashmail.review.dry_run import latest

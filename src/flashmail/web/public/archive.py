@@ -20,8 +20,8 @@ from flashmail.campaigns.archive import (
     about,
     entries,
     open_topics,
+    path_slug,
     quoting,
-    slug_of,
 )
 from flashmail.campaigns.briefs import embargo_of
 from flashmail.campaigns.content import MailKit
@@ -77,7 +77,7 @@ def sitemap(request: Request, session: Reading, now: Now) -> Response:
     """Tell robots what there is to read."""
     found = entries(session, now=now)
     topics = [f"/archive/topics/{each.slug}" for each in open_topics(session)]
-    people = sorted({slug_of(name) for each in found for name in each.people})
+    people = sorted({path_slug(name) for each in found for name in each.people})
     paths = ["/archive", *topics, *(f"/archive/people/{each}" for each in people)]
     text = xml("sitemap", base=_base(request), entries=found, paths=paths)
     return _cached(request, text, "application/xml")
@@ -146,7 +146,7 @@ def brief(
         brief=brief_value(found.brief, _html),
         base=_base(request),
         slugs=_slugs(session),
-        slug_of=slug_of,
+        slug_of=path_slug,
     )
     return _cached(request, bytes(answer.body).decode(), "text/html", answer)
 
@@ -167,7 +167,7 @@ def _list(
         "topics": _topics_of(session, found),
         "people": sorted({name for each in found for name in each.people}),
         "base": _base(request),
-        "slug_of": slug_of,
+        "slug_of": path_slug,
     }
     answer = page("archive", title=title, path=path, more=more, **values)
     return _cached(request, bytes(answer.body).decode(), "text/html", answer)
@@ -257,7 +257,7 @@ def _of_person(
     session: Session, slug: str, now: datetime
 ) -> tuple[str, list[ArchivedBrief]]:
     found = quoting(entries(session, now=now), slug)
-    names = [name for each in found for name in each.people if slug_of(name) == slug]
+    names = [name for each in found for name in each.people if path_slug(name) == slug]
     if not names:
         raise HTTPException(404, "There is no such person.")
     return names[0], found
