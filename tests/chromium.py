@@ -61,7 +61,7 @@ def house(office: Office, tmp_path: Path) -> Iterator[str]:
         Outbox(tmp_path / "outbox"),
         home=tmp_path,
         tasks=Tasks(office.engine, AtOnce()),
-        press=PRESS,
+        kit=PRESS,
     )
     with served(app) as address:
         yield address

@@ -154,7 +154,7 @@ def client(office: Office, tmp_path: Path) -> Iterator[TestClient]:
         sendgrid_webhook_key=office.webhook.public_key,
         tasks=Tasks(office.engine, AtOnce()),
         home=tmp_path,
-        press=PRESS,
+        kit=PRESS,
     )
     with TestClient(
         app,

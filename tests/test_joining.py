@@ -65,9 +65,9 @@ def join(client: TestClient, address: str = ANNE, **fields: Any) -> Any:
 def answer(office: Office) -> int:
     """Send the transactional mails that are due."""
     renderer = Renderer([packaged("templates")], SITE)
-    press = MailKit(renderer, SENDER, LINKS, SITE.postal_address)
+    kit = MailKit(renderer, SENDER, LINKS, SITE.postal_address)
     way_out = lambda: office.post  # noqa: E731
-    sender = TransactionalSender(office.engine, way_out, press, office.tokens)
+    sender = TransactionalSender(office.engine, way_out, kit, office.tokens)
     return sender.run(now=office.now)
 
 

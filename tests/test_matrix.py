@@ -104,7 +104,7 @@ def door(tables: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         office.tokens,
         Outbox(folder),
         tasks=Tasks(engine, AtOnce()),
-        press=PRESS,
+        kit=PRESS,
     )
     before = sqlite3.connect(":memory:", check_same_thread=False)
     with closing(engine.raw_connection()) as here:

@@ -272,9 +272,9 @@ def test_what_mail_programs_lack_is_named(html: str, title: str) -> None:
 
 
 def test_our_own_templates_are_understood_and_can_be_read() -> None:
-    press = bootstrap.press(bootstrap.sample(Path("nowhere")))
+    kit = bootstrap.mail_kit(bootstrap.sample(Path("nowhere")))
     for template in ("flash-brief", "urgent"):
-        made = press.draft(RICH, Segment(), template=template).message
+        made = kit.draft(RICH, Segment(), template=template).message
 
         assert seen(made.html) == []
 
@@ -401,7 +401,7 @@ def test_a_brief_that_went_out_is_named(office: Office) -> None:
     assert f"campaign {first}" in in_preflight(office, second)["sent-before"].message
 
 
-PRESS = bootstrap.press(bootstrap.sample(Path("nowhere")))
+PRESS = bootstrap.mail_kit(bootstrap.sample(Path("nowhere")))
 
 
 def ahead(office: Office, brief: Brief) -> dict[str, Finding]:

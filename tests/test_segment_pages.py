@@ -38,9 +38,9 @@ IRAN_PRESS = {
 @pytest.fixture
 def readers(office: Office, tmp_path: Path) -> Office:
     """Anne and Boris follow Iran, Boris also Pakistan; the file has a segment."""
-    press = {"organisation": "Example Times"}
-    office.subscribe("Anne", "Iran", attributes=press)
-    office.subscribe("Boris", "Iran", "Pakistan", attributes=press)
+    kit = {"organisation": "Example Times"}
+    office.subscribe("Anne", "Iran", attributes=kit)
+    office.subscribe("Boris", "Iran", "Pakistan", attributes=kit)
     (tmp_path / "subscribers").mkdir()
     (tmp_path / "subscribers" / "segments.toml").write_text(
         '[[segment]]\nname = "Iran watchers"\nany = ["Iran"]\n'

@@ -152,7 +152,7 @@ def renderer(settings: Settings) -> Renderer:
     return Renderer(_template_folders(settings.home), site)
 
 
-def press(settings: Settings) -> MailKit:
+def mail_kit(settings: Settings) -> MailKit:
     """Return all that the installation makes mails with."""
     from flashmail.campaigns.content import MailKit
 
@@ -184,7 +184,7 @@ def transactional_sender(settings: Settings, made: Engine) -> TransactionalSende
     from flashmail.transactional.queue import TransactionalSender
 
     way_out = partial(transport, settings)
-    return TransactionalSender(made, way_out, press(settings), tokens(settings))
+    return TransactionalSender(made, way_out, mail_kit(settings), tokens(settings))
 
 
 def outbox(settings: Settings) -> Outbox:

@@ -129,16 +129,16 @@ def preflight(
     brief = read(home, file)
     show_doubts(brief)
     settings = bootstrap.load_or_sample(home)
-    press, engine = bootstrap.press(settings), bootstrap.engine_with_topics(settings)
+    kit, engine = bootstrap.mail_kit(settings), bootstrap.engine_with_topics(settings)
     if links:
-        _follow(engine, press, brief, now)
+        _follow(engine, kit, brief, now)
     chosen = (
         bootstrap.segment(home, segment, engine)
         if segment
         else Segment(any=brief.topics)
     )
     around = PreflightContext(
-        postal_address=press.postal_address,
+        postal_address=kit.postal_address,
         markdown=decode(file.read_bytes())[0],
         embargo_until=brief.embargo,
         peopled=settings.database_url != bootstrap.IN_MEMORY,
@@ -147,7 +147,7 @@ def preflight(
     with reading(engine) as session:
         found = check_draft(
             session,
-            press,
+            kit,
             brief,
             chosen,
             around,
@@ -159,11 +159,11 @@ def preflight(
     _say(found, json=json)
 
 
-def _follow(engine: Engine, press: MailKit, brief: Brief, now: datetime) -> None:
+def _follow(engine: Engine, kit: MailKit, brief: Brief, now: datetime) -> None:
     from flashmail.campaigns import link_checks
     from flashmail.review.preflight import have_links_followed
 
-    have_links_followed(engine, press, brief, now=now)
+    have_links_followed(engine, kit, brief, now=now)
     link_checks.run_checks(engine)
 
 

@@ -63,7 +63,7 @@ def prepare(
         raise DraftNotFound(f"there is no draft {draft}")
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
     wish = SendRequest(draft, found.version, urgent=urgent)
-    number = prepared(engine, bootstrap.press(settings), wish, by=who, now=now)
+    number = prepared(engine, bootstrap.mail_kit(settings), wish, by=who, now=now)
     if json:
         console.result({"campaign": number})
     console.note(
@@ -122,10 +122,10 @@ def correct(
     show_doubts(brief)
     engine = bootstrap.engine_with_topics(settings)
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
-    press, fix = bootstrap.press(settings), CorrectionRequest(brief, words)
-    made = corrected(engine, press, number, fix, by=who, now=now)
+    kit, fix = bootstrap.mail_kit(settings), CorrectionRequest(brief, words)
+    made = corrected(engine, kit, number, fix, by=who, now=now)
     _tell(number, made, json=json)
-    _go_on(engine, press, made, Pass(yes, override or [], reason))
+    _go_on(engine, kit, made, Pass(yes, override or [], reason))
 
 
 def retract(
@@ -145,10 +145,10 @@ def retract(
     settings = load(context.obj)
     engine = bootstrap.engine_with_topics(settings)
     now, who = datetime.now(UTC), AT_THE_COMMAND_LINE
-    press = bootstrap.press(settings)
-    made = retracted(engine, press, number, words, by=who, now=now)
+    kit = bootstrap.mail_kit(settings)
+    made = retracted(engine, kit, number, words, by=who, now=now)
     _tell(number, made, json=json)
-    _go_on(engine, press, made, Pass(yes, override or [], reason))
+    _go_on(engine, kit, made, Pass(yes, override or [], reason))
 
 
 def _tell(number: int, made: Amendments, *, json: bool) -> None:
@@ -159,7 +159,7 @@ def _tell(number: int, made: Amendments, *, json: bool) -> None:
         console.result({"campaign": number, "note": made.note, "rest": made.rest})
 
 
-def _go_on(engine: Engine, press: MailKit, made: Amendments, allowed: Pass) -> None:
+def _go_on(engine: Engine, kit: MailKit, made: Amendments, allowed: Pass) -> None:
     """Approve and queue what amends a campaign, or say that a person has to."""
     from flashmail.cli import console
     from flashmail.database import transaction
@@ -170,24 +170,24 @@ def _go_on(engine: Engine, press: MailKit, made: Amendments, allowed: Pass) -> N
         raise NeedsDecision(f"approve campaign {named} in the pages, or with --yes")
     with transaction(engine) as session:
         for each in drafts:
-            _approve(session, press, each, allowed, datetime.now(UTC))
+            _approve(session, kit, each, allowed, datetime.now(UTC))
     for each in drafts:
         console.note(f"campaign {each} is scheduled; 'serve' or 'worker' sends it")
 
 
 def _approve(
-    session: Session, press: MailKit, number: int, allowed: Pass, now: datetime
+    session: Session, kit: MailKit, number: int, allowed: Pass, now: datetime
 ) -> None:
     from flashmail.campaigns import lifecycle
     from flashmail.cli.overrides import require_passed, tell
     from flashmail.review.preflight import preflight
 
-    postal, who = press.postal_address, AT_THE_COMMAND_LINE
+    postal, who = kit.postal_address, AT_THE_COMMAND_LINE
     found = preflight(session, number, now=now, postal_address=postal, from_file=True)
     tell(found)
     passed = require_passed(found, allowed.override, allowed.reason)
     campaign = lifecycle.get_campaign(session, number)
-    passed.record(session, campaign, links=press.links, by=who, now=now)
+    passed.record(session, campaign, links=kit.links, by=who, now=now)
     lifecycle.approve(session, number, campaign.content_hash, by=who, now=now)
     lifecycle.schedule(session, number, now, by=who, now=now)
 

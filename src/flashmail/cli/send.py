@@ -164,10 +164,10 @@ def send(
     settings = load(home)
     brief = read(home, file)
     show_doubts(brief)
-    press, engine = bootstrap.press(settings), bootstrap.engine_with_topics(settings)
+    kit, engine = bootstrap.mail_kit(settings), bootstrap.engine_with_topics(settings)
     chosen = _segment(home, brief, segment, engine)
     priority = Priority.URGENT if urgent else Priority.NORMAL
-    what = press.draft(brief, chosen, priority=priority, template=template)
+    what = kit.draft(brief, chosen, priority=priority, template=template)
     counted = _count(engine, what, urgent=urgent)
     around = PreflightContext(
         postal_address=settings.postal_address,
@@ -182,7 +182,7 @@ def send(
     passed = require_passed(found, override or [], reason)
     _confirm(what, counted, moment if at else None, yes=yes)
     who = AT_THE_COMMAND_LINE
-    noted = partial(passed.record, links=press.links, by=who, now=now)
+    noted = partial(passed.record, links=kit.links, by=who, now=now)
     campaign_id = launch(engine, brief, what, moment, also=noted, by=who, now=now)
     if json:
         console.result({"campaign": campaign_id})

@@ -64,7 +64,7 @@ class CorrectionRequest:
 
 def correct(
     engine: Engine,
-    press: MailKit,
+    kit: MailKit,
     campaign_id: int,
     fix: CorrectionRequest,
     *,
@@ -77,8 +77,8 @@ def correct(
     it was, and nothing is half done.
     """
     first = _begun(engine, campaign_id)
-    rest = _again(press, first, fix.brief)
-    note = _note(press, first, fix.brief, fix.words, AmendmentKind.CORRECTION)
+    rest = _again(kit, first, fix.brief)
+    note = _note(kit, first, fix.brief, fix.words, AmendmentKind.CORRECTION)
     with transaction(engine) as session:
         stopped = _stop(session, campaign_id, by, now)
         brief_id = store_brief_once(session, fix.brief, now=now)
@@ -93,7 +93,7 @@ def correct(
 
 def retract(
     engine: Engine,
-    press: MailKit,
+    kit: MailKit,
     campaign_id: int,
     words: str,
     *,
@@ -107,7 +107,7 @@ def retract(
     if stored is None:
         raise WrongInput(f"campaign {campaign_id} has no brief to take back")
     fix = CorrectionRequest(briefs.read(stored.markdown), words)
-    note = _note(press, first, fix.brief, words, AmendmentKind.RETRACTION)
+    note = _note(kit, first, fix.brief, words, AmendmentKind.RETRACTION)
     with transaction(engine) as session:
         _stop(session, campaign_id, by, now)
         add = _Adding(session, campaign_id, stored.id, fix, by, now)
@@ -162,8 +162,8 @@ def _some_missed(campaign: Campaign, session: Session) -> bool:
     return bool(session.scalar(select_correct(ours)))
 
 
-def _again(press: MailKit, first: Campaign, brief: Brief) -> CampaignContent:
-    return press.draft(
+def _again(kit: MailKit, first: Campaign, brief: Brief) -> CampaignContent:
+    return kit.draft(
         brief,
         Segment.from_json(first.audience),
         priority=Priority(first.priority),
@@ -172,13 +172,13 @@ def _again(press: MailKit, first: Campaign, brief: Brief) -> CampaignContent:
 
 
 def _note(
-    press: MailKit, first: Campaign, brief: Brief, words: str, amends: AmendmentKind
+    kit: MailKit, first: Campaign, brief: Brief, words: str, amends: AmendmentKind
 ) -> CampaignContent:
     """Render a correction or retraction, as an answer to each reader's first mail."""
     if not words.strip():
         raise WrongInput("say what was wrong: it stands at the head of the mail")
     template = WORDS[amends]
-    rendered = press.renderer.render(brief, template, extra={template: words})
+    rendered = kit.renderer.render(brief, template, extra={template: words})
     what = compose(
         rendered.message,
         rendered.destinations,
@@ -186,8 +186,8 @@ def _note(
         topics=brief.topics,
         template=template,
         priority=Priority(first.priority),
-        sender=press.sender,
-        links=press.links,
+        sender=kit.sender,
+        links=kit.links,
     )
     headers = (*what.message.headers, *_thread(first))
     return replace(what, message=replace(what.message, headers=headers))

@@ -165,7 +165,7 @@ def preflight(
 
 def check_draft(
     session: Session,
-    press: MailKit,
+    kit: MailKit,
     brief: Brief,
     segment: Segment,
     around: PreflightContext,
@@ -177,7 +177,7 @@ def check_draft(
 ) -> tuple[Finding, ...]:
     """Return the findings for a brief that somebody is still writing."""
     try:
-        what = press.draft(brief, segment, priority=priority, template=template)
+        what = kit.draft(brief, segment, priority=priority, template=template)
     except RenderError as error:
         return (_unfit(error, around.markdown),)
     try:
@@ -197,12 +197,12 @@ def _unfit(error: RenderError, markdown: str) -> Finding:
 
 
 def have_links_followed(
-    engine: Engine, press: MailKit, brief: Brief, *, now: datetime
+    engine: Engine, kit: MailKit, brief: Brief, *, now: datetime
 ) -> None:
     """Have every link followed that a mail of this brief would have."""
     try:
         # Rendered first: nobody is kept from writing meanwhile.
-        urls = press.draft(brief, Segment()).destinations
+        urls = kit.draft(brief, Segment()).destinations
     except RenderError:
         return  # no mail, no links; the findings say why
     with transaction(engine) as session:

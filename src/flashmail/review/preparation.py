@@ -49,7 +49,7 @@ class SendRequest:
 
 def prepare(
     engine: Engine,
-    press: MailKit,
+    kit: MailKit,
     wish: SendRequest,
     *,
     check: Callable[[Campaign], None] = lambda campaign: None,
@@ -60,7 +60,7 @@ def prepare(
 
     `check` may refuse it, by raising, when it is known what it is about.
     """
-    brief, what = _made(engine, press, wish)
+    brief, what = _made(engine, kit, wish)
     with transaction(engine) as session:
         brief_id = store_brief_once(session, brief, now=now)
         campaign = campaigns_draft(session, what, brief_id=brief_id, by=by, now=now)
@@ -80,7 +80,7 @@ def prepare(
 
 def refresh(
     engine: Engine,
-    press: MailKit,
+    kit: MailKit,
     campaign_id: int,
     *,
     check: Callable[[Campaign], None] = lambda campaign: None,
@@ -93,7 +93,7 @@ def refresh(
     """
     with reading(engine) as session:
         wish = _same_again(session, lifecycle.get_campaign(session, campaign_id))
-    brief, what = _made(engine, press, wish)
+    brief, what = _made(engine, kit, wish)
     with transaction(engine) as session:
         brief_id = store_brief_once(session, brief, now=now)
         _refreeze(session, campaign_id, what, brief_id, wish.version)
@@ -146,12 +146,12 @@ def topic_names(session: Session) -> list[str]:
 
 
 def _made(
-    engine: Engine, press: MailKit, wish: SendRequest
+    engine: Engine, kit: MailKit, wish: SendRequest
 ) -> tuple[Brief, CampaignContent]:
     with reading(engine) as session:
         brief = form_of(session, wish.draft_id, wish.version)
         segment = segment_of(brief, topic_names(session), wish.segment)
-    what = press.draft(
+    what = kit.draft(
         brief,
         segment,
         priority=Priority.URGENT if wish.urgent else Priority.NORMAL,

@@ -103,7 +103,7 @@ def create_app(
     sendgrid_webhook_key: str = "",
     tasks: Tasks | None = None,
     home: Path | None = None,
-    press: MailKit | None = None,
+    kit: MailKit | None = None,
     sightings: HitBuffer | None = None,
     training: bool = False,
     tracking: Tracking = Tracking.REFUSABLE,
@@ -122,7 +122,7 @@ def create_app(
     app.state.uploads = (home or Path(tempfile.gettempdir())) / "uploads"
     app.state.tasks = tasks or Tasks(engine)
     app.state.sizes = AudienceSizeCache(engine)
-    app.state.press = press or bootstrap.press(bootstrap.sample(Path()))
+    app.state.mail_kit = kit or bootstrap.mail_kit(bootstrap.sample(Path()))
     app.state.training = training
     app.state.tracking = tracking
     app.state.oidc = oidc
@@ -153,7 +153,7 @@ def serving(settings: Settings) -> FastAPI:
         bootstrap.outbox(settings),
         sendgrid_webhook_key=settings.sendgrid_webhook_key,
         home=settings.home,
-        press=bootstrap.press(settings),
+        kit=bootstrap.mail_kit(settings),
         sightings=HitBuffer(
             engine, wait=WAIT, keep=bootstrap.engagement_kept(settings)
         ),

@@ -54,9 +54,9 @@ def _tasks(request: Request) -> Tasks:
     return tasks
 
 
-def _press(request: Request) -> MailKit:
-    press: MailKit = request.app.state.press
-    return press
+def _kit(request: Request) -> MailKit:
+    kit: MailKit = request.app.state.mail_kit
+    return kit
 
 
 def _tracking(request: Request) -> Tracking:
@@ -120,7 +120,7 @@ FileSegments = Annotated[dict[str, Segment], Depends(_segments)]
 #: The readers with opens and clicks that are looked at.
 WhoIsWatched = Annotated[Tracking, Depends(_tracking)]
 
-ThePress = Annotated[MailKit, Depends(_press)]
+TheMailKit = Annotated[MailKit, Depends(_kit)]
 
 #: Everything that a form holds, where its fields are not known beforehand.
 Fields = Annotated[FormData, Depends(_fields)]

@@ -151,7 +151,7 @@ def _where(request: Request | None) -> dict[str, Any]:
         "menu": menu(me and me.role),
         "training": bool(request and request.app.state.training),
         "lone": getattr(request.state, "lone", []) if request else [],
-        "site": request.app.state.press.sender.name if request else "",
+        "site": request.app.state.mail_kit.sender.name if request else "",
     }
 
 

@@ -27,7 +27,7 @@ from flashmail.review.dry_run import latest
 from flashmail.review.preflight import preflight
 from flashmail.staff import members, permissions
 from flashmail.transactional import queue
-from flashmail.web.dependencies import CurrentUser, Reading, ThePress, User, Writing
+from flashmail.web.dependencies import CurrentUser, Reading, TheMailKit, User, Writing
 from flashmail.web.page import done, mail, page
 from flashmail.web.policy import allow
 
@@ -56,26 +56,24 @@ class ApprovalForm(BaseModel):
 
 
 @router.get("/campaigns/{campaign_id}/approve", **allow(Role.VIEWER))
-def look(campaign_id: int, session: Reading, press: ThePress, user: User) -> Response:
+def look(campaign_id: int, session: Reading, kit: TheMailKit, user: User) -> Response:
     """Show what would go out, to how many, and what is to be mended before."""
-    return page("approve", **_looked_at(session, campaign_id, press, user))
+    return page("approve", **_looked_at(session, campaign_id, kit, user))
 
 
 @router.post("/campaigns/{campaign_id}/approve", **allow(Role.EDITOR))
 def approve(
     campaign_id: int,
     session: Writing,
-    press: ThePress,
+    kit: TheMailKit,
     user: User,
     form: Annotated[ApprovalForm, Form()],
 ) -> Response:
     """Approve what was on the screen, for its moment; refuse what was not."""
     try:
-        _approve(
-            session, lifecycle.get_campaign(session, campaign_id), press, user, form
-        )
+        _approve(session, lifecycle.get_campaign(session, campaign_id), kit, user, form)
     except ContentChanged as changed:
-        found = _looked_at(session, campaign_id, press, user)
+        found = _looked_at(session, campaign_id, kit, user)
         return page("approve", 409, **found | {"difference": changed.difference})
     return done(f"/campaigns/{campaign_id}")
 
@@ -107,7 +105,7 @@ def _moment(when: str, at: str, zone: str, now: datetime) -> datetime | None:
 def _approve(
     session: Session,
     campaign: Campaign,
-    press: MailKit,
+    kit: MailKit,
     user: CurrentUser,
     form: ApprovalForm,
 ) -> None:
@@ -124,7 +122,7 @@ def _approve(
         session,
         campaign.id,
         ReviewedState(form.dry_run, form.content, form.audience, form.typed),
-        findings=_findings(session, campaign, press, user.now, goes, dry_run),
+        findings=_findings(session, campaign, kit, user.now, goes, dry_run),
         by=may.by,
         alone_because=may.alone_because,
         now=user.now,
@@ -136,7 +134,7 @@ def _approve(
             campaign,
             may.alone_because,
             told=members.addresses(session),
-            links=press.links,
+            links=kit.links,
             by=user.name,
             now=user.now,
         )
@@ -145,7 +143,7 @@ def _approve(
 def _findings(
     session: Session,
     campaign: Campaign,
-    press: MailKit,
+    kit: MailKit,
     now: datetime,
     moment: datetime,
     dry_run: DryRun | None,
@@ -157,14 +155,14 @@ def _findings(
         campaign.id,
         now=now,
         moment=moment,
-        postal_address=press.postal_address,
+        postal_address=kit.postal_address,
         # The dry run counted them: to count a million again would take a second.
         audience=dry_run.audience_size if dry_run and same else None,
     )
 
 
 def _looked_at(
-    session: Session, campaign_id: int, press: MailKit, user: CurrentUser
+    session: Session, campaign_id: int, kit: MailKit, user: CurrentUser
 ) -> dict[str, Any]:
     campaign = lifecycle.get_campaign(session, campaign_id)
     dry_run = latest(session, campaign_id)
@@ -179,7 +177,7 @@ def _looked_at(
         "old": dry_run and dry_run_is_old(dry_run, now=user.now),
         "segment": Segment.from_json(campaign.audience),
         "samples": _samples(session, dry_run) if dry_run else [],
-        "findings": _findings(session, campaign, press, user.now, earliest, dry_run),
+        "findings": _findings(session, campaign, kit, user.now, earliest, dry_run),
         "text": fill(campaign.text, lambda field: SAMPLE.get(field, "")),
         "may_send": permissions.may_send(me, permissions.topics_of(campaign)),
         "room": permissions.remaining_today(session, me, now=user.now),

@@ -19,7 +19,7 @@ from flashmail.web.dependencies import (
     CurrentUser,
     Reading,
     TheEngine,
-    ThePress,
+    TheMailKit,
     User,
     Writing,
     may,
@@ -54,7 +54,7 @@ def ask(campaign_id: int, session: Reading, user: User) -> Response:
 def mend(
     campaign_id: int,
     engine: TheEngine,
-    press: ThePress,
+    kit: TheMailKit,
     user: User,
     session: Reading,
     draft: Annotated[str, Form()],
@@ -63,17 +63,17 @@ def mend(
     """Stop it for good; draft the mended brief for the rest, and the correction."""
     fix = _fix(session, user.staff, draft, words)
     session.close()
-    made = correct(engine, press, campaign_id, fix, by=user.name, now=user.now)
+    made = correct(engine, kit, campaign_id, fix, by=user.name, now=user.now)
     text = "Stopped. Approve the correction, and the mended brief for the rest."
     return done(f"/campaigns/{campaign_id}", text if made.rest else "Approve it next.")
 
 
 @router.post("/campaigns/{campaign_id}/retract", **allow(Role.EDITOR))
 def retract_campaign(
-    campaign_id: int, engine: TheEngine, press: ThePress, user: User, words: Words
+    campaign_id: int, engine: TheEngine, kit: TheMailKit, user: User, words: Words
 ) -> Response:
     """Stop it for good; draft the mail that takes it back."""
-    retract(engine, press, campaign_id, words, by=user.name, now=user.now)
+    retract(engine, kit, campaign_id, words, by=user.name, now=user.now)
     return done(f"/campaigns/{campaign_id}", "Stopped. Approve the retraction next.")
 
 

@@ -40,7 +40,7 @@ from flashmail.web.dependencies import (
     Me,
     Now,
     Reading,
-    ThePress,
+    TheMailKit,
     User,
     Writing,
     may,
@@ -79,7 +79,7 @@ def save(
     request: Request,
     fields: Fields,
     session: Writing,
-    press: ThePress,
+    kit: TheMailKit,
     user: User,
 ) -> Response:
     """Save a brief and do what the pressed button stands for."""
@@ -94,7 +94,7 @@ def save(
         return done(f"/briefs/{draft_id}/versions/{saved.conflicting}")
     answer = done(f"/briefs/{draft_id}{_next(sent)}", "Saved.")
     engine = request.app.state.engine
-    answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
+    answer.background = BackgroundTask(_follow, engine, kit, draft_id, user.now)
     return answer
 
 
@@ -104,7 +104,7 @@ def typed(
     request: Request,
     fields: Fields,
     session: Writing,
-    press: ThePress,
+    kit: TheMailKit,
     user: User,
 ) -> Response:
     """Save what is being typed; the answer goes beside the form."""
@@ -129,14 +129,14 @@ def typed(
     )
     if saved and not saved.conflicting:
         engine = request.app.state.engine
-        answer.background = BackgroundTask(_follow, engine, press, draft_id, user.now)
+        answer.background = BackgroundTask(_follow, engine, kit, draft_id, user.now)
         answer.headers["HX-Trigger"] = "brief-saved"
     return answer
 
 
 @router.get("/briefs/{draft_id}/findings", **allow(Role.VIEWER))
 def findings(
-    draft_id: int, request: Request, session: Reading, press: ThePress, now: Now
+    draft_id: int, request: Request, session: Reading, kit: TheMailKit, now: Now
 ) -> Response:
     """Say what stands against sending this, as it is now.
 
@@ -149,13 +149,13 @@ def findings(
     sizes, segment = request.app.state.sizes, Segment(any=brief.topics)
     people = sizes.known(segment)
     around = PreflightContext(
-        postal_address=press.postal_address,
+        postal_address=kit.postal_address,
         markdown=draft.markdown,
         embargo_until=brief.embargo,
         audience=people,
         uncounted=people is None and _beside(request),
     )
-    found = check_draft(session, press, brief, segment, around, now=now)
+    found = check_draft(session, kit, brief, segment, around, now=now)
     known = UNKNOWN_TOPIC not in {each.code for each in found}
     session.close()
     answer = _found(request, draft, found, counting=known and people is None)
@@ -182,12 +182,12 @@ def _found(
     return part("findings", findings=found, again=again)
 
 
-def _follow(engine: Engine, press: MailKit, draft_id: int, now: datetime) -> None:
+def _follow(engine: Engine, kit: MailKit, draft_id: int, now: datetime) -> None:
     """Have the links of a brief followed; done when the answer has left."""
     with reading(engine) as session:
         brief = editing.read(session, editing.find(session, draft_id).markdown).brief
     if brief:
-        have_links_followed(engine, press, brief, now=now)
+        have_links_followed(engine, kit, brief, now=now)
 
 
 def _require_kept(

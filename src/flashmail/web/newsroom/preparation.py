@@ -24,7 +24,7 @@ from flashmail.web.dependencies import (
     Me,
     OurTokens,
     Reading,
-    ThePress,
+    TheMailKit,
     User,
 )
 from flashmail.web.page import done, page
@@ -85,7 +85,7 @@ def ask(draft: int, session: Reading, of_file: FileSegments, me: Me) -> Response
 
 @router.post("/campaigns", **allow(Role.EDITOR))
 def make(
-    press: ThePress,
+    kit: TheMailKit,
     stage: TheStage,
     user: User,
     draft: Number,
@@ -101,7 +101,7 @@ def make(
             permissions.require(user.staff, found)
     campaign_id = preparation.prepare(
         stage.engine,
-        press,
+        kit,
         SendRequest(draft, revision, chosen, urgent=urgent),
         check=lambda made: permissions.require_rights(user.staff, made),
         by=user.name,
@@ -117,11 +117,11 @@ def run_through(campaign_id: int, stage: TheStage, user: User) -> Response:
 
 
 @router.post("/campaigns/{campaign_id}/renew", **allow(Role.EDITOR))
-def refresh(campaign_id: int, press: ThePress, stage: TheStage, user: User) -> Response:
+def refresh(campaign_id: int, kit: TheMailKit, stage: TheStage, user: User) -> Response:
     """Take the draft over as it is now, and rehearse that."""
     preparation.refresh(
         stage.engine,
-        press,
+        kit,
         campaign_id,
         check=lambda made: permissions.require_rights(user.staff, made),
         by=user.name,

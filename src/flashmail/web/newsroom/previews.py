@@ -20,7 +20,7 @@ from flashmail.model import Priority, Role
 from flashmail.rendering import Rendered
 from flashmail.rendering.renderer import SAMPLE as preview_SAMPLE
 from flashmail.review import preview
-from flashmail.web.dependencies import Me, Reading, ThePress, may
+from flashmail.web.dependencies import Me, Reading, TheMailKit, may
 from flashmail.web.page import framed, mail
 from flashmail.web.policy import allow
 
@@ -41,7 +41,7 @@ class Busy(FlashmailError):
 def show(
     draft_id: int,
     session: Reading,
-    press: ThePress,
+    kit: TheMailKit,
     me: Me,
     reader: str = "",
     part: str = "html",
@@ -58,17 +58,17 @@ def show(
         if reader.strip() and may(me, Role.EDITOR):
             values = preview.seen_by(session, reader, read.brief.topics)
         template = TEMPLATES[Priority.URGENT if urgent else Priority.NORMAL]
-        made = _rendered(press, read.brief, template)
+        made = _rendered(kit, read.brief, template)
     except FlashmailError as error:
         return framed("preview-none", why=str(error))
     return _shown(made, values, part=part, dark=dark)
 
 
-def _rendered(press: MailKit, brief: Brief, template: str) -> Rendered:
+def _rendered(kit: MailKit, brief: Brief, template: str) -> Rendered:
     if not _at_once.acquire(timeout=PATIENCE):
         raise Busy("others are looking at theirs just now; show it once more")
     try:
-        return press.renderer.render(brief, template, tracked=False)
+        return kit.renderer.render(brief, template, tracked=False)
     finally:
         _at_once.release()
 

@@ -60,15 +60,13 @@ Sitemap: {base}/archive/sitemap.xml
 def overview(request: Request, session: Reading, now: Now, before: int = 0) -> Response:
     """Show the latest briefs."""
     found = entries(session, now=now)
-    return _list(
-        request, session, found, _press(request).sender.name, "/archive", before
-    )
+    return _list(request, session, found, _kit(request).sender.name, "/archive", before)
 
 
 @router.get("/archive/feed.{form}", **allow(EVERYONE))
 def feed(form: str, request: Request, session: Reading, now: Now) -> Response:
     """Return the latest briefs as a feed, Atom or JSON."""
-    name = _press(request).sender.name
+    name = _kit(request).sender.name
     return _feed(request, form, entries(session, now=now), name, "/archive")
 
 
@@ -294,12 +292,12 @@ def _html(text: str) -> Markup:
 
 
 def _base(request: Request) -> str:
-    return _press(request).links.base_url
+    return _kit(request).links.base_url
 
 
-def _press(request: Request) -> MailKit:
-    press: MailKit = request.app.state.press
-    return press
+def _kit(request: Request) -> MailKit:
+    kit: MailKit = request.app.state.mail_kit
+    return kit
 
 
 @router.get("/v/{token}", **allow(BEARER))

@@ -14,7 +14,7 @@ from flashmail.model import Frequency, Subscriber
 from flashmail.reports.subscriber import latest_briefs
 from flashmail.subscribers.preferences import WORDING, choices, choose, wishes
 from flashmail.transactional.mails import request_data_link
-from flashmail.web.dependencies import Now, OurTokens, Reading, ThePress, Writing
+from flashmail.web.dependencies import Now, OurTokens, Reading, TheMailKit, Writing
 from flashmail.web.page import page
 from flashmail.web.policy import BEARER, allow
 from flashmail.web.public.personal_data import (
@@ -80,11 +80,11 @@ def recent(token: str, session: Reading, tokens: OurTokens) -> Response:
 
 @router.post("/p/{token}/own", **allow(BEARER))
 def ask_for_own(
-    token: str, session: Writing, tokens: OurTokens, press: ThePress, now: Now
+    token: str, session: Writing, tokens: OurTokens, kit: TheMailKit, now: Now
 ) -> Response:
     """Write to the reader's own mailbox: this link may be in somebody else's hands."""
     person = _person(session, tokens, token)
-    request_data_link(session, person, tokens, press.links, now=now)
+    request_data_link(session, person, tokens, kit.links, now=now)
     return page("own-asked", token=token, **shown(person))
 
 

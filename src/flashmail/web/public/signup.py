@@ -68,7 +68,7 @@ async def join(request: Request, now: Now) -> Response:
 @router.get("/join/snippet", **allow(EVERYONE))
 def snippet(request: Request, session: Reading) -> Response:
     """Return the form as html to be put into another page."""
-    base = request.app.state.press.links.base_url
+    base = request.app.state.mail_kit.links.base_url
     html = page("join-snippet", base=base, topics=offered(session), often=FREQUENCIES)
     return PlainTextResponse(bytes(html.body))
 
@@ -93,7 +93,7 @@ def confirmed(
     place = where(request, WORDING, "confirmation page")
     done = confirm(session, signup, where=place, now=now)
     if done.undo_request:
-        links = request.app.state.press.links
+        links = request.app.state.mail_kit.links
         notify_old_address(session, done.undo_request, signup, tokens, links, now=now)
     theirs = tokens.write(Purpose.LEAVE, 0, done.subscriber_id)
     return page("confirmed", token=theirs, moved=signup.changes_address)
