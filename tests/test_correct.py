@@ -199,6 +199,7 @@ def anew(office: Office) -> None:
             return
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
+        connection.execute(text("DELETE FROM sqlite_sequence"))
 
 
 def test_what_is_in_a_workers_hands_is_waited_for(

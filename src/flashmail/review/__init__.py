@@ -1,1 +1,1 @@
-"""Before a campaign is sent: preflight, rehearsal, approval, and mending it later."""
+"""Before a campaign is sent: preflight, dry run, approval, and mending it later."""

@@ -275,6 +275,7 @@ def upgrade() -> None:
         sa.Column("tracking_consent", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_subscriber_away",
