@@ -382,8 +382,9 @@ def test_every_lane_stops_when_the_lease_is_lost() -> None:
     marked = len(ledger.armed)
     assert 5 < marked <= 10
     counted = Counter(each.outcome for each in receipts.values())
-    assert counted == {A: marked, L: 50 - marked}
-    assert len(peer.messages) == marked
+    # One that was marked when the lease was lost may not have left any more.
+    assert marked - 1 <= counted[A] <= marked
+    assert counted == {A: len(peer.messages), L: 50 - len(peer.messages)}
 
 
 def test_several_mails_are_marked_at_the_same_time() -> None:
