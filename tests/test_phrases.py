@@ -36,3 +36,30 @@ def test_a_wrong_phrase_is_named(added: str, said: str) -> None:
 def test_an_unknown_meaning_is_named() -> None:
     with pytest.raises(BadPhrases, match="asleep"):
         read_phrases(WHOLE + '\n[asleep]\nphrases = ["zzz"]\n')
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("gone = 3", "gone: write it as"),
+        ('[gone]\nphrase = ["no such person"]', "gone: write it as"),
+        ('[gone]\nphrases = "no such person"', "gone: its phrases are a list"),
+        ("[gone]\nphrases = []", "gone: its phrases are a list"),
+        ("[gone]\nphrases = [3]", r"gone, phrase 1 \(3\): write it in quotes"),
+        ("[gone]\nphrases = [", "line"),
+    ],
+)
+def test_a_table_in_the_wrong_form_is_named_with_its_file(
+    table: str, said: str
+) -> None:
+    others = [f'[{name}]\nphrases = ["x"]' for name in MEANINGS if name != "gone"]
+
+    with pytest.raises(BadPhrases, match=rf"phrases\.toml: .*{said}"):
+        read_phrases("\n".join([table, *others]))
+
+
+def test_a_missing_meaning_is_named() -> None:
+    without = WHOLE[WHOLE.index("[full]") :]
+
+    with pytest.raises(BadPhrases, match=r"phrases\.toml: gone: the tables are"):
+        read_phrases(without)

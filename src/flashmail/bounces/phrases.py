@@ -42,16 +42,28 @@ def says(text: str, phrases: Iterable[str]) -> str:
 
 def read_phrases(text: str) -> dict[str, tuple[str, ...]]:
     """Read a file of phrases: by meaning, in the order in which they are looked for."""
-    tables = tomllib.loads(text)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadPhrases(f"{FILE.name}: {error}") from error
     if wrong := set(tables) ^ set(MEANINGS):
-        raise BadPhrases(f"{', '.join(sorted(wrong))}: the tables are {MEANINGS}")
+        names = ", ".join(sorted(wrong))
+        raise BadPhrases(f"{FILE.name}: {names}: the tables are {MEANINGS}")
     return {meaning: _listed(meaning, tables[meaning]) for meaning in MEANINGS}
 
 
-def _listed(meaning: str, table: dict[str, list[str]]) -> tuple[str, ...]:
-    listed = table.get("phrases", [])
+def _listed(meaning: str, table: object) -> tuple[str, ...]:
+    # A key that is misspelt must not leave a meaning without its phrases.
+    if not isinstance(table, dict) or set(table) != {"phrases"}:
+        raise BadPhrases(f"{FILE.name}: {meaning}: write it as 'phrases = [...]'")
+    listed = table["phrases"]
+    # Of a string, each letter would be a phrase, and in every mail.
+    if not isinstance(listed, list) or not listed:
+        raise BadPhrases(f"{FILE.name}: {meaning}: its phrases are a list of some")
     for number, phrase in enumerate(listed, 1):
-        where = f"{meaning}, phrase {number} ({phrase!r})"
+        where = f"{FILE.name}: {meaning}, phrase {number} ({phrase!r})"
+        if not isinstance(phrase, str):
+            raise BadPhrases(f"{where}: write it in quotes")
         if not phrase or phrase != folded(phrase):
             raise BadPhrases(f"{where}: write it as {folded(phrase)!r}")
         if phrase in listed[: number - 1]:
