@@ -157,6 +157,20 @@ def test_a_mail_has_so_many_recipients_at_most(shelf: Shelf, tmp_path: Path) -> 
     assert codes == [250] * 100 + [452]
 
 
+def test_commands_may_come_at_once(shelf: Shelf, tmp_path: Path) -> None:
+    with door(shelf.keep, tmp_path / "lmtp") as server:
+        server.ehlo()
+        offered = server.has_extn("pipelining")
+        server.send("MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\nDATA\r\n")
+        asked = [server.getreply()[0] for _ in range(3)]
+        server.send("Subject: x\r\n\r\nx\r\n.\r\nNOOP\r\n")
+        answered = [server.getreply()[0] for _ in range(2)]
+
+    assert offered
+    assert (asked, answered) == ([250, 250, 354], [250, 250])
+    assert len(shelf.mails) == 1
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [

@@ -131,6 +131,16 @@ class BounceHandler:
 
     keep: Keep
 
+    async def handle_EHLO(
+        self, _: LMTP, session: Session, __: Envelope, host: str, offered: list[str]
+    ) -> list[str]:
+        """Offer PIPELINING too, which LMTP demands (RFC 2033, 5).
+
+        aiosmtpd reads commands from a buffer, so they may come at once.
+        """
+        session.host_name = host
+        return [*offered[:-1], "250-PIPELINING", offered[-1]]
+
     async def handle_RCPT(
         self, _: LMTP, __: Session, mail: Envelope, address: str, ___: list[str]
     ) -> str:
