@@ -148,6 +148,19 @@ def test_a_line_may_be_longer_than_mail_allows(shelf: Shelf, tmp_path: Path) -> 
     assert len(shelf.mails) == 1
 
 
+def test_a_line_without_end_is_hung_up_on(shelf: Shelf, tmp_path: Path) -> None:
+    with door(shelf.keep, tmp_path / "lmtp") as server:
+        server.ehlo()
+        server.mail("")
+        server.rcpt("a@example.org")
+        server.docmd("DATA")
+        with pytest.raises((ConnectionError, smtplib.SMTPServerDisconnected)):
+            server.send(b"x" * 20_000_000)
+        server.close()
+
+    assert shelf.mails == []
+
+
 def test_a_mail_has_so_many_recipients_at_most(shelf: Shelf, tmp_path: Path) -> None:
     with door(shelf.keep, tmp_path / "lmtp") as server:
         server.ehlo()

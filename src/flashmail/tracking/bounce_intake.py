@@ -171,6 +171,7 @@ class LmtpSession(LMTP):
 
     line_length_limit = LONGEST_LINE
     show_smtp_greeting = True
+    unended = 0  # octets since the last end of a line
 
     def __init__(self, keep: Keep, talking: asyncio.Semaphore) -> None:
         self.talking = talking
@@ -183,6 +184,14 @@ class LmtpSession(LMTP):
             timeout=SILENCE,
             loop=asyncio.get_running_loop(),
         )
+
+    def data_received(self, data: bytes) -> None:
+        """Hang up on a line without end: aiosmtpd would keep it all in memory."""
+        self.unended = 0 if b"\n" in data else self.unended + len(data)
+        if self.unended > LONGEST_LINE and self.transport is not None:
+            self.transport.close()
+            return
+        super().data_received(data)
 
     async def _handle_client(self) -> None:
         async with self.talking:
